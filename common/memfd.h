@@ -1,0 +1,21 @@
+/*
+ * Sealed memory files: how anything larger than a message travels between
+ * processes.  The receiver verifies the seals and the size, so that a sender
+ * who was taken over can neither change what was checked nor raise SIGBUS.
+ */
+#ifndef COMMON_MEMFD_H
+#define COMMON_MEMFD_H
+
+#include <stddef.h>
+
+/* A descriptor (close-on-exec, the caller's) of a sealed copy of len bytes,
+ * or -1 with errno. */
+int	memfd_seal(const char *name, const void *, size_t len);
+
+/* Verify that fd is a memfd with SHRINK, GROW, WRITE and SEAL seals, not
+ * empty and at most max bytes, and map it MAP_PRIVATE, read-only.  The fd
+ * stays the caller's.  0, or -1 with errno (EPERM: not sealed; EFBIG). */
+int	memfd_map(int fd, size_t max, const void **, size_t *len);
+void	memfd_unmap(const void *, size_t len);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * The catalogue of messages: every message, who sends it to whom, how large
+ * it may be and whether it carries a descriptor.  proto_check() is called
+ * on every message before its contents are looked at; a message from anyone
+ * else, in the wrong size or without its descriptor is a broken rule and
+ * kills its sender.
+ *
+ * What travels in a body is packed and unpacked side by side in proto.c.
+ */
+#ifndef COMMON_PROTO_H
+#define COMMON_PROTO_H
+
+#include <sys/types.h>
+
+#include <netinet/in.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/imsg.h"
+
+#define PROTO_VERSION		1
+#define PROTO_CHANNEL_FD	3	/* where a child finds its channel */
+
+enum proto_role {
+	ROLE_MASTER,
+	ROLE_FETCHER,
+	ROLE_WORKER,
+	ROLE_MAX
+};
+
+enum proto_type {
+	/* master to any child, first message; struct proto_hello */
+	MSG_HELLO = 1,
+	/* child to master: u32 PROTO_VERSION, its answer to MSG_HELLO */
+	MSG_HELLO_ACK,
+	/* child to master: u8 syslog priority, str text */
+	MSG_LOG,
+	/* child to master: empty; set up, sandboxed, and config understood.
+	 * From a worker: it will serve as soon as it gets MSG_START. */
+	MSG_READY,
+
+	/* master to fetcher: u32 generation; fd: struct fetcher_conf */
+	MSG_FETCH_CONFIG,
+	/* fetcher to master: u32 generation, u8 ok, str reason.  The key set
+	 * of that generation is there (or needs none), or why it is not. */
+	MSG_PRIMED,
+	/* master to fetcher: u32 generation; nobody needs it any more */
+	MSG_FETCH_RETIRE,
+	/* master to fetcher: u32 generation, u32 worker id; fd: channel to
+	 * that worker.  master to worker: u32 0, u32 0; fd: its channel to the
+	 * fetcher (again when a new fetcher replaces a dead one). */
+	MSG_PEER,
+	/* fetcher to master and to workers: u32 generation; fd: packed key set
+	 * (common/jwk.h).  master to fetcher: the last good set of a
+	 * generation, from before a crash of the fetcher. */
+	MSG_KEYS,
+	/* worker to fetcher: empty; a kid is unknown, please fetch */
+	MSG_KEYS_WANTED,
+	/* fetcher to worker: u8 ok, u64 CLOCK_MONOTONIC ms at which the fetch
+	 * began; after its MSG_KEYS where the set changed */
+	MSG_FETCH_DONE,
+	/* fetcher to worker: u32 upstream index, u8 count, count times
+	 * (u8 family 4 or 6, bytes address 4 or 16); count 0: no such name */
+	MSG_ADDRS,
+
+	/* master to worker: u32 generation; fd: struct worker_conf */
+	MSG_WORKER_CONFIG,
+	/* master to worker: the listen socket */
+	MSG_LISTEN,
+	/* master to worker: the audit log, O_WRONLY | O_APPEND; again after
+	 * SIGUSR1 */
+	MSG_AUDIT_FD,
+	/* master to worker: shared state, struct shm of common/shm.h */
+	MSG_SHM,
+	/* master to worker: empty; accept connections */
+	MSG_START,
+	/* master to worker: u8 1 a newer generation serves: hand idle
+	 * connections over; 0 the daemon stops.  u64 ms until drain_timeout */
+	MSG_DRAIN,
+	/* worker to master: empty; it no longer accepts */
+	MSG_DRAINING,
+	/* worker to master, and master to a worker of the newest generation:
+	 * an idle client connection; fd: the socket; bytes unparsed input */
+	MSG_CONN,
+	/* worker to master: u32 errno; a write to the audit log failed */
+	MSG_AUDIT_FAILED,
+	/* master to worker: empty; the audit log can be written again */
+	MSG_AUDIT_GO,
+
+	MSG_MAX
+};
+
+#define PROTO_TEXT_MAX	1024	/* MSG_LOG text, MSG_PRIMED reason */
+#define PROTO_ADDRS_MAX	16
+
+struct proto_hello {
+	uint32_t version;
+	uint32_t role;		/* enum proto_role: what you are */
+	uint32_t instance;	/* worker number, from 0 */
+	uint32_t generation;
+	uint8_t	 verbose;
+	uint8_t	 drop;		/* 1: chroot and set ids (master is root) */
+	uid_t	 uid;
+	gid_t	 gid;
+	char	 chroot_dir[256];
+};
+
+struct proto_addr {
+	int	 family;	/* AF_INET or AF_INET6 */
+	uint8_t	 addr[16];
+};
+
+/* 0 when role from may send this message to role to and its length and
+ * descriptor are as the catalogue says; else -1 and *why says what is
+ * wrong (static text). */
+int	proto_check(enum proto_role from, enum proto_role to,
+	    const struct imsg *, const char **why);
+const char *proto_name(uint32_t type);
+const char *proto_role_name(enum proto_role);
+
+/* Senders: 0 or -1 as channel_send().  Receivers: 0, or -1 when the body is
+ * not exactly as the catalogue says; outputs are then unspecified. */
+int	proto_send_hello(struct channel *, const struct proto_hello *);
+int	proto_get_hello(const struct imsg *, struct proto_hello *);
+int	proto_send_empty(struct channel *, enum proto_type);
+int	proto_send_fd(struct channel *, enum proto_type, int fd);
+int	proto_send_u32(struct channel *, enum proto_type, uint32_t, int fd);
+int	proto_get_u32(const struct imsg *, uint32_t *);
+int	proto_send_log(struct channel *, int pri, const char *text);
+int	proto_get_log(const struct imsg *, int *pri, char text[PROTO_TEXT_MAX]);
+int	proto_send_primed(struct channel *, uint32_t gen, int ok,
+	    const char *reason);
+int	proto_get_primed(const struct imsg *, uint32_t *gen, int *ok,
+	    char reason[PROTO_TEXT_MAX]);
+int	proto_send_peer(struct channel *, uint32_t gen, uint32_t id, int fd);
+int	proto_get_peer(const struct imsg *, uint32_t *gen, uint32_t *id);
+int	proto_send_fetch_done(struct channel *, int ok, uint64_t began_ms);
+int	proto_get_fetch_done(const struct imsg *, int *ok, uint64_t *began_ms);
+int	proto_send_addrs(struct channel *, uint32_t upstream,
+	    const struct proto_addr *, size_t n);
+int	proto_get_addrs(const struct imsg *, uint32_t *upstream,
+	    struct proto_addr[PROTO_ADDRS_MAX], size_t *n);
+int	proto_send_drain(struct channel *, int handover, uint64_t ms);
+int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
+
+#endif
