@@ -1,0 +1,139 @@
+/*
+ * HTTP/1.1 message syntax and framing (RFC 9112), strict, incremental and
+ * without allocation.  It reads both requests of clients and responses of
+ * upstreams, equally strictly: what two readers could understand in two ways
+ * is refused.  Nothing here does I/O.
+ */
+#ifndef WORKER_HTTP1_H
+#define WORKER_HTTP1_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/slice.h"
+
+#define HTTP1_FIELDS_MAX	100
+
+enum http1_body {
+	HTTP1_BODY_NONE,
+	HTTP1_BODY_LENGTH,
+	HTTP1_BODY_CHUNKED,
+	HTTP1_BODY_CLOSE	/* responses only: until the connection ends */
+};
+
+/* Fields that we act upon, so that nobody compares names twice. */
+enum http1_name {
+	HTTP1_OTHER = 0,
+	HTTP1_ACCEPT, HTTP1_AUTHORIZATION, HTTP1_CONNECTION,
+	HTTP1_CONTENT_ENCODING, HTTP1_CONTENT_LENGTH, HTTP1_CONTENT_TYPE,
+	HTTP1_EXPECT, HTTP1_FORWARDED, HTTP1_HOST, HTTP1_KEEP_ALIVE,
+	HTTP1_LAST_EVENT_ID, HTTP1_MCP_METHOD, HTTP1_MCP_NAME,
+	HTTP1_MCP_PROTOCOL_VERSION, HTTP1_MCP_SESSION_ID, HTTP1_ORIGIN,
+	HTTP1_PROXY_AUTHENTICATE, HTTP1_PROXY_AUTHORIZATION,
+	HTTP1_PROXY_CONNECTION, HTTP1_TE, HTTP1_TRACEPARENT,
+	HTTP1_TRACESTATE, HTTP1_TRAILER, HTTP1_TRANSFER_ENCODING,
+	HTTP1_UPGRADE, HTTP1_WWW_AUTHENTICATE, HTTP1_X_FORWARDED_FOR,
+	HTTP1_X_FORWARDED_HOST, HTTP1_X_FORWARDED_PORT,
+	HTTP1_X_FORWARDED_PROTO, HTTP1_X_REAL_IP, HTTP1_X_REQUEST_ID,
+	HTTP1_NAME_MAX
+};
+
+struct http1_field {
+	struct slice	 name;
+	struct slice	 value;		/* without surrounding OWS */
+	enum http1_name	 id;
+	int		 connection;	/* named in Connection: hop-by-hop */
+};
+
+struct http1_head {
+	/* a request's line (RFC 9112 section 3) */
+	struct slice	 method;
+	struct slice	 target;	/* as sent */
+	struct slice	 path;		/* of the target, without query; for
+					 * "*" and authority-form the target */
+	struct slice	 query;		/* without '?'; p NULL when absent */
+	/* a response's line (section 4) */
+	int		 status;
+	/* both */
+	int		 minor;		/* HTTP/1.minor: 0 or 1 */
+	struct http1_field field[HTTP1_FIELDS_MAX];
+	size_t		 nfield;
+	short		 first[HTTP1_NAME_MAX];	/* index of first, or -1 */
+	short		 count[HTTP1_NAME_MAX];
+	enum http1_body	 body;
+	uint64_t	 content_length;	/* for HTTP1_BODY_LENGTH */
+	int		 keepalive;	/* the sender lets it persist */
+	int		 expect_continue;
+};
+
+/* Where a scan for the end of a head stands; zero it for each message. */
+struct http1_scan {
+	size_t	 pos;		/* bytes looked at */
+	size_t	 line;		/* start of the current line */
+	size_t	 nlines;	/* complete lines so far */
+};
+
+enum http1_more { HTTP1_MORE = 0, HTTP1_DONE = 1, HTTP1_BAD = -1 };
+
+/*
+ * Look for the end of a head (the empty line) in buf, resuming where the last
+ * call stopped.  HTTP1_DONE: *headlen bytes, the empty line included.
+ * HTTP1_BAD: *status is 400 (bare LF or CR, NUL, a line that begins with
+ * space: anything that can be seen without the whole head) or 431 (longer
+ * than max, or too many lines) or 414 (request line alone beyond max);
+ * *why is static text.  One empty line before a request line is skipped
+ * (section 2.2) and counted in *headlen.
+ */
+enum http1_more http1_scan_head(struct http1_scan *, const char *buf,
+    size_t len, size_t max, size_t *headlen, int *status, const char **why);
+
+/*
+ * Parse a whole request head.  Slices point into buf.  Returns 0, or the
+ * status to answer and close with: 400, 431 (more than HTTP1_FIELDS_MAX),
+ * 501 (a transfer coding other than chunked), 505; *why is static text.
+ * Refused with 400 among others: both Content-Length and Transfer-Encoding,
+ * repeated or malformed Content-Length, Transfer-Encoding in HTTP/1.0, obs-fold, space
+ * before the colon, invalid field name or value bytes, missing or repeated
+ * Host in HTTP/1.1 or a Host that is no host, invalid target (raw bytes
+ * outside VCHAR, fragment), Upgrade is ignored.
+ * Absolute-form targets give path and query of the URI (its authority wins
+ * over Host, but must equal it).
+ */
+int	http1_parse_request(struct http1_head *, const char *buf,
+	    size_t headlen, const char **why);
+
+/*
+ * Parse a whole response head, the answer to a request with this method.
+ * Returns 0, or -1 (*why) when it is malformed or ambiguous.  body follows
+ * RFC 9112 section 6.3 (1xx, 204, 304 and answers to HEAD have none).
+ */
+int	http1_parse_response(struct http1_head *, const char *buf,
+	    size_t headlen, struct slice method, const char **why);
+
+/* The value of the first field with this id; p is NULL when there is none. */
+struct slice http1_value(const struct http1_head *, enum http1_name);
+
+/* Does a comma-separated list value contain this token (case ignored)? */
+int	http1_list_has(struct slice list, const char *token);
+
+/* Chunked coding (RFC 9112 section 7.1); zero it for each body. */
+struct http1_chunk {
+	int	 state;
+	uint64_t left;		/* of the current chunk */
+	unsigned digits;
+	size_t	 overhead;	/* bytes of extensions and trailers so far */
+	size_t	 line;
+};
+
+/*
+ * Decode the next run.  Consumes *used bytes of in; *data is a view of
+ * decoded bytes inside in (its len may be 0).  HTTP1_MORE: call again with
+ * what follows in + *used (when in is not used up, at once).  HTTP1_DONE: the last
+ * chunk and the trailers are consumed (trailers are dropped).  HTTP1_BAD:
+ * malformed, a size beyond 2^53, or more than 16 KiB of extensions and
+ * trailers in all.
+ */
+enum http1_more http1_chunk_decode(struct http1_chunk *, const char *in,
+    size_t len, size_t *used, struct slice *data, const char **why);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Watches a text/event-stream as it passes (WHATWG HTML, server-sent events):
+ * finds the event boundaries and the event that carries the JSON-RPC
+ * response, which is what the audit line must precede.  It never changes a
+ * byte and keeps at most SSE_LOOK_MAX bytes of one event.
+ */
+#ifndef WORKER_SSE_H
+#define WORKER_SSE_H
+
+#include <stddef.h>
+
+#include "common/slice.h"
+
+#define SSE_LOOK_MAX	(64 * 1024)
+
+struct sse;
+
+/* NULL when memory is gone. */
+struct sse *sse_new(void);
+void	sse_free(struct sse *);
+
+/*
+ * Look at the next bytes of the stream.  Returns how many of them belong to
+ * events (or parts of events) before the first event that carries a JSON-RPC
+ * response: that is in.len when no response begins in these bytes.  An event
+ * is only known to carry the response when its data has been seen, so bytes
+ * of an unfinished event count as before; what matters is that the end of
+ * the response event (its empty line) is never counted.
+ * When *response comes back 1, in[ret..] begins at or inside the response event, and
+ * the caller may go on with sse_feed(in + ret) which then passes that event.
+ */
+size_t	sse_feed(struct sse *, struct slice in, int *response);
+
+/* 1 when the bytes fed so far end at an event boundary (nothing of an event
+ * is pending), so that a comment line may be inserted. */
+int	sse_at_boundary(const struct sse *);
+
+#endif
