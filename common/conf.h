@@ -1,0 +1,100 @@
+/*
+ * The parts of the configuration that children get, and how they travel: each
+ * part is packed by the master and unpacked, checked again, by the child.  A
+ * child sees what it needs and no more.
+ */
+#ifndef COMMON_CONF_H
+#define COMMON_CONF_H
+
+#include <sys/types.h>
+
+#include <netinet/in.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/wire.h"
+
+#define CONF_PACKED_MAX		(4 * 1024 * 1024)
+#define CONF_STR_MAX		4096	/* bytes of any one string */
+#define CONF_UPSTREAMS_MAX	1024
+#define CONF_LIST_MAX		1024	/* scopes, origins, proxies */
+
+struct conf_upstream {
+	char		*name;
+	char		*host;		/* name or address, without brackets */
+	char		*authority;	/* what Host says: host[:port] */
+	char		*path;		/* begins with '/' */
+	uint16_t	 port;
+	int		 tls;		/* https; not yet served */
+};
+
+/* Address and prefix length, as in trusted_proxies. */
+struct conf_net {
+	int		 family;	/* AF_INET or AF_INET6 */
+	uint8_t		 addr[16];
+	uint8_t		 prefix;
+};
+
+struct conf_oauth {
+	int		 enabled;
+	char		*issuer;
+	char		*audience;
+	char		*public_url;	/* never NULL: the master fills in the
+					 * listen address when unset */
+	char		*metadata_path;
+	char		**scopes;	/* required_scopes */
+	size_t		 nscopes;
+	uint64_t	 leeway_ms;
+};
+
+/* What a worker gets.  All times in milliseconds, sizes in bytes; a time of
+ * 0 means off. */
+struct worker_conf {
+	int		 auth_enabled;
+	struct conf_oauth oauth;
+	struct conf_upstream *upstreams;
+	size_t		 nupstreams;
+	size_t		 default_upstream;	/* index */
+	char		**origins;	/* allowed_origins */
+	size_t		 norigins;
+	struct conf_net	*proxies;	/* trusted_proxies */
+	size_t		 nproxies;
+	int		 audit_allow;	/* audit.on_failure: allow */
+	uint64_t	 max_body;
+	uint64_t	 max_header;
+	uint64_t	 max_connections;
+	uint64_t	 buffered;
+	uint64_t	 t_header;
+	uint64_t	 t_body;
+	uint64_t	 t_keepalive;
+	uint64_t	 t_connect;	/* upstream_connect */
+	uint64_t	 t_response;	/* upstream_response */
+	uint64_t	 t_stream_idle;
+	uint64_t	 t_drain;
+};
+
+/* What the fetcher gets for one generation. */
+struct fetcher_conf {
+	int		 oauth;		/* 0: no key set to fetch */
+	char		*issuer;
+	char		*jwks_url;
+	uint64_t	 cache_ttl_ms;
+	char		*ca;		/* PEM bundle, or NULL: the system's.  The
+					 * master reads the file */
+	size_t		 ca_len;
+	char		**hosts;	/* upstream host names, by index */
+	uint16_t	*ports;
+	size_t		 nhosts;
+};
+
+void	worker_conf_pack(const struct worker_conf *, struct wbuf *);
+/* NULL when the bytes are not what the packer makes (errno untouched). */
+struct worker_conf *worker_conf_unpack(const void *, size_t);
+void	worker_conf_free(struct worker_conf *);		/* NULL is fine */
+
+void	fetcher_conf_pack(const struct fetcher_conf *, struct wbuf *);
+struct fetcher_conf *fetcher_conf_unpack(const void *, size_t);
+void	fetcher_conf_free(struct fetcher_conf *);
+
+#endif

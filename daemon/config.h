@@ -1,0 +1,75 @@
+/*
+ * mcpgw.yaml: parsed by libyaml into a typed, validated struct config.  Only
+ * the master has it; children get their parts (common/conf.h).
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+
+#define CONFIG_FILE_MAX		(4 * 1024 * 1024)
+#define CONFIG_ERRORS_MAX	100
+
+struct config {
+	/* listen */
+	char		*listen;	/* as written, or the default */
+	struct sockaddr_storage listen_addr;
+	socklen_t	 listen_len;
+	int		 listen_any;	/* a wildcard address */
+	/* process */
+	unsigned	 workers;	/* default: sched_getaffinity and the
+					 * cgroup's CPU quota */
+	char		*user;
+	char		*pid_file;
+	uint64_t	 drain_timeout;	/* ms */
+	/* audit */
+	char		*audit_path;
+	/* auth.oauth, the fetcher's side */
+	char		*jwks_url;
+	uint64_t	 jwks_cache_ttl; /* ms */
+	char		*ca_file;	/* or NULL */
+	char		*ca;		/* its contents, or NULL */
+	size_t		 ca_len;
+	int		 public_url_set; /* written in the file */
+	/* everything workers need, as they get it */
+	struct worker_conf w;
+};
+
+/* Called for every error, in the order of the file:
+ * "FILE:LINE:COLUMN: key.path: expected ..." */
+typedef void (*config_error_cb)(void *, const char *text);
+
+/*
+ * Read and check a configuration file.  NULL when it cannot be read or has
+ * errors, after telling each of them (at most CONFIG_ERRORS_MAX) to the
+ * callback; else a config to config_free().
+ */
+struct config *config_load(const char *path, config_error_cb, void *);
+/* The same for text in memory; name stands for the file in messages. */
+struct config *config_parse(const char *name, const char *, size_t,
+    config_error_cb, void *);
+void	config_free(struct config *);
+
+/*
+ * Make old win where a reload cannot change things: listen, public_url and
+ * metadata_path (and user, pid_file).  changed(arg, key) is called for each
+ * key whose new value is put aside.  Returns 0, or -1 when memory is gone.
+ */
+int	config_keep_fixed(struct config *neu, const struct config *old,
+    void (*changed)(void *, const char *key), void *);
+
+/* Must the fetcher prime before neu may serve?  1 when OAuth was just
+ * enabled, or issuer, jwks_url or CA differ from old (NULL: at start). */
+int	config_needs_prime(const struct config *neu, const struct config *old);
+
+/* Sealed memfds with the children's parts (common/memfd.h); -1 with errno. */
+int	config_worker_part(const struct config *);
+int	config_fetcher_part(const struct config *);
+
+#endif
