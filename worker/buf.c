@@ -1,0 +1,128 @@
+/*
+ * Growable byte buffers, and the count of what they hold together.
+ */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/buf.h"
+
+#define BUF_MIN	512
+
+static size_t	 total;
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	char	*p;
+	size_t	 cap;
+
+	if (n > SIZE_MAX / 4 - b->len)
+		return (NULL);
+	if (b->cap - b->off - b->len >= n && b->p != NULL)
+		return (b->p + b->off + b->len);
+	if (b->p != NULL && b->cap - b->len >= n) {
+		memmove(b->p, b->p + b->off, b->len);
+		b->off = 0;
+		return (b->p + b->len);
+	}
+	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < b->len + n;)
+		cap *= 2;
+	/* not realloc: the old copy may hold a token and is wiped */
+	if ((p = malloc(cap)) == NULL)
+		return (NULL);
+	if (b->len > 0)
+		memcpy(p, b->p + b->off, b->len);
+	if (b->p != NULL) {
+		explicit_bzero(b->p, b->off + b->len);
+		free(b->p);
+	}
+	total += cap - b->cap;
+	b->p = p;
+	b->cap = cap;
+	b->off = 0;
+	return (p + b->len);
+}
+
+void
+buf_added(struct buf *b, size_t n)
+{
+	b->len += n;
+}
+
+int
+buf_append(struct buf *b, const void *data, size_t n)
+{
+	char	*p;
+
+	if (n == 0)
+		return (0);
+	if ((p = buf_room(b, n)) == NULL)
+		return (-1);
+	memcpy(p, data, n);
+	b->len += n;
+	return (0);
+}
+
+int
+buf_puts(struct buf *b, const char *s)
+{
+	return (buf_append(b, s, strlen(s)));
+}
+
+int
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list	 ap, again;
+	char	*p;
+	int	 n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (p = buf_room(b, (size_t)n + 1)) == NULL) {
+		va_end(again);
+		return (-1);
+	}
+	vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	b->len += (size_t)n;
+	return (0);
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	if (n >= b->len) {
+		b->off = 0;
+		b->len = 0;
+		return;
+	}
+	b->off += n;
+	b->len -= n;
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->p);
+	total -= b->cap;
+	memset(b, 0, sizeof(*b));
+}
+
+void
+buf_wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->cap);
+	buf_free(b);
+}
+
+size_t
+buf_total(void)
+{
+	return (total);
+}

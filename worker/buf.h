@@ -1,0 +1,39 @@
+/*
+ * A growable run of bytes, filled at the end and consumed at the front.  What
+ * all of them hold together is counted, for limits.buffered.
+ */
+#ifndef WORKER_BUF_H
+#define WORKER_BUF_H
+
+#include <stddef.h>
+
+struct buf {
+	char	*p;		/* the allocation, or NULL */
+	size_t	 off;		/* start of the data in it */
+	size_t	 len;		/* bytes of data */
+	size_t	 cap;
+};
+
+static inline char *
+buf_data(const struct buf *b)
+{
+	return (b->p + b->off);
+}
+
+/* Room for n more bytes behind the data, or NULL when memory is gone. */
+char	*buf_room(struct buf *, size_t n);
+/* n bytes were put into the room. */
+void	 buf_added(struct buf *, size_t n);
+int	 buf_append(struct buf *, const void *, size_t n);	/* 0 or -1 */
+int	 buf_puts(struct buf *, const char *);			/* 0 or -1 */
+int	 buf_printf(struct buf *, const char *, ...)
+	    __attribute__((format(printf, 2, 3)));		/* 0 or -1 */
+/* Consume n bytes (at most what is there) from the front. */
+void	 buf_drop(struct buf *, size_t n);
+/* Give the memory back; buf_wipe() overwrites it first. */
+void	 buf_free(struct buf *);
+void	 buf_wipe(struct buf *);
+/* Allocated by all buffers of this process, in bytes. */
+size_t	 buf_total(void);
+
+#endif

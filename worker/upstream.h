@@ -1,0 +1,68 @@
+/*
+ * The side that faces MCP servers: connections to upstreams, kept alive and
+ * reused, and exchanges, one request and its response each.  An exchange is
+ * not its connection: it may try several before one carries it.
+ */
+#ifndef WORKER_UPSTREAM_H
+#define WORKER_UPSTREAM_H
+
+#include <event2/event.h>
+#include <stddef.h>
+
+#include "common/conf.h"
+#include "common/proto.h"
+#include "worker/buf.h"
+#include "worker/http1.h"
+
+enum exchange_error {
+	EXCHANGE_REFUSED,	/* no address, no connection, no answer */
+	EXCHANGE_TIMEOUT,	/* upstream_connect, upstream_response or
+				 * stream_idle */
+	EXCHANGE_BROKEN		/* malformed, or ended in the middle */
+};
+
+struct exchange;
+
+/*
+ * What becomes of an exchange.  head comes once (informational responses are
+ * swallowed), then data as it arrives, then done or fail, exactly one of them
+ * and exactly once; fail may come at any point.  After done and fail the
+ * exchange is gone.  A callback may cancel the exchange.
+ */
+struct exchange_cb {
+	void	(*head)(void *, const struct http1_head *);
+	void	(*data)(void *, const char *, size_t);
+	void	(*done)(void *);
+	void	(*fail)(void *, enum exchange_error, const char *why);
+};
+
+/* Once, with a conf that outlives all exchanges. */
+void	upstream_setup(struct event_base *, const struct worker_conf *);
+
+/* The addresses of an upstream's name, from the fetcher; n 0: none known. */
+void	upstream_set_addrs(size_t upstream, const struct proto_addr *, size_t n);
+/* 1 when every upstream has been resolved once (with whatever result). */
+int	upstream_resolved(void);
+
+/*
+ * Send a request: a whole head and a body (taken over, both; the bufs are
+ * left empty).  method is what the response's framing depends on (static
+ * text).  long_lived: a GET stream, to which upstream_response applies only until the
+ * head.  NULL when memory is gone or there are too many connections.  No
+ * callback is called from within.
+ */
+struct exchange *exchange_start(size_t upstream, const char *method,
+    struct buf *head, struct buf *body, const struct exchange_cb *, void *);
+/* The client is gone: close the connection, so that the upstream sees it.  No callback follows. */
+void	exchange_cancel(struct exchange *);
+/* Stop and go on reading from the upstream. */
+void	exchange_pause(struct exchange *);
+void	exchange_resume(struct exchange *);
+
+/* At the end of a turn: free what ended. */
+void	upstream_turn_end(void);
+size_t	upstream_open(void);		/* connections that are open */
+/* Close idle connections (the worker is leaving). */
+void	upstream_close_idle(void);
+
+#endif
