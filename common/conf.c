@@ -1,0 +1,502 @@
+/*
+ * The children's parts of the configuration as bytes.  The packer writes each
+ * field in the order of the struct; the unpacker takes nothing on trust, for
+ * a child checks even its own master: a bug there should stop a child at
+ * start-up, not give it a limit of zero or a header with a line break in it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf.h"
+
+/* First word of each part; change it whenever the layout changes. */
+#define WORKER_MAGIC	0x77636601U
+#define FETCHER_MAGIC	0x66636601U
+
+#define TIME_MAX	(1000ULL * 60 * 60 * 24 * 366)
+#define SIZE_LIMIT	(1ULL << 40)
+#define CA_MAX		(1024 * 1024)
+
+static void	 oauth_pack(const struct conf_oauth *, struct wbuf *);
+static void	 oauth_unpack(struct conf_oauth *, struct rbuf *);
+static void	 upstreams_pack(const struct worker_conf *, struct wbuf *);
+static void	 upstreams_unpack(struct worker_conf *, struct rbuf *);
+static void	 proxies_pack(const struct worker_conf *, struct wbuf *);
+static void	 proxies_unpack(struct worker_conf *, struct rbuf *);
+static void	 limits_pack(const struct worker_conf *, struct wbuf *);
+static void	 limits_unpack(struct worker_conf *, struct rbuf *);
+static void	 hosts_unpack(struct fetcher_conf *, struct rbuf *);
+static int	 worker_sane(const struct worker_conf *);
+static int	 oauth_sane(const struct conf_oauth *);
+static int	 upstream_sane(const struct conf_upstream *);
+static int	 net_sane(const struct conf_net *);
+static int	 limits_sane(const struct worker_conf *);
+static int	 fetcher_sane(const struct fetcher_conf *);
+static void	 strings_pack(char *const *, size_t, struct wbuf *);
+static char	**strings_unpack(struct rbuf *, uint32_t, size_t *);
+static void	 strings_free(char **, size_t);
+static int	 strings_sane(char *const *, size_t);
+static int	 flag_get(struct rbuf *);
+static void	*array_get(struct rbuf *, size_t, size_t);
+static int	 visible(const char *);
+static int	 printable(const char *);
+
+void
+worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
+{
+	wire_put_u32(b, WORKER_MAGIC);
+	wire_put_u8(b, w->auth_enabled != 0);
+	oauth_pack(&w->oauth, b);
+	upstreams_pack(w, b);
+	strings_pack(w->origins, w->norigins, b);
+	proxies_pack(w, b);
+	wire_put_u8(b, w->audit_allow != 0);
+	limits_pack(w, b);
+}
+
+struct worker_conf *
+worker_conf_unpack(const void *data, size_t len)
+{
+	struct worker_conf	*w;
+	struct rbuf		 r;
+	int			 saved = errno;
+
+	if (len > CONF_PACKED_MAX || (w = calloc(1, sizeof(*w))) == NULL)
+		goto refuse;
+	rbuf_init(&r, data, len);
+	if (wire_get_u32(&r) != WORKER_MAGIC)
+		r.failed = 1;
+	w->auth_enabled = flag_get(&r);
+	oauth_unpack(&w->oauth, &r);
+	upstreams_unpack(w, &r);
+	w->origins = strings_unpack(&r, CONF_LIST_MAX, &w->norigins);
+	proxies_unpack(w, &r);
+	w->audit_allow = flag_get(&r);
+	limits_unpack(w, &r);
+	if (wire_end(&r) == 0 && worker_sane(w))
+		return (w);
+	worker_conf_free(w);
+ refuse:
+	errno = saved;
+	return (NULL);
+}
+
+void
+worker_conf_free(struct worker_conf *w)
+{
+	size_t	 i;
+
+	if (w == NULL)
+		return;
+	free(w->oauth.issuer);
+	free(w->oauth.audience);
+	free(w->oauth.public_url);
+	free(w->oauth.metadata_path);
+	strings_free(w->oauth.scopes, w->oauth.nscopes);
+	for (i = 0; i < w->nupstreams; i++) {
+		free(w->upstreams[i].name);
+		free(w->upstreams[i].host);
+		free(w->upstreams[i].authority);
+		free(w->upstreams[i].path);
+	}
+	free(w->upstreams);
+	strings_free(w->origins, w->norigins);
+	free(w->proxies);
+	free(w);
+}
+
+void
+fetcher_conf_pack(const struct fetcher_conf *f, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_u32(b, FETCHER_MAGIC);
+	wire_put_u8(b, f->oauth != 0);
+	wire_put_str(b, f->issuer);
+	wire_put_str(b, f->jwks_url);
+	wire_put_u64(b, f->cache_ttl_ms);
+	wire_put_u8(b, f->ca != NULL);
+	wire_put_bytes(b, f->ca != NULL ? f->ca : "",
+	    f->ca != NULL ? f->ca_len : 0);
+	strings_pack(f->hosts, f->nhosts, b);
+	for (i = 0; i < f->nhosts; i++)
+		wire_put_u16(b, f->ports[i]);
+}
+
+struct fetcher_conf *
+fetcher_conf_unpack(const void *data, size_t len)
+{
+	struct fetcher_conf	*f;
+	struct rbuf		 r;
+	const uint8_t		*ca;
+	size_t			 ca_len;
+	int			 has_ca, saved = errno;
+
+	if (len > CONF_PACKED_MAX || (f = calloc(1, sizeof(*f))) == NULL)
+		goto refuse;
+	rbuf_init(&r, data, len);
+	if (wire_get_u32(&r) != FETCHER_MAGIC)
+		r.failed = 1;
+	f->oauth = flag_get(&r);
+	f->issuer = wire_get_str(&r, CONF_STR_MAX);
+	f->jwks_url = wire_get_str(&r, CONF_STR_MAX);
+	f->cache_ttl_ms = wire_get_u64(&r);
+	has_ca = flag_get(&r);
+	ca = wire_get_bytes(&r, CA_MAX, &ca_len);
+	if (has_ca != (ca_len > 0))
+		r.failed = 1;
+	if (!r.failed && has_ca) {
+		/* The NUL is for those who treat PEM as a string. */
+		if ((f->ca = malloc(ca_len + 1)) == NULL)
+			r.failed = 1;
+		else {
+			memcpy(f->ca, ca, ca_len);
+			f->ca[ca_len] = '\0';
+			f->ca_len = ca_len;
+		}
+	}
+	hosts_unpack(f, &r);
+	if (wire_end(&r) == 0 && fetcher_sane(f))
+		return (f);
+	fetcher_conf_free(f);
+ refuse:
+	errno = saved;
+	return (NULL);
+}
+
+void
+fetcher_conf_free(struct fetcher_conf *f)
+{
+	if (f == NULL)
+		return;
+	free(f->issuer);
+	free(f->jwks_url);
+	free(f->ca);
+	strings_free(f->hosts, f->nhosts);
+	free(f->ports);
+	free(f);
+}
+
+static void
+oauth_pack(const struct conf_oauth *o, struct wbuf *b)
+{
+	wire_put_u8(b, o->enabled != 0);
+	wire_put_str(b, o->issuer);
+	wire_put_str(b, o->audience);
+	wire_put_str(b, o->public_url);
+	wire_put_str(b, o->metadata_path);
+	strings_pack(o->scopes, o->nscopes, b);
+	wire_put_u64(b, o->leeway_ms);
+}
+
+static void
+oauth_unpack(struct conf_oauth *o, struct rbuf *r)
+{
+	o->enabled = flag_get(r);
+	o->issuer = wire_get_str(r, CONF_STR_MAX);
+	o->audience = wire_get_str(r, CONF_STR_MAX);
+	o->public_url = wire_get_str(r, CONF_STR_MAX);
+	o->metadata_path = wire_get_str(r, CONF_STR_MAX);
+	o->scopes = strings_unpack(r, CONF_LIST_MAX, &o->nscopes);
+	o->leeway_ms = wire_get_u64(r);
+}
+
+static void
+upstreams_pack(const struct worker_conf *w, struct wbuf *b)
+{
+	const struct conf_upstream	*u;
+	size_t				 i;
+
+	wire_put_u32(b, (uint32_t)w->nupstreams);
+	for (i = 0; i < w->nupstreams; i++) {
+		u = &w->upstreams[i];
+		wire_put_str(b, u->name);
+		wire_put_str(b, u->host);
+		wire_put_str(b, u->authority);
+		wire_put_str(b, u->path);
+		wire_put_u16(b, u->port);
+		wire_put_u8(b, u->tls != 0);
+	}
+	wire_put_u32(b, (uint32_t)w->default_upstream);
+}
+
+static void
+upstreams_unpack(struct worker_conf *w, struct rbuf *r)
+{
+	struct conf_upstream	*u;
+	uint32_t		 i, n;
+
+	n = wire_get_count(r, CONF_UPSTREAMS_MAX);
+	if ((w->upstreams = array_get(r, n, sizeof(*u))) == NULL)
+		n = 0;
+	w->nupstreams = n;
+	for (i = 0; i < n && !r->failed; i++) {
+		u = &w->upstreams[i];
+		u->name = wire_get_str(r, CONF_STR_MAX);
+		u->host = wire_get_str(r, CONF_STR_MAX);
+		u->authority = wire_get_str(r, CONF_STR_MAX);
+		u->path = wire_get_str(r, CONF_STR_MAX);
+		u->port = wire_get_u16(r);
+		u->tls = flag_get(r);
+	}
+	w->default_upstream = wire_get_u32(r);
+}
+
+static void
+proxies_pack(const struct worker_conf *w, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_u32(b, (uint32_t)w->nproxies);
+	for (i = 0; i < w->nproxies; i++) {
+		wire_put_u8(b, w->proxies[i].family == AF_INET6);
+		wire_put_bytes(b, w->proxies[i].addr,
+		    sizeof(w->proxies[i].addr));
+		wire_put_u8(b, w->proxies[i].prefix);
+	}
+}
+
+static void
+proxies_unpack(struct worker_conf *w, struct rbuf *r)
+{
+	const uint8_t	*addr;
+	size_t		 len;
+	uint32_t	 i, n;
+
+	n = wire_get_count(r, CONF_LIST_MAX);
+	if ((w->proxies = array_get(r, n, sizeof(*w->proxies))) == NULL)
+		n = 0;
+	w->nproxies = n;
+	for (i = 0; i < n && !r->failed; i++) {
+		w->proxies[i].family = flag_get(r) ? AF_INET6 : AF_INET;
+		addr = wire_get_bytes(r, sizeof(w->proxies[i].addr), &len);
+		if (addr == NULL || len != sizeof(w->proxies[i].addr)) {
+			r->failed = 1;
+			return;
+		}
+		memcpy(w->proxies[i].addr, addr, len);
+		w->proxies[i].prefix = wire_get_u8(r);
+	}
+}
+
+static void
+limits_pack(const struct worker_conf *w, struct wbuf *b)
+{
+	wire_put_u64(b, w->max_body);
+	wire_put_u64(b, w->max_header);
+	wire_put_u64(b, w->max_connections);
+	wire_put_u64(b, w->buffered);
+	wire_put_u64(b, w->t_header);
+	wire_put_u64(b, w->t_body);
+	wire_put_u64(b, w->t_keepalive);
+	wire_put_u64(b, w->t_connect);
+	wire_put_u64(b, w->t_response);
+	wire_put_u64(b, w->t_stream_idle);
+	wire_put_u64(b, w->t_drain);
+}
+
+static void
+limits_unpack(struct worker_conf *w, struct rbuf *r)
+{
+	w->max_body = wire_get_u64(r);
+	w->max_header = wire_get_u64(r);
+	w->max_connections = wire_get_u64(r);
+	w->buffered = wire_get_u64(r);
+	w->t_header = wire_get_u64(r);
+	w->t_body = wire_get_u64(r);
+	w->t_keepalive = wire_get_u64(r);
+	w->t_connect = wire_get_u64(r);
+	w->t_response = wire_get_u64(r);
+	w->t_stream_idle = wire_get_u64(r);
+	w->t_drain = wire_get_u64(r);
+}
+
+static void
+hosts_unpack(struct fetcher_conf *f, struct rbuf *r)
+{
+	size_t	 i;
+
+	f->hosts = strings_unpack(r, CONF_UPSTREAMS_MAX, &f->nhosts);
+	f->ports = array_get(r, f->nhosts, sizeof(*f->ports));
+	if (f->ports == NULL)
+		return;
+	for (i = 0; i < f->nhosts; i++)
+		f->ports[i] = wire_get_u16(r);
+}
+
+static int
+worker_sane(const struct worker_conf *w)
+{
+	size_t	 i;
+
+	if (w->nupstreams == 0 || w->default_upstream >= w->nupstreams)
+		return (0);
+	for (i = 0; i < w->nupstreams; i++)
+		if (!upstream_sane(&w->upstreams[i]))
+			return (0);
+	for (i = 0; i < w->nproxies; i++)
+		if (!net_sane(&w->proxies[i]))
+			return (0);
+	/* OAuth without auth would be a door that looks shut. */
+	if (w->oauth.enabled && !w->auth_enabled)
+		return (0);
+	return (oauth_sane(&w->oauth) && limits_sane(w) &&
+	    strings_sane(w->origins, w->norigins));
+}
+
+static int
+oauth_sane(const struct conf_oauth *o)
+{
+	if (!visible(o->public_url) || !visible(o->metadata_path) ||
+	    o->metadata_path[0] != '/')
+		return (0);
+	if (o->enabled && (!visible(o->issuer) || !printable(o->audience)))
+		return (0);
+	return (strings_sane(o->scopes, o->nscopes) &&
+	    o->leeway_ms <= TIME_MAX);
+}
+
+static int
+upstream_sane(const struct conf_upstream *u)
+{
+	return (visible(u->name) && visible(u->host) &&
+	    visible(u->authority) && visible(u->path) && u->path[0] == '/' &&
+	    u->port != 0);
+}
+
+static int
+net_sane(const struct conf_net *n)
+{
+	return (n->prefix <= (n->family == AF_INET6 ? 128 : 32));
+}
+
+static int
+limits_sane(const struct worker_conf *w)
+{
+	const uint64_t	 times[] = { w->t_header, w->t_body, w->t_keepalive,
+	    w->t_connect, w->t_response, w->t_stream_idle, w->t_drain };
+	const uint64_t	 sizes[] = { w->max_body, w->max_header,
+	    w->max_connections, w->buffered };
+	size_t		 i;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] > TIME_MAX)
+			return (0);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (sizes[i] == 0 || sizes[i] > SIZE_LIMIT)
+			return (0);
+	return (1);
+}
+
+static int
+fetcher_sane(const struct fetcher_conf *f)
+{
+	size_t	 i;
+
+	for (i = 0; i < f->nhosts; i++)
+		if (f->ports[i] == 0)
+			return (0);
+	if (!strings_sane(f->hosts, f->nhosts) || f->cache_ttl_ms > TIME_MAX)
+		return (0);
+	if (!f->oauth)
+		return (1);
+	/* A time of nothing would fetch in a circle. */
+	return (visible(f->issuer) && visible(f->jwks_url) &&
+	    f->cache_ttl_ms > 0);
+}
+
+static void
+strings_pack(char *const *v, size_t n, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_u32(b, (uint32_t)n);
+	for (i = 0; i < n; i++)
+		wire_put_str(b, v[i]);
+}
+
+/* On failure what was read so far is returned with its count. */
+static char **
+strings_unpack(struct rbuf *r, uint32_t max, size_t *count)
+{
+	char		**v;
+	uint32_t	  i, n;
+
+	n = wire_get_count(r, max);
+	if ((v = array_get(r, n, sizeof(*v))) == NULL)
+		n = 0;
+	for (i = 0; i < n && !r->failed; i++)
+		v[i] = wire_get_str(r, CONF_STR_MAX);
+	*count = n;
+	return (v);
+}
+
+static void
+strings_free(char **v, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		free(v[i]);
+	free(v);
+}
+
+static int
+strings_sane(char *const *v, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (!visible(v[i]))
+			return (0);
+	return (1);
+}
+
+static int
+flag_get(struct rbuf *r)
+{
+	uint8_t	 v;
+
+	v = wire_get_u8(r);
+	if (v > 1)
+		r->failed = 1;
+	return (v == 1);
+}
+
+/* n zeroed elements, or NULL when there are none or the reading failed. */
+static void *
+array_get(struct rbuf *r, size_t n, size_t size)
+{
+	void	*p;
+
+	if (n == 0 || r->failed)
+		return (NULL);
+	if ((p = calloc(n, size)) == NULL)
+		r->failed = 1;
+	return (p);
+}
+
+/* Not empty, nothing but visible ASCII: fit for a header line. */
+static int
+visible(const char *s)
+{
+	if (s == NULL || *s == '\0')
+		return (0);
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
+			return (0);
+	return (1);
+}
+
+/* Not empty, no control characters; UTF-8 may pass. */
+static int
+printable(const char *s)
+{
+	if (s == NULL || *s == '\0')
+		return (0);
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return (0);
+	return (1);
+}
