@@ -1,0 +1,256 @@
+# Build, tests and installation of mcpgw, for GNU make.
+#
+# make, make demo, make check: from a bare clone, nothing else first.
+# Sources are found by wildcard. Each folder of FOLDERS gives a library of all
+# its .c files but main.c, and with main.c the program $(PROG_folder).
+# O=dir builds elsewhere, SANITIZE=address,undefined builds with sanitizers.
+
+O ?= build
+FOLDERS = common daemon fetcher keeper worker ctl
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# These must work before config.mk can exist; they build by calling make.
+BEFORE = deps demo check check-asan bench clean distclean dist
+ifneq ($(filter-out $(BEFORE),$(or $(MAKECMDGOALS),all)),)
+include config.mk
+endif
+
+configure: configure.ac
+	@sh etc/deps.sh build
+	autoconf -f
+
+config.mk: configure config.mk.in
+	@if test -x config.status; then \
+		./config.status --recheck && ./config.status; \
+	else \
+		sh etc/deps.sh build && ./configure $(CONFIGURE_ARGS); \
+	fi
+	@touch $@
+
+# How things are compiled.
+
+STD_CFLAGS = -std=gnu17 -Wall -Wextra -Wpedantic -Wshadow \
+	-Wstrict-prototypes -Wmissing-prototypes $(WERROR)
+DEFINES = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DSBINDIR='"$(sbindir)"' -DLIBEXECDIR='"$(libexecdir)/mcpgw"' \
+	-DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
+
+ifeq ($(SANITIZE),)
+MODE_CFLAGS = $(HARDEN_CFLAGS)
+MODE_LDFLAGS = $(HARDEN_LDFLAGS)
+else
+MODE_CFLAGS = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DSANITIZE
+MODE_LDFLAGS = -fsanitize=$(SANITIZE)
+endif
+
+COMPILE = $(CC) -I. $(LIB_CFLAGS) $(DEFINES) $(CPPFLAGS) $(STD_CFLAGS) \
+	$(MODE_CFLAGS) -pthread $(CFLAGS)
+LINK = $(CC) $(MODE_CFLAGS) $(MODE_LDFLAGS) $(AS_NEEDED) -pthread \
+	$(CFLAGS) $(LDFLAGS)
+
+# Changes when the way to compile does, so that everything is built again.
+$(O)/compile: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(COMPILE)) $(call quote,$(LINK)) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+quote = '$(subst ','\'',$(1))'
+
+$(O)/%.o: %.c $(O)/compile config.mk
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Libraries: lib(folder) is the path, or nothing for a folder without sources.
+
+sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(O)/%.o,$(call sources,$(1)))
+lib = $(if $(call sources,$(1)),$(O)/$(1)/lib$(1).a)
+
+define folder_rules
+$(O)/$(1)/lib$(1).a: $(call objects,$(1))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# Programs.
+
+PROG_daemon = mcpgw
+PROG_fetcher = fetcher
+PROG_keeper = keeper
+PROG_worker = worker
+PROG_ctl = mcpgwctl
+LIBS_daemon = $(YAML_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS)
+LIBS_fetcher = $(CURL_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
+	$(SECCOMP_LIBS)
+LIBS_keeper = $(ARGON2_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
+LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
+	$(SECCOMP_LIBS)
+LIBS_ctl = $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
+
+HAVE = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/main.c),$(f)))
+program = $(O)/$(1)/$(PROG_$(1))
+PROGRAMS = $(foreach f,$(HAVE),$(call program,$(f)))
+
+define program_rules
+$(call program,$(1)): $(O)/$(1)/main.o $(call lib,$(1)) $(call lib,common)
+	$$(LINK) -o $$@ $$^ $$(LIBS_$(1)) $$(BSD_LIBS)
+endef
+$(foreach f,$(HAVE),$(eval $(call program_rules,$(f))))
+
+# The demo's servers: each demo-NAME.c is a program, the rest they share.
+
+DEMO_MAINS = $(wildcard regress/demo/demo-*.c)
+DEMO_SHARED = $(filter-out $(DEMO_MAINS),$(wildcard regress/demo/*.c))
+DEMOS = $(patsubst %.c,$(O)/%,$(DEMO_MAINS))
+
+$(DEMOS): %: %.o $(patsubst %.c,$(O)/%.o,$(DEMO_SHARED)) $(call lib,common)
+	$(LINK) -o $@ $^ $(EVHTTP_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
+	    $(YAJL_LIBS) $(BSD_LIBS)
+
+# Tests may use every folder; TESTED="worker common" links fewer.
+
+TESTED = worker daemon fetcher keeper ctl common
+TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
+ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
+	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \
+	$(SECCOMP_LIBS) $(BSD_LIBS)
+LINK_TEST = $(LINK) -o $@ $(filter %.o,$^) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
+
+UNIT_SHARED = $(filter-out $(wildcard regress/unit/test_*.c), \
+	$(wildcard regress/unit/*.c))
+UNITS = $(patsubst %.c,$(O)/%,$(wildcard regress/unit/test_*.c))
+$(UNITS): %: %.o $(patsubst %.c,$(O)/%.o,$(UNIT_SHARED)) $(TEST_LIBS)
+	$(LINK_TEST) -lcmocka
+
+# Fuzz targets are linked in a tree of their own: make fuzz-programs.
+
+FUZZ_SHARED = $(filter-out $(wildcard regress/fuzz/fuzz_*.c), \
+	$(wildcard regress/fuzz/*.c))
+FUZZERS = $(patsubst %.c,$(O)/%,$(wildcard regress/fuzz/fuzz_*.c))
+$(FUZZERS): %: %.o $(patsubst %.c,$(O)/%.o,$(FUZZ_SHARED)) $(TEST_LIBS)
+	$(LINK_TEST) -fsanitize=fuzzer
+
+.PHONY: all programs demos unit-programs fuzz-programs fuzzers
+all: programs demos
+programs: $(PROGRAMS)
+demos: $(DEMOS)
+unit-programs: $(UNITS)
+fuzzers: $(FUZZERS)
+fuzz-programs:
+	$(MAKE) O=$(O)-fuzz CC=clang HARDEN_CFLAGS= HARDEN_LDFLAGS= \
+	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
+
+# Running things. Suites are run by regress/run, which adds up their results.
+
+SUITES = unit fuzz system interop man
+RUN = O='$(abspath $(O))' MAKE='$(MAKE)' sh regress/run
+
+.PHONY: deps demo check check-asan bench $(SUITES)
+deps:
+	@sh etc/deps.sh
+
+demo:
+	@sh etc/deps.sh
+	+@$(MAKE) all
+	@O='$(abspath $(O))' exec regress/demo/run
+
+check:
+	@sh etc/deps.sh
+	+@$(RUN) build $(SUITES)
+
+check-asan:
+	@sh etc/deps.sh
+	+@$(MAKE) O=$(O)-asan SANITIZE=address,undefined run-asan
+
+bench:
+	@sh etc/deps.sh
+	+@$(MAKE) all
+	@test -e regress/bench/run || { echo 'no regress/bench/run'; exit 1; }
+	@O='$(abspath $(O))' exec regress/bench/run
+
+unit: unit-programs
+fuzz: fuzz-programs
+system interop: all
+$(SUITES):
+	+@$(RUN) $@
+
+.PHONY: run-asan
+run-asan:
+	+@$(RUN) build unit system
+
+# Installation.
+
+INSTALL = install
+MANS = $(wildcard man/*.[1-9])
+CHILDREN = $(filter-out daemon ctl,$(HAVE))
+libexec = $(DESTDIR)$(libexecdir)/mcpgw
+confdir = $(DESTDIR)$(sysconfdir)/mcpgw
+unitdir = $(prefix)/lib/systemd/system
+install_program = $(INSTALL) -m 755 $(call program,$(1)) $(2)/$(PROG_$(1))
+
+.PHONY: install install-user uninstall
+install: programs install-user
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(libexec) $(confdir) \
+	    $(DESTDIR)$(unitdir)
+	$(INSTALL) -d -m 755 $(DESTDIR)$(localstatedir)/empty/mcpgw
+	$(INSTALL) -d -m 750 $(DESTDIR)$(localstatedir)/log/mcpgw
+	$(foreach f,$(filter daemon ctl,$(HAVE)), \
+	    $(call install_program,$(f),$(DESTDIR)$(sbindir)) &&) :
+	$(foreach f,$(CHILDREN),$(call install_program,$(f),$(libexec)) &&) :
+	for m in $(MANS); do \
+		d=$(DESTDIR)$(mandir)/man$${m##*.}; \
+		$(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; \
+	done
+	test ! -e etc/mcpgw.yaml || test -e $(confdir)/mcpgw.yaml || \
+	    $(INSTALL) -m 640 etc/mcpgw.yaml $(confdir)/mcpgw.yaml
+	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
+	    etc/mcpgw.service.in >$(DESTDIR)$(unitdir)/mcpgw.service
+	chmod 644 $(DESTDIR)$(unitdir)/mcpgw.service
+
+install-user:
+	@if test -z '$(DESTDIR)' && test "$$(id -u)" = 0 && \
+	    ! id _mcpgw >/dev/null 2>&1; then \
+		useradd --system --user-group --no-create-home \
+		    --home-dir $(localstatedir)/empty/mcpgw \
+		    --shell /usr/sbin/nologin _mcpgw; \
+	fi
+
+# The configuration, the logs and the user stay.
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/mcpgw $(DESTDIR)$(sbindir)/mcpgwctl
+	rm -rf $(libexec)
+	for m in $(MANS); do \
+		rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; \
+	done
+	rm -f $(DESTDIR)$(unitdir)/mcpgw.service
+	-rmdir $(DESTDIR)$(localstatedir)/empty/mcpgw
+
+.PHONY: clean distclean dist
+clean:
+	rm -rf $(O) $(O)-asan $(O)-fuzz $(O)-asan-fuzz
+
+distclean: clean
+	rm -rf autom4te.cache
+	rm -f config.mk config.log config.status configure configure~ \
+	    mcpgw-*.tar.gz
+
+# What is committed, and configure, so that no autoconf is needed.
+dist:
+	@set -e; \
+	v=$$(sed -n 's/^AC_INIT(.*\[\(.*\)\])/\1/p' configure.ac); \
+	d=mcpgw-$$v; t=$$(mktemp -d); trap 'rm -rf $$t' EXIT; \
+	git archive --prefix=$$d/ HEAD | tar -xf - -C $$t; \
+	(cd $$t/$$d && autoconf && rm -rf autom4te.cache); \
+	tar -C $$t --owner=0 --group=0 --numeric-owner -czf $$d.tar.gz $$d; \
+	echo $$d.tar.gz
+
+.PHONY: FORCE
+FORCE:
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Install what the build and the tests need on Debian.
+# usage: etc/deps.sh [build|all]
+# As root it installs what is missing; as anybody else it says what that is and
+# exits 1. It does nothing, quickly, when everything is there.
+
+set -u
+
+build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
+    libyaml-dev libyajl-dev libargon2-dev libcurl4-openssl-dev
+    libseccomp-dev libssl-dev"
+tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
+    python3-jwcrypto python3-yaml clang libclang-rt-dev jq curl openssl
+    ca-certificates mandoc argon2 procps util-linux wrk haproxy"
+
+case ${1:-all} in
+build)	wanted=$build ;;
+all)	wanted="$build $tests" ;;
+*)	echo "usage: $0 [build|all]" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "deps: not a Debian system; configure will say what is missing" >&2
+	exit 0
+fi
+
+# Packages of $wanted that are not installed, one a line.
+missing() {
+	for p in $wanted; do
+		echo "$p"
+	done | sort -u >"$tmp/wanted"
+	# shellcheck disable=SC2086
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n${db:Status-Status} ${Provides}\n' \
+	    $wanted 2>/dev/null | sed -n 's/^installed //p' | tr -d , |
+	    tr ' ' '\n' | sort -u >"$tmp/have"
+	comm -23 "$tmp/wanted" "$tmp/have"
+	# Any node will do, the distribution's or another.
+	if [ "${mode:-}" = all ]; then
+		command -v node >/dev/null || echo nodejs
+		command -v npm >/dev/null || echo npm
+	fi
+}
+
+mode=${1:-all}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+list=$(missing | tr '\n' ' ')
+[ -n "$list" ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "deps: missing packages: $list" >&2
+	echo "deps: as root: apt-get install --no-install-recommends $list" >&2
+	exit 1
+fi
+
+echo "deps: installing $list"
+export DEBIAN_FRONTEND=noninteractive
+# Test tools that are servers (haproxy) are not to be started.
+export RUNLEVEL=1
+apt-get -q update </dev/null || echo "deps: apt-get update failed" >&2
+# shellcheck disable=SC2086
+apt-get -q -y install --no-install-recommends $list </dev/null || exit 1
