@@ -3,9 +3,11 @@
 # make, make demo, make check: from a bare clone, nothing else first.
 # Sources are found by wildcard. Each folder of FOLDERS gives a library of all
 # its .c files but main.c, and with main.c the program $(PROG_folder).
-# O=dir builds elsewhere, SANITIZE=address,undefined builds with sanitizers.
+# O=dir builds elsewhere, SANITIZE=address,undefined builds with sanitizers,
+# V=1 shows the commands whole.
 
 O ?= build
+override O := $(patsubst $(CURDIR)/%,%,$(O))
 FOLDERS = common daemon fetcher keeper worker ctl
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -33,6 +35,9 @@ config.mk: configure config.mk.in
 
 # How things are compiled.
 
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)  $(2)')
+
 STD_CFLAGS = -std=gnu17 -Wall -Wextra -Wpedantic -Wshadow \
 	-Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 DEFINES = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
@@ -56,13 +61,15 @@ LINK = $(CC) $(MODE_CFLAGS) $(MODE_LDFLAGS) $(AS_NEEDED) -pthread \
 # Changes when the way to compile does, so that everything is built again.
 $(O)/compile: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' $(call quote,$(COMPILE)) $(call quote,$(LINK)) >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@n=$@.$$$$; \
+	printf '%s\n' $(call quote,$(COMPILE)) $(call quote,$(LINK)) >$$n; \
+	if cmp -s $$n $@; then rm $$n; else mv $$n $@; fi
 quote = '$(subst ','\'',$(1))'
 
 $(O)/%.o: %.c $(O)/compile config.mk
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Libraries: lib(folder) is the path, or nothing for a folder without sources.
 
@@ -73,7 +80,8 @@ lib = $(if $(call sources,$(1)),$(O)/$(1)/lib$(1).a)
 define folder_rules
 $(O)/$(1)/lib$(1).a: $(call objects,$(1))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(call say,AR,$$@)
+	$(Q)$(AR) rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
@@ -98,7 +106,8 @@ PROGRAMS = $(foreach f,$(HAVE),$(call program,$(f)))
 
 define program_rules
 $(call program,$(1)): $(O)/$(1)/main.o $(call lib,$(1)) $(call lib,common)
-	$$(LINK) -o $$@ $$^ $$(LIBS_$(1)) $$(BSD_LIBS)
+	$(call say,LD,$$@)
+	$(Q)$$(LINK) -o $$@ $$^ $$(LIBS_$(1)) $$(BSD_LIBS)
 endef
 $(foreach f,$(HAVE),$(eval $(call program_rules,$(f))))
 
@@ -109,7 +118,8 @@ DEMO_SHARED = $(filter-out $(DEMO_MAINS),$(wildcard regress/demo/*.c))
 DEMOS = $(patsubst %.c,$(O)/%,$(DEMO_MAINS))
 
 $(DEMOS): %: %.o $(patsubst %.c,$(O)/%.o,$(DEMO_SHARED)) $(call lib,common)
-	$(LINK) -o $@ $^ $(EVHTTP_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(EVHTTP_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
 	    $(YAJL_LIBS) $(BSD_LIBS)
 
 # Tests may use every folder; TESTED="worker common" links fewer.
@@ -126,7 +136,8 @@ UNIT_SHARED = $(filter-out $(wildcard regress/unit/test_*.c), \
 	$(wildcard regress/unit/*.c))
 UNITS = $(patsubst %.c,$(O)/%,$(wildcard regress/unit/test_*.c))
 $(UNITS): %: %.o $(patsubst %.c,$(O)/%.o,$(UNIT_SHARED)) $(TEST_LIBS)
-	$(LINK_TEST) -lcmocka
+	$(call say,LD,$@)
+	$(Q)$(LINK_TEST) -lcmocka
 
 # Fuzz targets are linked in a tree of their own: make fuzz-programs.
 
@@ -134,7 +145,8 @@ FUZZ_SHARED = $(filter-out $(wildcard regress/fuzz/fuzz_*.c), \
 	$(wildcard regress/fuzz/*.c))
 FUZZERS = $(patsubst %.c,$(O)/%,$(wildcard regress/fuzz/fuzz_*.c))
 $(FUZZERS): %: %.o $(patsubst %.c,$(O)/%.o,$(FUZZ_SHARED)) $(TEST_LIBS)
-	$(LINK_TEST) -fsanitize=fuzzer
+	$(call say,LD,$@)
+	$(Q)$(LINK_TEST) -fsanitize=fuzzer
 
 .PHONY: all programs demos unit-programs fuzz-programs fuzzers
 all: programs demos
