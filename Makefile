@@ -155,7 +155,7 @@ demos: $(DEMOS)
 unit-programs: $(UNITS)
 fuzzers: $(FUZZERS)
 fuzz-programs:
-	$(MAKE) O=$(O)-fuzz CC=clang HARDEN_CFLAGS= HARDEN_LDFLAGS= \
+	+@$(MAKE) O=$(O)-fuzz CC=clang HARDEN_CFLAGS= HARDEN_LDFLAGS= \
 	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
 
 # Running things. Suites are run by regress/run, which adds up their results.
