@@ -85,10 +85,17 @@ worker_conf_unpack(const void *data, size_t len)
 void
 worker_conf_free(struct worker_conf *w)
 {
-	size_t	 i;
-
 	if (w == NULL)
 		return;
+	worker_conf_clear(w);
+	free(w);
+}
+
+void
+worker_conf_clear(struct worker_conf *w)
+{
+	size_t	 i;
+
 	free(w->oauth.issuer);
 	free(w->oauth.audience);
 	free(w->oauth.public_url);
@@ -103,7 +110,7 @@ worker_conf_free(struct worker_conf *w)
 	free(w->upstreams);
 	strings_free(w->origins, w->norigins);
 	free(w->proxies);
-	free(w);
+	memset(w, 0, sizeof(*w));
 }
 
 void

@@ -92,6 +92,8 @@ void	worker_conf_pack(const struct worker_conf *, struct wbuf *);
 /* NULL when the bytes are not what the packer makes (errno untouched). */
 struct worker_conf *worker_conf_unpack(const void *, size_t);
 void	worker_conf_free(struct worker_conf *);		/* NULL is fine */
+/* Free what a struct that is part of another one holds. */
+void	worker_conf_clear(struct worker_conf *);
 
 void	fetcher_conf_pack(const struct fetcher_conf *, struct wbuf *);
 struct fetcher_conf *fetcher_conf_unpack(const void *, size_t);

@@ -28,6 +28,7 @@ struct config {
 	char		*user;
 	char		*pid_file;
 	uint64_t	 drain_timeout;	/* ms */
+	char		*default_upstream; /* as written, or NULL */
 	/* audit */
 	char		*audit_path;
 	/* auth.oauth, the fetcher's side */
@@ -51,7 +52,8 @@ typedef void (*config_error_cb)(void *, const char *text);
  * callback; else a config to config_free().
  */
 struct config *config_load(const char *path, config_error_cb, void *);
-/* The same for text in memory; name stands for the file in messages. */
+/* The same for text in memory; name stands for the file in messages, and
+ * no file is opened: ca_file is not read and ca stays NULL. */
 struct config *config_parse(const char *name, const char *, size_t,
     config_error_cb, void *);
 void	config_free(struct config *);

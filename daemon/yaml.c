@@ -434,9 +434,11 @@ load_syntax(struct loader *l)
 		told(l, NULL, line, column, "YAML syntax: %s", problem);
 	} else if (p->context != NULL)
 		told(l, NULL, line, column, "YAML syntax: %s, %s that began "
-		    "at line %u, column %u", problem, p->context,
+		    "at line %u, column %u%s", problem, p->context,
 		    (unsigned)p->context_mark.line + 1,
-		    (unsigned)p->context_mark.column + 1);
+		    (unsigned)p->context_mark.column + 1,
+		    strstr(p->context, "flow") != NULL ? " (a value that "
+		    "begins with [ or { needs quotes)" : "");
 	else
 		told(l, NULL, line, column, "YAML syntax: %s", problem);
 }

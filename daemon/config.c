@@ -1,0 +1,264 @@
+/*
+ * The configuration as the master sees it: read, compared with the one in
+ * force, and cut into the children's parts.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/memfd.h"
+#include "common/wire.h"
+#include "daemon/config.h"
+#include "daemon/config_int.h"
+
+static struct config	*parse(const char *, const char *, size_t, int,
+			    config_error_cb, void *);
+static void		 tree_error(void *, const struct ynode *, unsigned,
+			    unsigned, const char *);
+static int		 same(const char *, const char *);
+static int		 same_listen(const struct config *,
+			    const struct config *);
+static int		 same_ca(const struct config *,
+			    const struct config *);
+static void		 swap(char **, char **);
+static int		 part_seal(const char *, struct wbuf *);
+
+struct config *
+config_load(const char *path, config_error_cb cb, void *arg)
+{
+	struct config	*conf;
+	struct cfg	 c;
+	const char	*reason;
+	char		*text;
+	size_t		 len;
+
+	text = cfg_file_read(path, CONFIG_FILE_MAX, &len, &reason);
+	if (text == NULL) {
+		memset(&c, 0, sizeof(c));
+		c.name = path;
+		cfg_error_at(&c, NULL, 0, 0, "cannot be read: %s", reason);
+		(void)cfg_errors_tell(&c, cb, arg);
+		return (NULL);
+	}
+	conf = parse(path, text, len, 1, cb, arg);
+	explicit_bzero(text, len);
+	free(text);
+	return (conf);
+}
+
+struct config *
+config_parse(const char *name, const char *text, size_t len,
+    config_error_cb cb, void *arg)
+{
+	return (parse(name, text, len, 0, cb, arg));
+}
+
+void
+config_free(struct config *conf)
+{
+	if (conf == NULL)
+		return;
+	free(conf->listen);
+	free(conf->user);
+	free(conf->pid_file);
+	free(conf->default_upstream);
+	free(conf->audit_path);
+	free(conf->jwks_url);
+	free(conf->ca_file);
+	free(conf->ca);
+	worker_conf_clear(&conf->w);
+	free(conf);
+}
+
+int
+config_keep_fixed(struct config *neu, const struct config *old,
+    void (*changed)(void *, const char *), void *arg)
+{
+	char	*copy[5];
+	size_t	 i;
+
+	copy[0] = strdup(old->listen);
+	copy[1] = strdup(old->w.oauth.public_url);
+	copy[2] = strdup(old->w.oauth.metadata_path);
+	copy[3] = strdup(old->user);
+	copy[4] = strdup(old->pid_file);
+	for (i = 0; i < 5 && copy[i] != NULL; i++)
+		;
+	if (i < 5) {
+		for (i = 0; i < 5; i++)
+			free(copy[i]);
+		return (-1);
+	}
+	if (!same_listen(neu, old))
+		changed(arg, "listen");
+	if (neu->public_url_set != old->public_url_set ||
+	    (neu->public_url_set && !same(neu->w.oauth.public_url, copy[1])))
+		changed(arg, "auth.oauth.public_url");
+	if (!same(neu->w.oauth.metadata_path, copy[2]))
+		changed(arg, "auth.oauth.metadata_path");
+	if (!same(neu->user, copy[3]))
+		changed(arg, "user");
+	if (!same(neu->pid_file, copy[4]))
+		changed(arg, "pid_file");
+	swap(&neu->listen, &copy[0]);
+	swap(&neu->w.oauth.public_url, &copy[1]);
+	swap(&neu->w.oauth.metadata_path, &copy[2]);
+	swap(&neu->user, &copy[3]);
+	swap(&neu->pid_file, &copy[4]);
+	neu->listen_addr = old->listen_addr;
+	neu->listen_len = old->listen_len;
+	neu->listen_any = old->listen_any;
+	neu->public_url_set = old->public_url_set;
+	for (i = 0; i < 5; i++)
+		free(copy[i]);
+	return (0);
+}
+
+int
+config_needs_prime(const struct config *neu, const struct config *old)
+{
+	if (!neu->w.oauth.enabled)
+		return (0);
+	if (old == NULL || !old->w.oauth.enabled)
+		return (1);
+	return (!same(neu->w.oauth.issuer, old->w.oauth.issuer) ||
+	    !same(neu->jwks_url, old->jwks_url) || !same_ca(neu, old));
+}
+
+int
+config_worker_part(const struct config *conf)
+{
+	struct wbuf	 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	worker_conf_pack(&conf->w, &b);
+	return (part_seal("worker_conf", &b));
+}
+
+int
+config_fetcher_part(const struct config *conf)
+{
+	struct fetcher_conf	 f;
+	struct wbuf		 b;
+	size_t			 i;
+
+	memset(&f, 0, sizeof(f));
+	f.nhosts = conf->w.nupstreams;
+	f.hosts = calloc(f.nhosts, sizeof(*f.hosts));
+	f.ports = calloc(f.nhosts, sizeof(*f.ports));
+	if (f.hosts == NULL || f.ports == NULL) {
+		free(f.hosts);
+		free(f.ports);
+		errno = ENOMEM;
+		return (-1);
+	}
+	for (i = 0; i < f.nhosts; i++) {
+		f.hosts[i] = conf->w.upstreams[i].host;
+		f.ports[i] = conf->w.upstreams[i].port;
+	}
+	if (conf->w.oauth.enabled) {
+		f.oauth = 1;
+		f.issuer = conf->w.oauth.issuer;
+		f.jwks_url = conf->jwks_url;
+		f.cache_ttl_ms = conf->jwks_cache_ttl;
+		f.ca = conf->ca;
+		f.ca_len = conf->ca_len;
+	}
+	wbuf_init(&b, CONF_PACKED_MAX);
+	fetcher_conf_pack(&f, &b);
+	/* The strings are the configuration's. */
+	free(f.hosts);
+	free(f.ports);
+	return (part_seal("fetcher_conf", &b));
+}
+
+static struct config *
+parse(const char *name, const char *text, size_t len, int files,
+    config_error_cb cb, void *arg)
+{
+	struct cfg	 c;
+	int		 good;
+
+	memset(&c, 0, sizeof(c));
+	c.name = name;
+	c.files = files;
+	if ((c.conf = calloc(1, sizeof(*c.conf))) == NULL ||
+	    cfg_defaults(c.conf) == -1)
+		cfg_nomem(&c);
+	else if (len > CONFIG_FILE_MAX)
+		cfg_error_at(&c, NULL, 0, 0, "cannot be read: too large");
+	else if ((c.root = ytree_parse(text, len, tree_error, &c)) != NULL) {
+		cfg_walk(&c, c.root, cfg_root_keys, c.conf);
+		cfg_check(&c);
+	}
+	/* Nothing may pass unread, even if its error went missing. */
+	good = c.root != NULL;
+	ytree_free(c.root);
+	if (cfg_errors_tell(&c, cb, arg) > 0 || !good) {
+		config_free(c.conf);
+		return (NULL);
+	}
+	return (c.conf);
+}
+
+static void
+tree_error(void *arg, const struct ynode *n, unsigned line, unsigned column,
+    const char *text)
+{
+	cfg_error_at(arg, n, line, column, "%s", text);
+}
+
+/* Strings that may be NULL. */
+static int
+same(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return (a == b);
+	return (strcmp(a, b) == 0);
+}
+
+/* By address: localhost and 127.0.0.1 are no change worth a warning. */
+static int
+same_listen(const struct config *a, const struct config *b)
+{
+	return (a->listen_len == b->listen_len && memcmp(&a->listen_addr,
+	    &b->listen_addr, a->listen_len) == 0);
+}
+
+/* By content: a file that was replaced in its place counts. */
+static int
+same_ca(const struct config *a, const struct config *b)
+{
+	if (a->ca == NULL || b->ca == NULL)
+		return (a->ca == b->ca);
+	return (a->ca_len == b->ca_len &&
+	    memcmp(a->ca, b->ca, a->ca_len) == 0);
+}
+
+static void
+swap(char **a, char **b)
+{
+	char	*t;
+
+	t = *a;
+	*a = *b;
+	*b = t;
+}
+
+/* Frees the buffer in any case. */
+static int
+part_seal(const char *name, struct wbuf *b)
+{
+	int	 fd, saved;
+
+	if (b->failed) {
+		wbuf_free(b);
+		errno = EMSGSIZE;
+		return (-1);
+	}
+	fd = memfd_seal(name, b->data, b->len);
+	saved = errno;
+	wbuf_free(b);
+	errno = saved;
+	return (fd);
+}

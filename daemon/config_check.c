@@ -1,0 +1,222 @@
+/*
+ * Defaults, and what several keys must agree on.  The checks come after the
+ * walk and keep quiet about a key whose value was already refused.
+ */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config_int.h"
+#include "daemon/duration.h"
+
+#define SECOND		1000ULL
+#define MINUTE		(60 * SECOND)
+#define KiB		1024ULL
+#define MiB		(1024 * KiB)
+
+static void	 defaults_worker(struct worker_conf *);
+static void	 check_auth(struct cfg *);
+static void	 check_required(struct cfg *);
+static void	 check_upstreams(struct cfg *);
+static void	 check_limits(struct cfg *);
+static void	 check_ca(struct cfg *);
+static void	 fill_strings(struct cfg *);
+static void	 fill_string(struct cfg *, char **, const char *);
+static int	 given(const struct cfg *, const char *);
+
+int
+cfg_defaults(struct config *conf)
+{
+	if ((conf->listen = strdup("127.0.0.1:7332")) == NULL ||
+	    cfg_listen_set(conf, conf->listen) == -1)
+		return (-1);
+	conf->workers = cfg_cpus();
+	conf->drain_timeout = 5 * MINUTE;
+	conf->jwks_cache_ttl = 5 * MINUTE;
+	defaults_worker(&conf->w);
+	return (0);
+}
+
+void
+cfg_check(struct cfg *c)
+{
+	check_auth(c);
+	check_upstreams(c);
+	check_limits(c);
+	check_ca(c);
+	if (c->nerrors + c->ndropped > 0)
+		return;
+	fill_strings(c);
+	c->conf->w.t_drain = c->conf->drain_timeout;
+	/*
+	 * With neither OAuth nor keys there is nobody to ask: the gateway is
+	 * unauthenticated, as the manual says, whatever auth.enabled is.
+	 */
+	if (!c->conf->w.oauth.enabled)
+		c->conf->w.auth_enabled = 0;
+}
+
+static void
+defaults_worker(struct worker_conf *w)
+{
+	w->oauth.leeway_ms = 30 * SECOND;
+	w->max_body = 4 * MiB;
+	w->max_header = 16 * KiB;
+	w->max_connections = 8192;
+	w->buffered = 256 * MiB;
+	w->t_header = 10 * SECOND;
+	w->t_body = 30 * SECOND;
+	w->t_keepalive = 75 * SECOND;
+	w->t_connect = 5 * SECOND;
+	w->t_response = 60 * SECOND;
+	w->t_stream_idle = 0;
+}
+
+static void
+check_auth(struct cfg *c)
+{
+	const struct ynode	*n, *on;
+	const struct worker_conf *w = &c->conf->w;
+
+	if (!w->oauth.enabled)
+		return;
+	n = cfg_node(c, "auth.enabled");
+	on = cfg_node(c, "auth.oauth.enabled");
+	/* Quiet when auth.enabled holds something else than false: that has
+	 * its own error. */
+	if (!w->auth_enabled && (n == NULL || (n->kind == YNODE_SCALAR &&
+	    n->plain && strcmp(n->text, "false") == 0)))
+		cfg_error(c, on, "auth.oauth.enabled: true requires "
+		    "auth.enabled: true");
+	check_required(c);
+}
+
+static void
+check_required(struct cfg *c)
+{
+	static const char	*required[] = { "auth.oauth.issuer",
+	    "auth.oauth.audience", "auth.oauth.jwks_url" };
+	size_t			 i;
+
+	for (i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+		if (!given(c, required[i]))
+			cfg_missing(c, required[i], NULL, "required when "
+			    "auth.oauth.enabled is true");
+}
+
+static void
+check_upstreams(struct cfg *c)
+{
+	const struct ynode	*list, *name;
+	struct worker_conf	*w = &c->conf->w;
+	size_t			 i;
+
+	list = cfg_node(c, "upstreams");
+	if (list == NULL) {
+		cfg_missing(c, "upstreams", NULL, "required: a list of at "
+		    "least one upstream, each with a name and a url");
+		return;
+	}
+	if (ynode_isnull(list) || (list->kind == YNODE_LIST &&
+	    list->nchildren == 0))
+		cfg_expected(c, list, "at least one upstream, with a name "
+		    "and a url");
+	if (w->nupstreams == 0)
+		return;
+	if ((name = cfg_node(c, "default_upstream")) == NULL) {
+		if (w->nupstreams > 1)
+			cfg_missing(c, "default_upstream", list, "required "
+			    "when there is more than one upstream");
+		return;
+	}
+	if (c->conf->default_upstream == NULL)
+		return;
+	for (i = 0; i < w->nupstreams; i++) {
+		if (w->upstreams[i].name == NULL)
+			return;
+		if (strcmp(w->upstreams[i].name,
+		    c->conf->default_upstream) == 0) {
+			w->default_upstream = i;
+			return;
+		}
+	}
+	cfg_expected(c, name, "the name of one of the upstreams");
+}
+
+/* One body that can never be buffered would be refused for ever. */
+static void
+check_limits(struct cfg *c)
+{
+	const struct ynode	*n;
+	const struct worker_conf *w = &c->conf->w;
+	char			 size[QUANTITY_STRLEN];
+
+	if (w->max_body <= w->buffered)
+		return;
+	if ((n = cfg_node(c, "limits.buffered")) == NULL)
+		n = cfg_node(c, "limits.max_body");
+	if (n != NULL)
+		cfg_error(c, n, "expected limits.buffered to be at least "
+		    "limits.max_body, which is %s", size_format(w->max_body,
+		    size));
+}
+
+static void
+check_ca(struct cfg *c)
+{
+	const struct ynode	*n;
+	const char		*reason;
+	struct config		*conf = c->conf;
+	char			 path[300];
+
+	n = cfg_node(c, "auth.oauth.ca_file");
+	if (!c->files || n == NULL || conf->ca_file == NULL ||
+	    !conf->w.oauth.enabled)
+		return;
+	conf->ca = cfg_file_read(conf->ca_file, CFG_CA_MAX, &conf->ca_len,
+	    &reason);
+	if (conf->ca != NULL)
+		reason = cfg_ca_check(conf->ca, conf->ca_len);
+	if (reason != NULL)
+		cfg_error(c, n, "expected a file of PEM certificates, got "
+		    "%s: %s", cfg_quote(conf->ca_file, path, sizeof(path)),
+		    reason);
+}
+
+static void
+fill_strings(struct cfg *c)
+{
+	struct config	*conf = c->conf;
+	char		*url;
+
+	fill_string(c, &conf->user, "_mcpgw");
+	fill_string(c, &conf->pid_file, "/run/mcpgw.pid");
+	fill_string(c, &conf->audit_path, "/var/log/mcpgw/audit.jsonl");
+	fill_string(c, &conf->w.oauth.metadata_path,
+	    "/.well-known/oauth-protected-resource");
+	conf->public_url_set = conf->w.oauth.public_url != NULL;
+	if (conf->public_url_set)
+		return;
+	/* ":7332" alone would not make a URL. */
+	if (asprintf(&url, "http://%s%s/mcp",
+	    *conf->listen == ':' ? "0.0.0.0" : "", conf->listen) == -1)
+		cfg_nomem(c);
+	else
+		conf->w.oauth.public_url = url;
+}
+
+static void
+fill_string(struct cfg *c, char **dst, const char *s)
+{
+	if (*dst == NULL)
+		cfg_copy(c, dst, s);
+}
+
+/* Is the key in the file at all?  A null counts: it has its own error. */
+static int
+given(const struct cfg *c, const char *path)
+{
+	return (cfg_node(c, path) != NULL);
+}

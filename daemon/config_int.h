@@ -1,0 +1,170 @@
+/*
+ * What the files of the configuration share among themselves; nobody else
+ * includes this.  config.c holds the interface, config_keys.c the table of
+ * keys, config_value.c and config_net.c the values, config_check.c defaults
+ * and what several keys must agree on, config_error.c the errors,
+ * config_file.c the files, config_url.c URLs, config_cpus.c the CPUs.
+ */
+#ifndef DAEMON_CONFIG_INT_H
+#define DAEMON_CONFIG_INT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/config.h"
+#include "daemon/yaml.h"
+
+#define CFG_URL_MAX	1024	/* bytes of any URL or audience */
+#define CFG_SCOPE_MAX	256	/* bytes of one scope */
+#define CFG_SCOPES_MAX	4096	/* bytes of all of them: they go in a header */
+#define CFG_PATH_MAX	256	/* bytes of a key's path in messages */
+#define CFG_CA_MAX	(1024 * 1024)
+#define CFG_WORKERS_MAX	256
+
+struct cfg_error {
+	unsigned	 line;		/* 0: of the file as a whole */
+	unsigned	 column;
+	size_t		 seq;
+	char		*text;		/* with the key's path */
+};
+
+/* One reading of one file. */
+struct cfg {
+	const char		*name;	/* of the file, for messages */
+	int			 files;	/* may open files named in the text */
+	struct config		*conf;
+	struct ynode		*root;
+	struct cfg_error	*errors;
+	size_t			 nerrors;
+	size_t			 ndropped;	/* errors beyond the memory for them */
+	int			 nomem;
+};
+
+struct cfg_key;
+typedef void (*cfg_parse_fn)(struct cfg *, const struct ynode *,
+    const struct cfg_key *, void *dst);
+
+/* One known key.  A parser checks the value, tells what is wrong with it and
+ * writes to dst only what is right. */
+struct cfg_key {
+	const char		*name;		/* NULL ends a table */
+	cfg_parse_fn		 parse;		/* NULL: sub says more */
+	size_t			 offset;	/* of dst in the struct */
+	uint64_t		 min;		/* of times, sizes, numbers */
+	uint64_t		 max;
+	const struct cfg_key	*sub;		/* a mapping of these */
+};
+
+/* config_error.c */
+/* An error at the node's value, with the node's path. */
+void	cfg_error(struct cfg *, const struct ynode *, const char *, ...)
+	    __attribute__((format(printf, 3, 4)));
+/* The same at a place of its own; node NULL: no path, line 0: no place. */
+void	cfg_error_at(struct cfg *, const struct ynode *, unsigned line,
+	    unsigned column, const char *, ...)
+	    __attribute__((format(printf, 5, 6)));
+/* "expected X, got Y": X is formatted, Y is the node, bounded and escaped,
+ * or left out where it may hold a secret. */
+void	cfg_expected(struct cfg *, const struct ynode *, const char *, ...)
+	    __attribute__((format(printf, 3, 4)));
+/* A key that is not there: told at the key of the node, or without one at
+ * its parent's key, or at the top. */
+void	cfg_missing(struct cfg *, const char *path, const struct ynode *,
+	    const char *, ...) __attribute__((format(printf, 4, 5)));
+/* "auth.oauth.required_scopes[2]", escaped and cut; empty for the top. */
+void	cfg_path_of(const struct ynode *, char *, size_t);
+/* s, quoted, cut and escaped; returns buf. */
+char	*cfg_quote(const char *s, char *buf, size_t size);
+void	cfg_nomem(struct cfg *);
+/* Hand the errors to the callback in the order of the file and free them;
+ * returns how many there were. */
+size_t	cfg_errors_tell(struct cfg *, config_error_cb, void *);
+
+/* config_keys.c */
+void	cfg_walk(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *base);
+extern const struct cfg_key cfg_root_keys[];
+/* The node at a dotted path below the top, or NULL. */
+const struct ynode *cfg_node(const struct cfg *, const char *path);
+
+/* config_value.c */
+void	cfg_bool(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* int */
+void	cfg_workers(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* unsigned */
+void	cfg_number(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* uint64_t */
+void	cfg_duration(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint64_t, ms */
+void	cfg_duration_off(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* the same, or "off": 0 */
+void	cfg_size(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* uint64_t */
+void	cfg_text(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *, at most max bytes */
+void	cfg_name(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *, an upstream's name */
+void	cfg_path(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *, absolute */
+void	cfg_path_near(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char *, made absolute */
+void	cfg_user(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char * */
+void	cfg_on_failure(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* int */
+void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct conf_oauth */
+void	cfg_keys(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* nothing: must be empty */
+/* The text of a scalar; NULL after an error ("expected what"). */
+const char *cfg_scalar(struct cfg *, const struct ynode *, const char *what);
+/* The items of a list, 0 when it is null, empty or (after an error) wrong. */
+size_t	cfg_list(struct cfg *, const struct ynode *, size_t max,
+	    const char *what);
+/* Copy to *dst, noting when memory is gone. */
+void	cfg_copy(struct cfg *, char **dst, const char *);
+
+/* config_net.c */
+void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct config */
+void	cfg_upstreams(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_upstream_url(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct conf_upstream */
+void	cfg_origins(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_proxies(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_issuer(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char * */
+void	cfg_jwks_url(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
+void	cfg_public_url(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
+void	cfg_metadata_path(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
+/* Parse into listen, listen_addr, listen_len and listen_any; -1: no. */
+int	cfg_listen_set(struct config *, const char *);
+
+/* config_check.c */
+int	cfg_defaults(struct config *);	/* before the walk; -1: memory */
+void	cfg_check(struct cfg *);	/* after it */
+
+/* config_file.c */
+/* The whole of a regular file of at most max bytes, NUL-terminated, to be
+ * freed; NULL with a reason in words. */
+char	*cfg_file_read(const char *path, size_t max, size_t *len,
+	    const char **reason);
+/* NULL when text holds one or more PEM certificates and nothing secret,
+ * else what is wrong with it. */
+const char *cfg_ca_check(const char *text, size_t len);
+
+/* config_cpus.c */
+/* CPUs that this process may use, by its affinity mask and by the cgroup
+ * v2 quota of its own group and those above: 1 to CFG_WORKERS_MAX. */
+unsigned cfg_cpus(void);
+/* The quota alone: cgroup is a file like /proc/self/cgroup, root the mount
+ * point of cgroup v2.  0 when there is no limit. */
+unsigned cfg_cpus_quota(const char *cgroup, const char *root);
+
+#endif

@@ -1,0 +1,489 @@
+/*
+ * The values that are addresses: where to listen, upstreams, origins,
+ * proxies, and the URLs of auth.oauth.
+ */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config_int.h"
+#include "daemon/config_url.h"
+
+#define METADATA_MAX	256
+#define NET_STRLEN	64	/* the longest address and prefix */
+
+static const struct cfg_key upstream_keys[] = {
+	{ "name", cfg_name, offsetof(struct conf_upstream, name), 0, 0,
+	    NULL },
+	{ "url", cfg_upstream_url, 0, 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
+static int	 listen_host(const char *, struct config *, in_port_t);
+static void	 upstream_required(struct cfg *, const struct ynode *,
+		    const char *);
+static void	 upstream_repeated(struct cfg *, const struct ynode *);
+static int	 origin_get(const char *, char *, size_t, const char **);
+static const char *net_get(const char *, struct conf_net *);
+static const char *net_prefix(const char *, struct conf_net *);
+static int	 net_mask(struct conf_net *);
+static void	 net_format(const struct conf_net *, char *, size_t);
+static int	 url_get(struct cfg *, const struct ynode *, const char *,
+		    const char **, struct cfg_url *);
+static int	 path_segments_ok(const char *);
+
+void
+cfg_listen(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct config	*conf = dst;
+	const char	*s;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, "an address and port such as "
+	    "127.0.0.1:7332")) == NULL)
+		return;
+	free(conf->listen);
+	conf->listen = NULL;
+	if (cfg_listen_set(conf, s) == -1)
+		cfg_expected(c, n, "ADDRESS:PORT, \"[IPv6]:PORT\", "
+		    "localhost:PORT or :PORT, with a port from 1 to 65535");
+	else
+		cfg_copy(c, &conf->listen, s);
+}
+
+/* No name but localhost: a listener must not depend on the DNS. */
+int
+cfg_listen_set(struct config *conf, const char *s)
+{
+	char		 host[INET6_ADDRSTRLEN + 2];
+	const char	*colon;
+	in_port_t	 port;
+	size_t		 len;
+
+	if ((colon = strrchr(s, ':')) == NULL ||
+	    (port = cfg_port_parse(colon + 1, strlen(colon + 1))) == 0)
+		return (-1);
+	len = (size_t)(colon - s);
+	if (len >= sizeof(host))
+		return (-1);
+	memcpy(host, s, len);
+	host[len] = '\0';
+	return (listen_host(host, conf, htons(port)));
+}
+
+void
+cfg_upstreams(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct worker_conf	*w = dst;
+	const struct ynode	*item;
+	size_t			 total;
+
+	(void)k;
+	total = cfg_list(c, n, CONF_UPSTREAMS_MAX,
+	    "a list of upstreams, each with a name and a url");
+	if (total == 0)
+		return;
+	w->upstreams = calloc(total, sizeof(*w->upstreams));
+	if (w->upstreams == NULL) {
+		cfg_nomem(c);
+		return;
+	}
+	for (item = n->first; item != NULL; item = item->next) {
+		if (item->kind == YNODE_MAP) {
+			cfg_walk(c, item, upstream_keys,
+			    &w->upstreams[w->nupstreams]);
+			upstream_required(c, item, "name");
+			upstream_required(c, item, "url");
+			upstream_repeated(c, item);
+		} else if (item->kind != YNODE_BAD)
+			cfg_expected(c, item, "a mapping with name and url");
+		w->nupstreams++;
+	}
+}
+
+void
+cfg_upstream_url(struct cfg *c, const struct ynode *n,
+    const struct cfg_key *k, void *dst)
+{
+	struct conf_upstream	*up = dst;
+	struct cfg_url		 u;
+	const char		*s;
+	char			 authority[300];
+
+	(void)k;
+	if (!url_get(c, n, "a URL such as http://127.0.0.1:8080/mcp", &s, &u))
+		return;
+	if (strcmp(u.scheme, "https") == 0) {
+		cfg_expected(c, n, "an http:// URL (TLS to upstreams is not "
+		    "supported yet)");
+		return;
+	}
+	if (strcmp(u.scheme, "http") != 0 || u.has_query || u.has_fragment) {
+		cfg_expected(c, n, "http://HOST[:PORT]/PATH without a query "
+		    "or fragment");
+		return;
+	}
+	up->port = cfg_url_port(&u);
+	cfg_copy(c, &up->host, u.host);
+	cfg_copy(c, &up->authority, cfg_url_authority(&u, authority,
+	    sizeof(authority)));
+	if ((up->path = u.path_len > 0 ? strndup(u.path, u.path_len) :
+	    strdup("/")) == NULL)
+		cfg_nomem(c);
+}
+
+/* Kept as browsers write them (RFC 6454, section 6.2), so that the worker
+ * compares bytes. */
+void
+cfg_origins(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct worker_conf	*w = dst;
+	const struct ynode	*item;
+	const char		*reason, *s;
+	char			 origin[320];
+	size_t			 total;
+
+	(void)k;
+	if ((total = cfg_list(c, n, CONF_LIST_MAX,
+	    "a list of origins")) == 0)
+		return;
+	if ((w->origins = calloc(total, sizeof(*w->origins))) == NULL) {
+		cfg_nomem(c);
+		return;
+	}
+	for (item = n->first; item != NULL; item = item->next) {
+		if ((s = cfg_scalar(c, item, "an origin")) == NULL)
+			continue;
+		if (origin_get(s, origin, sizeof(origin), &reason))
+			cfg_copy(c, &w->origins[w->norigins++], origin);
+		else
+			cfg_expected(c, item, "SCHEME://HOST[:PORT] or \"*\" "
+			    "(%s)", reason);
+	}
+}
+
+void
+cfg_proxies(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct worker_conf	*w = dst;
+	struct conf_net		*net;
+	const struct ynode	*item;
+	const char		*reason, *s;
+	char			 right[NET_STRLEN];
+	size_t			 total;
+
+	(void)k;
+	if ((total = cfg_list(c, n, CONF_LIST_MAX,
+	    "a list of addresses")) == 0)
+		return;
+	if ((w->proxies = calloc(total, sizeof(*w->proxies))) == NULL) {
+		cfg_nomem(c);
+		return;
+	}
+	for (item = n->first; item != NULL; item = item->next) {
+		if ((s = cfg_scalar(c, item, "an address")) == NULL)
+			continue;
+		net = &w->proxies[w->nproxies];
+		if ((reason = net_get(s, net)) != NULL)
+			cfg_expected(c, item, "ADDRESS or ADDRESS/PREFIX (%s)",
+			    reason);
+		else if (net_mask(net)) {
+			net_format(net, right, sizeof(right));
+			cfg_expected(c, item, "a network without bits beyond "
+			    "its prefix, such as %s", right);
+		} else
+			w->nproxies++;
+	}
+}
+
+/* RFC 8414, section 2: no query, no fragment.  Kept byte for byte, as it is
+ * compared with iss. */
+void
+cfg_issuer(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct cfg_url	 u;
+	const char	*s;
+
+	(void)k;
+	if (!url_get(c, n, "the issuer's URL", &s, &u))
+		return;
+	if ((strcmp(u.scheme, "https") != 0 &&
+	    strcmp(u.scheme, "http") != 0) || u.has_query || u.has_fragment)
+		cfg_expected(c, n, "an https:// or http:// URL without a "
+		    "query or fragment");
+	else
+		cfg_copy(c, dst, s);
+}
+
+void
+cfg_jwks_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct cfg_url	 u;
+	const char	*s;
+
+	(void)k;
+	if (!url_get(c, n, "the URL of the key set", &s, &u))
+		return;
+	if ((strcmp(u.scheme, "https") != 0 &&
+	    (strcmp(u.scheme, "http") != 0 || !cfg_url_loopback(&u))) ||
+	    u.has_fragment)
+		cfg_expected(c, n, "an https:// URL without a fragment "
+		    "(http:// only to a loopback address)");
+	else
+		cfg_copy(c, dst, s);
+}
+
+void
+cfg_public_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct cfg_url	 u;
+	const char	*s;
+
+	(void)k;
+	if (!url_get(c, n, "the URL that clients use", &s, &u))
+		return;
+	if ((strcmp(u.scheme, "https") != 0 &&
+	    strcmp(u.scheme, "http") != 0) || u.has_fragment)
+		cfg_expected(c, n, "an https:// or http:// URL without a "
+		    "fragment");
+	else
+		cfg_copy(c, dst, s);
+}
+
+/* Escapes and dot segments are refused: clients would ask for another path
+ * than the one that is compared here and in the worker. */
+void
+cfg_metadata_path(struct cfg *c, const struct ynode *n,
+    const struct cfg_key *k, void *dst)
+{
+	const char	*s;
+	size_t		 len;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, "a path that begins with /")) == NULL)
+		return;
+	len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789-._~!$&'()*+,;=:@/");
+	if (*s != '/' || len < 2 || s[len] != '\0' || len > METADATA_MAX ||
+	    !path_segments_ok(s))
+		cfg_expected(c, n, "a path that begins with /, of at most %d "
+		    "letters, digits and -._~!$&'()*+,;=:@/ without empty "
+		    "or dot segments", METADATA_MAX);
+	else if (strcmp(s, "/mcp") == 0 || strncmp(s, "/mcp/", 5) == 0 ||
+	    strcmp(s, "/healthz") == 0 || strcmp(s, "/readyz") == 0)
+		cfg_expected(c, n, "a path other than /mcp, /healthz and "
+		    "/readyz, which are taken");
+	else
+		cfg_copy(c, dst, s);
+}
+
+static int
+listen_host(const char *host, struct config *conf, in_port_t port)
+{
+	struct sockaddr_in6	 in6;
+	struct sockaddr_in	 in4;
+	char			 addr[INET6_ADDRSTRLEN];
+	size_t			 len;
+
+	memset(&in6, 0, sizeof(in6));
+	memset(&in4, 0, sizeof(in4));
+	memset(&conf->listen_addr, 0, sizeof(conf->listen_addr));
+	len = strlen(host);
+	if (*host == '[') {
+		if (host[len - 1] != ']' || len - 2 >= sizeof(addr))
+			return (-1);
+		memcpy(addr, host + 1, len - 2);
+		addr[len - 2] = '\0';
+		if (inet_pton(AF_INET6, addr, &in6.sin6_addr) != 1)
+			return (-1);
+		in6.sin6_family = AF_INET6;
+		in6.sin6_port = port;
+		memcpy(&conf->listen_addr, &in6, sizeof(in6));
+		conf->listen_len = sizeof(in6);
+		conf->listen_any = IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+		return (0);
+	}
+	if (len == 0)
+		host = "0.0.0.0";
+	else if (strcmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	if (inet_pton(AF_INET, host, &in4.sin_addr) != 1)
+		return (-1);
+	in4.sin_family = AF_INET;
+	in4.sin_port = port;
+	memcpy(&conf->listen_addr, &in4, sizeof(in4));
+	conf->listen_len = sizeof(in4);
+	conf->listen_any = in4.sin_addr.s_addr == htonl(INADDR_ANY);
+	return (0);
+}
+
+static void
+upstream_required(struct cfg *c, const struct ynode *n, const char *key)
+{
+	char	 path[CFG_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "upstreams[%zu].%s", n->index,
+	    key);
+	if (ynode_get(n, key) == NULL)
+		cfg_missing(c, path, n, "required");
+}
+
+static void
+upstream_repeated(struct cfg *c, const struct ynode *n)
+{
+	const struct ynode	*item, *name, *other;
+
+	name = ynode_get(n, "name");
+	if (name == NULL || name->kind != YNODE_SCALAR)
+		return;
+	for (item = n->parent->first; item != n; item = item->next) {
+		other = ynode_get(item, "name");
+		if (other == NULL || other->kind != YNODE_SCALAR ||
+		    strcmp(other->text, name->text) != 0)
+			continue;
+		cfg_expected(c, name, "a name of its own (line %u has the "
+		    "same)", other->line);
+		return;
+	}
+}
+
+static int
+origin_get(const char *s, char *buf, size_t size, const char **reason)
+{
+	struct cfg_url	 u;
+	char		 authority[270];
+
+	if (strcmp(s, "*") == 0) {
+		(void)snprintf(buf, size, "*");
+		return (1);
+	}
+	if ((*reason = cfg_url_parse(s, &u)) != NULL)
+		return (0);
+	if (u.path_len > 0 || u.has_query || u.has_fragment) {
+		*reason = "an origin ends after host and port";
+		return (0);
+	}
+	(void)snprintf(buf, size, "%s://%s", u.scheme,
+	    cfg_url_authority(&u, authority, sizeof(authority)));
+	return (1);
+}
+
+static const char *
+net_get(const char *s, struct conf_net *net)
+{
+	struct in6_addr	 a6;
+	char		 addr[INET6_ADDRSTRLEN];
+	size_t		 len;
+
+	memset(net, 0, sizeof(*net));
+	len = strcspn(s, "/");
+	if (len >= sizeof(addr))
+		return ("it is too long");
+	memcpy(addr, s, len);
+	addr[len] = '\0';
+	if (inet_pton(AF_INET, addr, net->addr) == 1) {
+		net->family = AF_INET;
+		net->prefix = 32;
+	} else if (inet_pton(AF_INET6, addr, &a6) == 1) {
+		if (IN6_IS_ADDR_V4MAPPED(&a6))
+			return ("write a mapped address as IPv4");
+		memcpy(net->addr, &a6, sizeof(a6));
+		net->family = AF_INET6;
+		net->prefix = 128;
+	} else
+		return ("it is no IPv4 or IPv6 address");
+	return (s[len] == '/' ? net_prefix(s + len + 1, net) : NULL);
+}
+
+static const char *
+net_prefix(const char *s, struct conf_net *net)
+{
+	unsigned	 n;
+	size_t		 len;
+
+	len = strspn(s, "0123456789");
+	if (len == 0 || len > 3 || s[len] != '\0' ||
+	    (s[0] == '0' && len > 1))
+		return ("its prefix is no number of bits");
+	n = 0;
+	for (; *s != '\0'; s++)
+		n = n * 10 + (unsigned)(*s - '0');
+	if (n > net->prefix)
+		return ("its prefix is too long");
+	net->prefix = (uint8_t)n;
+	return (NULL);
+}
+
+/* Clear the bits beyond the prefix; 1 when there were any. */
+static int
+net_mask(struct conf_net *net)
+{
+	unsigned	 bits, i;
+	uint8_t		 keep;
+	int		 changed;
+
+	changed = 0;
+	for (i = 0; i < sizeof(net->addr); i++) {
+		bits = net->prefix > i * 8 ? net->prefix - i * 8 : 0;
+		keep = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+		if ((net->addr[i] & ~keep) != 0)
+			changed = 1;
+		net->addr[i] &= keep;
+	}
+	return (changed);
+}
+
+static void
+net_format(const struct conf_net *net, char *buf, size_t size)
+{
+	char	 addr[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(net->family, net->addr, addr, sizeof(addr)) == NULL)
+		addr[0] = '\0';
+	(void)snprintf(buf, size, "%s/%u", addr, net->prefix);
+}
+
+/* 1 with the text and its parts, 0 after telling what is wrong. */
+static int
+url_get(struct cfg *c, const struct ynode *n, const char *what,
+    const char **s, struct cfg_url *u)
+{
+	const char	*reason;
+
+	if ((*s = cfg_scalar(c, n, what)) == NULL)
+		return (0);
+	if (strlen(*s) > CFG_URL_MAX)
+		cfg_expected(c, n, "a URL of at most %d bytes", CFG_URL_MAX);
+	else if ((reason = cfg_url_parse(*s, u)) != NULL)
+		cfg_expected(c, n, "%s (%s)", what, reason);
+	else
+		return (1);
+	return (0);
+}
+
+static int
+path_segments_ok(const char *s)
+{
+	size_t	 len;
+
+	while (*s == '/') {
+		len = strcspn(++s, "/");
+		if (len == 0 || (len == 1 && *s == '.') ||
+		    (len == 2 && strncmp(s, "..", 2) == 0))
+			return (0);
+		s += len;
+	}
+	return (1);
+}
