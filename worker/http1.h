@@ -113,6 +113,9 @@ int	http1_parse_response(struct http1_head *, const char *buf,
 /* The value of the first field with this id; p is NULL when there is none. */
 struct slice http1_value(const struct http1_head *, enum http1_name);
 
+/* Is its Content-Type text/event-stream, with or without parameters? */
+int	http1_is_event_stream(const struct http1_head *);
+
 /* Does a comma-separated list value contain this token (case ignored)? */
 int	http1_list_has(struct slice list, const char *token);
 

@@ -65,6 +65,8 @@ struct exchange {
 	int		 got_any;
 	int		 got_head;
 	int		 paused;
+	int		 stream;	/* the response is an event stream */
+	int		 cut;		/* the request could not be sent whole */
 	int		 over;		/* done, failed or cancelled */
 };
 
@@ -110,7 +112,9 @@ static void	 exchange_feed_body(struct exchange *, const char *, size_t);
 static void	 exchange_fail(struct exchange *, enum exchange_error,
 		    const char *);
 static void	 exchange_done(struct exchange *, size_t);
+static void	 exchange_timer(struct exchange *);
 static void	 exchange_end(struct exchange *);
+static void	 make_room(void);
 
 void
 upstream_setup(struct event_base *b, const struct worker_conf *conf)
@@ -224,7 +228,7 @@ exchange_resume(struct exchange *ex)
 	if (ex->up == NULL || ex->up->state != UP_BUSY)
 		return;
 	if (ex->got_head)
-		timer_start(&ex->up->timer, &q_stream);
+		exchange_timer(ex);
 	if (ex->up->readable)
 		event_active(ex->up->ev, EV_READ, 0);
 }
@@ -317,6 +321,8 @@ upconn_connect(struct upstream *u, struct exchange *ex)
 	socklen_t		 len;
 	int			 one = 1, failed = 0;
 
+	if (nopen >= max_open)
+		make_room();
 	if (nopen >= max_open || (up = calloc(1, sizeof(*up))) == NULL)
 		return (NULL);
 	up->upstream = ex->upstream;
@@ -366,6 +372,19 @@ upconn_connect(struct upstream *u, struct exchange *ex)
 	else
 		timer_start(&up->timer, &q_connect);
 	return (up);
+}
+
+/* At the limit an idle connection of any upstream gives way. */
+static void
+make_room(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < nups; i++)
+		if (!TAILQ_EMPTY(&ups[i].idle)) {
+			upconn_close(TAILQ_LAST(&ups[i].idle, upconn_list));
+			return;
+		}
 }
 
 static void
@@ -474,12 +493,15 @@ upconn_write(struct upconn *up)
 				continue;
 			if (errno == EAGAIN)
 				return;
-			/*
-			 * It may have answered before it closed: what is
-			 * there to read decides.
-			 */
-			upconn_eof(up, errno);
-			return;
+			if (up->reused && !ex->sent_any) {
+				upconn_eof(up, errno);
+				return;
+			}
+			/* it may have answered before it closed: what is
+			 * there to read decides */
+			ex->cut = 1;
+			up->readable = 1;
+			break;
 		}
 		ex->sent_any = 1;
 		timer_start(&up->timer, &q_response);
@@ -678,9 +700,8 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 	ex->idle_class = idle_class_of(&h);
 	if (ex->idle_class == UINT_MAX)
 		ex->keepalive = 0;
-	timer_start(&ex->up->timer, &q_stream);
-	if (q_stream.ms == 0)
-		timer_clear(&ex->up->timer);
+	ex->stream = http1_is_event_stream(&h);
+	exchange_timer(ex);
 	ex->cb->head(ex->arg, &h);
 	return (ex->over ? -1 : 0);
 }
@@ -694,7 +715,7 @@ exchange_feed_body(struct exchange *ex, const char *p, size_t len)
 	size_t		 n, used;
 
 	if (!ex->paused)
-		timer_start(&ex->up->timer, &q_stream);
+		exchange_timer(ex);
 	switch (ex->framing) {
 	case HTTP1_BODY_NONE:
 		exchange_done(ex, len);
@@ -748,7 +769,7 @@ exchange_done(struct exchange *ex, size_t excess)
 	struct upstream	*u = &ups[ex->upstream];
 
 	/* an answer that came before the request was sent ends both */
-	if (ex->keepalive && excess == 0 &&
+	if (ex->keepalive && excess == 0 && !ex->cut &&
 	    ex->head.len + ex->body.len == 0 && u->nidle < IDLE_MAX) {
 		ex->up = NULL;
 		up->ex = NULL;
@@ -759,6 +780,13 @@ exchange_done(struct exchange *ex, size_t excess)
 	}
 	exchange_end(ex);
 	ex->cb->done(ex->arg);
+}
+
+/* What limits the silence between two reads of a response. */
+static void
+exchange_timer(struct exchange *ex)
+{
+	timer_start(&ex->up->timer, ex->stream ? &q_stream : &q_response);
 }
 
 /* Take the exchange out of the world; freed at the end of the turn. */

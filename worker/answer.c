@@ -1,0 +1,255 @@
+/*
+ * The gateway's own answers.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "worker/answer.h"
+#include "worker/conn.h"
+#include "worker/metadata.h"
+
+#define MESSAGE_MAX	128	/* bytes of an error's message */
+#define RPC_ERROR_MAX	2048	/* bytes of an error body */
+#define DISCARD_MAX	(256 * 1024)	/* of a refused body */
+#define CORS	"Access-Control-Allow-Origin: *\r\n"
+
+static const struct conf_oauth	*oauth;
+
+static void	 answer_send(struct request *, int, const char *,
+		    const char *, struct slice, int);
+static void	 answer_challenge(struct request *, const char *,
+		    const char *, const char *);
+
+
+const char *
+answer_reason(int status)
+{
+	static const struct {
+		int		 status;
+		const char	*reason;
+	} reasons[] = {
+		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+		{ 204, "No Content" }, { 206, "Partial Content" },
+		{ 301, "Moved Permanently" }, { 302, "Found" },
+		{ 303, "See Other" }, { 304, "Not Modified" },
+		{ 307, "Temporary Redirect" }, { 308, "Permanent Redirect" },
+		{ 400, "Bad Request" }, { 401, "Unauthorized" },
+		{ 403, "Forbidden" }, { 404, "Not Found" },
+		{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
+		{ 408, "Request Timeout" }, { 409, "Conflict" },
+		{ 410, "Gone" }, { 413, "Content Too Large" },
+		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
+		{ 417, "Expectation Failed" },
+		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 505, "HTTP Version Not Supported" }
+	};
+	size_t	 i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].status == status)
+			return (reasons[i].reason);
+	return ("Other");
+}
+
+int
+answer_end_head(struct request *r, struct buf *out)
+{
+	struct conn	*c = r->conn;
+
+	if (worker_leaving())
+		c->close = 1;
+	if (c->close || c->unread)
+		return (buf_puts(out, "Connection: close\r\n\r\n"));
+	if (r->minor == 0)
+		return (buf_puts(out, "Connection: keep-alive\r\n\r\n"));
+	return (buf_puts(out, "\r\n"));
+}
+
+/* The rest of a request's body is discarded while it is small; else the
+ * connection closes behind the answer. */
+static void
+answer_settle_body(struct request *r)
+{
+	struct conn	*c = r->conn;
+
+	if (r->framing == HTTP1_BODY_NONE)
+		return;
+	if (r->framing == HTTP1_BODY_LENGTH && r->left <= c->in.len)
+		buf_drop(&c->in, (size_t)r->left);
+	else if (r->framing == HTTP1_BODY_LENGTH && !r->expect &&
+	    r->left <= DISCARD_MAX) {
+		c->skip = (size_t)r->left - c->in.len;
+		buf_drop(&c->in, c->in.len);
+	} else
+		/* a client that asked may not send it (RFC 9110, 10.1.1) */
+		c->unread = 1;
+	r->framing = HTTP1_BODY_NONE;
+}
+
+static void
+answer_send(struct request *r, int status, const char *type,
+    const char *extra, struct slice body, int head_only)
+{
+	struct buf	*out = conn_out(r->conn);
+	int		 failed;
+
+	buf_drop(&r->conn->in, r->headlen);
+	r->headlen = 0;
+	answer_settle_body(r);
+	r->status = status;
+	r->answering = 1;
+	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", status,
+	    answer_reason(status)) == -1;
+	if (type != NULL)
+		failed |= buf_printf(out, "Content-Type: %s\r\n", type) == -1;
+	if (status != 204)
+		failed |= buf_printf(out, "Content-Length: %zu\r\n",
+		    body.len) == -1;
+	failed |= buf_printf(out, "Cache-Control: no-store\r\n"
+	    "X-Request-Id: %s\r\n", r->id) == -1;
+	if (extra != NULL)
+		failed |= buf_puts(out, extra) == -1;
+	failed |= answer_end_head(r, out) == -1;
+	if (!head_only)
+		failed |= buf_append(out, body.p, body.len) == -1;
+	r->bytes_out = head_only ? 0 : body.len;
+	if (failed) {
+		conn_abort(r->conn);
+		return;
+	}
+	request_finish(r);
+}
+
+static void
+answer_rpc_error(struct request *r, int status, int code,
+    enum audit_action action, const char *message, const char *data,
+    const char *extra)
+{
+	char		 body[RPC_ERROR_MAX], text[6 * MESSAGE_MAX];
+	struct slice	 id = request_text(r, r->rpc_id);
+	int		 n, len;
+
+	len = (int)json_escape(slice_of(message), MESSAGE_MAX, text);
+
+	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,"
+	    "\"error\":{\"code\":%d,\"message\":\"%.*s\"%s%s}}\n",
+	    id.p == NULL ? 4 : (int)id.len, id.p == NULL ? "null" : id.p,
+	    code, len, text, data == NULL ? "" : ",\"data\":",
+	    data == NULL ? "" : data);
+	if (n < 0 || (size_t)n >= sizeof(body)) {
+		conn_abort(r->conn);
+		return;
+	}
+	r->action = action;
+	r->error = message;
+	answer_send(r, status, "application/json", extra,
+	    (struct slice){ body, (size_t)n }, 0);
+}
+
+void
+answer_error(struct request *r, int status, int code,
+    enum audit_action action, const char *message, const char *extra)
+{
+	answer_rpc_error(r, status, code, action, message, NULL, extra);
+}
+
+void
+answer_error_data(struct request *r, int status, int code,
+    enum audit_action action, const char *message, const char *data)
+{
+	answer_rpc_error(r, status, code, action, message, data, NULL);
+}
+
+void
+answer_setup(const struct conf_oauth *c)
+{
+	oauth = c;
+}
+
+static void
+answer_challenge(struct request *r, const char *message, const char *error,
+    const char *scope)
+{
+	struct buf	 b;
+	size_t		 i;
+	int		 failed;
+
+	memset(&b, 0, sizeof(b));
+	failed = buf_printf(&b, "WWW-Authenticate: Bearer realm=\"mcpgw\", "
+	    "resource_metadata=\"%s\"", metadata_url()) == -1;
+	if (error != NULL)
+		failed |= buf_printf(&b, ", error=\"%s\"", error) == -1;
+	for (i = 0; scope != NULL && i < oauth->nscopes; i++)
+		failed |= buf_printf(&b, "%s%s", i == 0 ? ", scope=\"" : " ",
+		    oauth->scopes[i]) == -1;
+	if (scope != NULL && oauth->nscopes > 0)
+		failed |= buf_puts(&b, "\"") == -1;
+	failed |= buf_append(&b, "\r\n", 3) == -1;
+	if (failed) {
+		buf_free(&b);
+		conn_abort(r->conn);
+		return;
+	}
+	answer_error(r, 401, RPC_UNAUTHENTICATED, AUDIT_DENY, message,
+	    buf_data(&b));
+	buf_free(&b);
+}
+
+void
+answer_auth(struct request *r, enum auth_result result)
+{
+	switch (result) {
+	case AUTH_MISSING:
+		answer_challenge(r, "authentication required", NULL, NULL);
+		return;
+	case AUTH_INSUFFICIENT_SCOPE:
+		answer_challenge(r, "insufficient scope",
+		    "insufficient_scope", "");
+		return;
+	case AUTH_UNAVAILABLE:
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the key to verify this token cannot be had now",
+		    "Retry-After: 2\r\n");
+		return;
+	default:
+		answer_challenge(r, "invalid token", "invalid_token", NULL);
+		return;
+	}
+}
+
+void
+answer_metadata(struct request *r, struct slice method)
+{
+	if (slice_is(method, "OPTIONS"))
+		answer_send(r, 204, NULL, CORS
+		    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
+		    "Access-Control-Allow-Headers: *, Authorization, "
+		    "MCP-Protocol-Version\r\n"
+		    "Access-Control-Max-Age: 86400\r\n", slice_of(""), 0);
+	else if (slice_is(method, "GET") || slice_is(method, "HEAD"))
+		answer_send(r, 200, "application/json", CORS,
+		    metadata_document(), slice_is(method, "HEAD"));
+	else
+		answer_send(r, 405, "text/plain",
+		    CORS "Allow: GET, HEAD, OPTIONS\r\n",
+		    slice_of("method not allowed\n"), 0);
+}
+
+void
+answer_health(struct request *r, int ready, struct slice method)
+{
+	if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
+		answer_send(r, 405, "text/plain", "Allow: GET, HEAD\r\n",
+		    slice_of("method not allowed\n"), 0);
+	else
+		answer_send(r, ready ? 200 : 503, "text/plain",
+		    ready ? NULL : "Retry-After: 1\r\n",
+		    slice_of(ready ? "ok\n" : "not ready\n"),
+		    slice_is(method, "HEAD"));
+}

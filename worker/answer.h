@@ -1,0 +1,43 @@
+/*
+ * The answers that are the gateway's own: refusals with their JSON-RPC error
+ * bodies and challenges (RFC 6750 section 3), the metadata document, health.
+ */
+#ifndef WORKER_ANSWER_H
+#define WORKER_ANSWER_H
+
+#include "common/auth_result.h"
+#include "worker/request.h"
+
+/* JSON-RPC error codes of the gateway, outside the range that JSON-RPC and
+ * MCP reserve. */
+#define RPC_UNAUTHENTICATED	(-31401)
+#define RPC_FORBIDDEN		(-31403)
+#define RPC_BAD_GATEWAY		(-31502)
+#define RPC_UNAVAILABLE		(-31503)
+#define RPC_GATEWAY_TIMEOUT	(-31504)
+/* MCP 2026-07-28. */
+#define RPC_HEADER_MISMATCH	(-32020)
+#define RPC_UNSUPPORTED_VERSION	(-32022)
+
+/* Once. */
+void	answer_setup(const struct conf_oauth *);
+
+/*
+ * Each queues a whole answer and ends the request (its line is written with
+ * action and error as given; error and message are static texts).  extra:
+ * further fields, each ended by CRLF, or NULL.
+ */
+void	answer_error(struct request *, int status, int code,
+	    enum audit_action, const char *message, const char *extra);
+/* The same with a "data" member, given as JSON text. */
+void	answer_error_data(struct request *, int status, int code,
+	    enum audit_action, const char *message, const char *data);
+/* What a credential deserves that is not AUTH_OK: 401 or 503. */
+void	answer_auth(struct request *, enum auth_result);
+void	answer_metadata(struct request *, struct slice method);
+void	answer_health(struct request *, int ready, struct slice method);
+const char *answer_reason(int status);
+/* Connection, as this answer needs it, and the end of the head. */
+int	answer_end_head(struct request *, struct buf *);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * Builds audit lines and writes them in batches.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "worker/audit.h"
+#include "worker/buf.h"
+#include "worker/clock.h"
+
+#define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
+#define LINE_MAX_BYTES	(10 * 6 * AUDIT_VALUE_MAX + 1024)
+
+static struct buf	 batch;
+static int		 audit_fd = -1;
+static struct shm	*shm;
+static void		(*tell_failed)(int);
+static int		 broken;	/* our own write failed */
+static uint64_t		 lost;		/* lines that could not be kept */
+
+static char	*put_raw(char *, const char *);
+static char	*put_value(char *, const char *, struct slice, int);
+static char	*put_number(char *, const char *, uint64_t);
+static char	*put_time(char *);
+
+static const char *const action_names[] = {
+	[AUDIT_ALLOW] = "allow",
+	[AUDIT_DENY] = "deny",
+	[AUDIT_ERROR] = "error",
+	[AUDIT_ABORTED] = "aborted"
+};
+
+void
+audit_setup(int fd, struct shm *s, void (*failed)(int))
+{
+	audit_fd = fd;
+	shm = s;
+	tell_failed = failed;
+}
+
+void
+audit_set_fd(int fd)
+{
+	audit_flush();
+	close(audit_fd);
+	audit_fd = fd;
+}
+
+int
+audit_broken(void)
+{
+	return (broken || atomic_load_explicit(&shm->audit_broken,
+	    memory_order_relaxed) != 0);
+}
+
+int
+audit_pending(void)
+{
+	return (batch.len > 0);
+}
+
+int
+audit_add(const struct audit_entry *e)
+{
+	char	*p, *line;
+
+	if (batch.len > KEPT_MAX ||
+	    (line = buf_room(&batch, LINE_MAX_BYTES)) == NULL) {
+		lost++;
+		return (-1);
+	}
+	p = put_raw(line, "{\"ts\":\"");
+	p = put_time(p);
+	p = put_value(p, "\",\"session_id\":", e->session_id, 1);
+	p = put_value(p, ",\"method\":", e->method, 1);
+	p = put_value(p, ",\"action\":", slice_of(action_names[e->action]), 1);
+	p = put_value(p, ",\"auth_result\":", slice_of(e->has_auth ?
+	    auth_result_name(e->auth) : NULL), 1);
+	p = put_value(p, ",\"oauth_client_id\":", e->client_id, 1);
+	p = put_value(p, ",\"scopes\":", e->scopes, 1);
+	p = put_number(p, ",\"latency_ms\":", e->latency_ms);
+	p = put_value(p, ",\"request_id\":", e->request_id, 0);
+	p = put_value(p, ",\"client_ip\":", e->client_ip, 0);
+	p = put_value(p, ",\"tool\":", e->tool, 0);
+	p = put_value(p, ",\"upstream\":", e->upstream, 0);
+	if (e->status != 0)
+		p = put_number(p, ",\"status\":", (uint64_t)e->status);
+	p = put_number(p, ",\"bytes_in\":", e->bytes_in);
+	p = put_number(p, ",\"bytes_out\":", e->bytes_out);
+	p = put_value(p, ",\"transport\":", e->transport, 0);
+	p = put_value(p, ",\"error\":", e->error, 0);
+	p = put_raw(p, "}\n");
+	buf_added(&batch, (size_t)(p - line));
+	return (0);
+}
+
+int
+audit_flush(void)
+{
+	ssize_t	 n;
+
+	if (batch.len == 0)
+		return (0);
+	if (audit_broken())
+		return (-1);
+	do
+		n = write(audit_fd, buf_data(&batch), batch.len);
+	while (n == -1 && errno == EINTR);
+	if (n == (ssize_t)batch.len) {
+		buf_drop(&batch, batch.len);
+		if (batch.cap > 64 * 1024)
+			buf_free(&batch);
+		return (0);
+	}
+	broken = 1;
+	atomic_store(&shm->audit_broken, 1);
+	/*
+	 * Lines that are whole in the file stay; the torn one is cut off by
+	 * the master and comes again with the rest.
+	 */
+	if (n > 0) {
+		char *end = memrchr(buf_data(&batch), '\n', (size_t)n);
+
+		if (end != NULL)
+			buf_drop(&batch,
+			    (size_t)(end + 1 - buf_data(&batch)));
+	}
+	tell_failed(n == -1 ? errno : ENOSPC);
+	return (-1);
+}
+
+void
+audit_go(void)
+{
+	if (lost > 0) {
+		log_warnx("audit: %llu lines of refused requests were lost "
+		    "while the log could not be written",
+		    (unsigned long long)lost);
+		lost = 0;
+	}
+	broken = 0;
+	audit_flush();
+}
+
+static char *
+put_raw(char *p, const char *s)
+{
+	size_t	 n = strlen(s);
+
+	memcpy(p, s, n);
+	return (p + n);
+}
+
+static char *
+put_value(char *p, const char *name, struct slice v, int always)
+{
+	if (v.p == NULL) {
+		if (!always)
+			return (p);
+		return (put_raw(put_raw(p, name), "null"));
+	}
+	p = put_raw(p, name);
+	*p++ = '"';
+	p += json_escape(v, AUDIT_VALUE_MAX, p);
+	*p++ = '"';
+	return (p);
+}
+
+static char *
+put_number(char *p, const char *name, uint64_t v)
+{
+	char	 digits[20];
+	int	 n = 0;
+
+	p = put_raw(p, name);
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	while (n > 0)
+		*p++ = digits[--n];
+	return (p);
+}
+
+/* RFC 3339 in UTC with milliseconds; the second part is made once a second. */
+static char *
+put_time(char *p)
+{
+	static char	 text[32];
+	static time_t	 made = -1;
+	struct tm	 tm;
+	time_t		 now = (time_t)(clock_wall() / 1000);
+	unsigned	 ms = (unsigned)(clock_wall() % 1000);
+
+	if (now != made) {
+		gmtime_r(&now, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		made = now;
+	}
+	p = put_raw(p, text);
+	*p++ = '.';
+	*p++ = (char)('0' + ms / 100);
+	*p++ = (char)('0' + ms / 10 % 10);
+	*p++ = (char)('0' + ms % 10);
+	*p++ = 'Z';
+	return (p);
+}

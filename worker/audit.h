@@ -1,0 +1,65 @@
+/*
+ * The audit log, as a worker sees it: one JSON line for each request on an
+ * MCP route, collected during a turn of the event loop and appended with one
+ * write(2) before the answers of that turn leave.
+ */
+#ifndef WORKER_AUDIT_H
+#define WORKER_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/auth_result.h"
+#include "common/shm.h"
+#include "common/slice.h"
+
+#define AUDIT_VALUE_MAX	256	/* bytes of any value from outside */
+
+enum audit_action {
+	AUDIT_ALLOW,	/* passed to the upstream and answered by it */
+	AUDIT_DENY,	/* refused: credential, scope, Origin */
+	AUDIT_ERROR,	/* malformed, over a limit, or an upstream's failure */
+	AUDIT_ABORTED	/* the client left, or the answer was cut off */
+};
+
+/* Slices with p NULL are unknown: null for the fields of the guide, absent
+ * otherwise. */
+struct audit_entry {
+	struct slice	 session_id;
+	struct slice	 method;
+	enum audit_action action;
+	int		 has_auth;	/* auth says something */
+	enum auth_result auth;
+	struct slice	 client_id;
+	struct slice	 scopes;
+	uint64_t	 latency_ms;
+	struct slice	 request_id;
+	struct slice	 client_ip;
+	struct slice	 tool;
+	struct slice	 upstream;
+	int		 status;	/* 0: none was sent */
+	uint64_t	 bytes_in;
+	uint64_t	 bytes_out;
+	struct slice	 transport;	/* "json", "sse", "stream" */
+	struct slice	 error;
+};
+
+/* fd (taken over) is O_WRONLY | O_APPEND.  failed(errno) is called when a write
+ * fails; the caller tells the master. */
+void	audit_setup(int fd, struct shm *, void (*failed)(int));
+/* A new file after SIGUSR1; pending lines are written to the old one first. */
+void	audit_set_fd(int fd);
+/* The master has mended the file: write what was kept. */
+void	audit_go(void);
+
+/* Add a line to this turn's batch.  0, or -1 when it could not be kept
+ * (the log is broken and too much waits already). */
+int	audit_add(const struct audit_entry *);
+/* Write the batch.  0; or -1: the log is broken, the batch is kept for
+ * later, and answers that it speaks of must not leave. */
+int	audit_flush(void);
+int	audit_pending(void);
+/* 1 while no line can be written: new requests are to be refused. */
+int	audit_broken(void);
+
+#endif

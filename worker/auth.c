@@ -1,0 +1,230 @@
+/*
+ * Who is asking.
+ */
+#include <sys/random.h>
+
+#include <stddef.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/auth.h"
+#include "worker/clock.h"
+#include "worker/jwt.h"
+#include "worker/token_cache.h"
+
+#define CACHE_ENTRIES	16384
+#define HOLD_MS		2000	/* how long a request waits for a key */
+#define ABSENT_MAX	256	/* kids remembered as unknown */
+#define ABSENT_MS	10000
+
+/* A kid that a fetch lacked: asked for again and again it costs nothing. */
+struct absent {
+	uint64_t	 hash;
+	uint64_t	 until;
+};
+
+static TAILQ_HEAD(, request) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static struct timeq		 q_hold;
+static struct jwk_set		*keys;
+static struct token_cache	*cache;
+static struct jwt_policy	 policy;
+static int			 required;
+static void			(*ask_keys)(void);
+static struct absent		 absent[ABSENT_MAX];
+static uint64_t			 absent_seed;
+static uint64_t			 wanted;	/* hash of the kid looked for */
+static struct jwt_claims	*refused;	/* whose token it was, for the log */
+
+static const struct jwt_claims *refused_set(struct jwt_claims *);
+static uint64_t	 kid_hash(const char *);
+static int	 kid_is_absent(uint64_t);
+static void	 kid_remember(uint64_t);
+static void	 hold_expired(struct timer *);
+
+void
+auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
+{
+	const struct conf_oauth	*o = &conf->oauth;
+
+	required = conf->auth_enabled && o->enabled;
+	ask_keys = want_keys;
+	policy.issuer = o->issuer;
+	policy.audience = o->audience;
+	policy.leeway_ms = o->leeway_ms;
+	policy.scopes = o->scopes;
+	policy.nscopes = o->nscopes;
+	timeq_init(&q_hold, HOLD_MS, hold_expired);
+	if (getrandom(&absent_seed, sizeof(absent_seed), 0) !=
+	    sizeof(absent_seed))
+		fatal("getrandom");
+	if ((cache = token_cache_new(CACHE_ENTRIES)) == NULL)
+		fatalx("token_cache_new");
+}
+
+int
+auth_required(void)
+{
+	return (required);
+}
+
+int
+auth_have_keys(void)
+{
+	return (keys != NULL);
+}
+
+enum credential
+auth_credential(const struct http1_head *h, struct slice *token)
+{
+	struct slice	 v;
+
+	if (h->count[HTTP1_AUTHORIZATION] > 1 ||
+	    (h->query.p != NULL &&
+	    memmem(h->query.p, h->query.len, "access_token=", 13) != NULL))
+		return (CREDENTIAL_AMBIGUOUS);
+	v = http1_value(h, HTTP1_AUTHORIZATION);
+	if (v.p == NULL || v.len < 6 || strncasecmp(v.p, "Bearer", 6) != 0 ||
+	    (v.len > 6 && v.p[6] != ' '))
+		return (CREDENTIAL_NONE);
+	v.p += 6;
+	v.len -= 6;
+	while (v.len > 0 && *v.p == ' ') {
+		v.p++;
+		v.len--;
+	}
+	*token = v;
+	return (CREDENTIAL_BEARER);
+}
+
+int
+auth_judge(struct slice token, enum auth_result *result, struct auth_who *who)
+{
+	const struct jwt_claims	*claims;
+	struct jwt_claims	*made = NULL;
+	char			 kid[JWK_KID_MAX + 1] = "";
+
+	memset(who, 0, sizeof(*who));
+	*result = AUTH_INVALID;
+	if (!jwt_shaped(token))
+		return (1);
+	claims = token_cache_get(cache, token, clock_wall(),
+	    policy.leeway_ms);
+	if (claims == NULL) {
+		if (keys == NULL) {
+			*result = AUTH_UNAVAILABLE;
+			return (1);
+		}
+		*result = jwt_verify(&policy, keys, token, clock_wall(),
+		    &made, kid);
+		if (*result == AUTH_UNKNOWN_KEY) {
+			wanted = kid_hash(kid);
+			return (kid_is_absent(wanted));
+		}
+		if (made == NULL)
+			return (1);
+		claims = *result == AUTH_OK ?
+		    token_cache_put(cache, token, made) : refused_set(made);
+		if (claims == NULL) {
+			*result = AUTH_UNAVAILABLE;
+			return (1);
+		}
+	} else
+		*result = AUTH_OK;
+	if (claims->client_id[0] != '\0')
+		who->client_id = slice_of(claims->client_id);
+	who->scopes = slice_of(claims->scopes);
+	return (1);
+}
+
+void
+auth_wait(struct request *r)
+{
+	r->asked = clock_mono();
+	r->kid = wanted;
+	TAILQ_INSERT_TAIL(&waiting, r, wait_link);
+	timer_start(&r->timer, &q_hold);
+	ask_keys();
+}
+
+void
+auth_unwait(struct request *r)
+{
+	TAILQ_REMOVE(&waiting, r, wait_link);
+	timer_clear(&r->timer);
+}
+
+void
+auth_set_keys(struct jwk_set *set)
+{
+	struct request	*r, *next;
+
+	jwk_set_free(keys);
+	keys = set;
+	token_cache_keep(cache, set);
+	memset(absent, 0, sizeof(absent));
+	TAILQ_FOREACH_SAFE(r, &waiting, wait_link, next)
+		request_retry(r);
+}
+
+void
+auth_fetch_done(int ok, uint64_t began_ms)
+{
+	struct request	*r, *next;
+
+	TAILQ_FOREACH_SAFE(r, &waiting, wait_link, next) {
+		/* a fetch that had begun before may have been too early */
+		if (r->asked > began_ms)
+			continue;
+		if (!ok) {
+			request_give_up(r, AUTH_UNAVAILABLE);
+			continue;
+		}
+		kid_remember(r->kid);
+		request_give_up(r, AUTH_UNKNOWN_KEY);
+	}
+}
+
+static void
+hold_expired(struct timer *t)
+{
+	request_give_up((struct request *)((char *)t -
+	    offsetof(struct request, timer)), AUTH_UNAVAILABLE);
+}
+
+/* FNV-1a from a random start: a kid from outside cannot aim at another's
+ * place. */
+static uint64_t
+kid_hash(const char *kid)
+{
+	uint64_t	 h = 0xcbf29ce484222325ULL ^ absent_seed;
+
+	for (; *kid != '\0'; kid++)
+		h = (h ^ (unsigned char)*kid) * 0x100000001b3ULL;
+	return (h);
+}
+
+static int
+kid_is_absent(uint64_t h)
+{
+	struct absent	*a = &absent[(h >> 32) % ABSENT_MAX];
+
+	return (a->hash == h && a->until > clock_mono());
+}
+
+static void
+kid_remember(uint64_t h)
+{
+	struct absent	*a = &absent[(h >> 32) % ABSENT_MAX];
+
+	a->hash = h;
+	a->until = clock_mono() + ABSENT_MS;
+}
+
+/* Claims of a token that was refused live until the next one is. */
+static const struct jwt_claims *
+refused_set(struct jwt_claims *claims)
+{
+	jwt_claims_free(refused);
+	refused = claims;
+	return (claims);
+}

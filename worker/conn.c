@@ -1,0 +1,627 @@
+/*
+ * Client connections.  Each socket enters epoll once, edge-triggered; what an
+ * edge said is remembered in readable, and cleared by EAGAIN or a short read.
+ * Nothing is written during a turn: answers wait for the turn's audit line.
+ */
+#include <sys/socket.h>
+
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/imsg.h"
+#include "common/log.h"
+#include "worker/clock.h"
+#include "worker/conn.h"
+#include "worker/request.h"
+
+#define READ_SIZE	4096		/* first read of a head */
+#define LINGER_MS	2000
+#define LINGER_MAX	(1024 * 1024)	/* bytes discarded after an answer */
+#define OUT_LOW		(64 * 1024)	/* go on reading the upstream */
+#define KEEP_IN		1024		/* input kept across requests */
+
+TAILQ_HEAD(conn_list, conn);
+
+static struct event_base	*base;
+static const struct worker_conf	*conf;
+static struct conn_list		 all = TAILQ_HEAD_INITIALIZER(all);
+static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
+static TAILQ_HEAD(, conn)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
+static TAILQ_HEAD(, conn)	 recorded = TAILQ_HEAD_INITIALIZER(recorded);
+static size_t			 nconns;
+static int			 full;
+static int			 leaving;
+static void			(*tell_room)(int);
+static struct timeq		 q_header, q_body, q_keepalive, q_linger;
+static struct timeq		 q_write;
+
+static void	 conn_event(evutil_socket_t, short, void *);
+static void	 conn_process(struct conn *);
+static int	 conn_skip(struct conn *);
+static int	 conn_head(struct conn *);
+static void	 conn_busy(struct conn *);
+static void	 conn_close(struct conn *);
+static void	 conn_mark_dirty(struct conn *);
+static void	 conn_flush(struct conn *);
+static void	 conn_sent(struct conn *);
+static void	 conn_linger(struct conn *);
+static void	 conn_discard(struct conn *);
+static void	 conn_peer(struct conn *);
+static void	 expired_header(struct timer *);
+static void	 expired_body(struct timer *);
+static void	 expired_close(struct timer *);
+static void	 expired_write(struct timer *);
+
+void
+conn_setup(struct event_base *b, const struct worker_conf *c,
+    void (*room)(int))
+{
+	base = b;
+	conf = c;
+	tell_room = room;
+	timeq_init(&q_header, conf->t_header, expired_header);
+	timeq_init(&q_body, conf->t_body, expired_body);
+	timeq_init(&q_keepalive, conf->t_keepalive, expired_close);
+	timeq_init(&q_write, conf->t_keepalive, expired_write);
+	timeq_init(&q_linger, LINGER_MS, expired_close);
+}
+
+void
+conn_new(int fd, const void *input, size_t len)
+{
+	struct conn	*c;
+	int		 one = 1;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	if (event_assign(&c->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED |
+	    EV_ET | EV_PERSIST, conn_event, c) == -1 ||
+	    event_add(&c->ev, NULL) == -1) {
+		close(fd);
+		free(c);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	conn_peer(c);
+	TAILQ_INSERT_TAIL(&all, c, link);
+	if (++nconns >= conf->max_connections && !full) {
+		full = 1;
+		tell_room(0);
+	}
+	timer_start(&c->timer, &q_header);
+	/* a client sends at once: trying costs less than waiting to be told */
+	c->readable = 1;
+	if (len > 0 && buf_append(&c->in, input, len) == -1) {
+		conn_close(c);
+		return;
+	}
+	conn_process(c);
+}
+
+static void
+conn_peer(struct conn *c)
+{
+	union {
+		struct sockaddr_storage	 ss;
+		struct sockaddr_in	 sin;
+		struct sockaddr_in6	 sin6;
+	} a;
+	socklen_t	 len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	c->family = AF_INET;
+	if (getpeername(c->fd, (struct sockaddr *)&a, &len) == -1)
+		return;
+	if (a.ss.ss_family == AF_INET) {
+		memcpy(c->addr, &a.sin.sin_addr, 4);
+	} else if (a.ss.ss_family == AF_INET6) {
+		if (IN6_IS_ADDR_V4MAPPED(&a.sin6.sin6_addr)) {
+			memcpy(c->addr, &a.sin6.sin6_addr.s6_addr[12], 4);
+			return;
+		}
+		c->family = AF_INET6;
+		memcpy(c->addr, &a.sin6.sin6_addr, 16);
+	}
+}
+
+static void
+conn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn	*c = arg;
+
+	(void)fd;
+	if (c->state == CONN_DEAD)
+		return;
+	if (what & (EV_READ | EV_CLOSED))
+		c->readable = 1;
+	if (what & EV_CLOSED)
+		c->hup = 1;
+	if ((what & EV_WRITE) && c->out.len > 0)
+		conn_mark_dirty(c);
+	conn_process(c);
+}
+
+void
+conn_poke(struct conn *c)
+{
+	if (c->state != CONN_DEAD)
+		conn_process(c);
+}
+
+/* Go as far as the input at hand allows. */
+static void
+conn_process(struct conn *c)
+{
+	for (;;) {
+		switch (c->state) {
+		case CONN_IDLE:
+		case CONN_HEAD:
+			if (leaving && c->state == CONN_IDLE && c->in.len == 0)
+				return;		/* conn_drain() takes it */
+			if (!conn_skip(c) || !conn_head(c))
+				return;
+			break;
+		case CONN_REQUEST:
+			conn_busy(c);
+			return;
+		case CONN_LINGER:
+			conn_discard(c);
+			return;
+		default:
+			return;
+		}
+	}
+}
+
+/* Throw away what is left of a refused request's body.  1 when it is gone. */
+static int
+conn_skip(struct conn *c)
+{
+	size_t	 n;
+
+	while (c->skip > 0) {
+		if (c->in.len == 0 && conn_read(c, READ_SIZE) != 1) {
+			if (c->readable)
+				conn_close(c);
+			return (0);
+		}
+		n = c->in.len < c->skip ? c->in.len : c->skip;
+		buf_drop(&c->in, n);
+		c->skip -= n;
+		if (c->skip == 0 && c->in.len == 0)
+			timer_start(&c->timer, &q_keepalive);
+	}
+	return (1);
+}
+
+/* Read a head and begin its request.  1 when there may be more to do. */
+static int
+conn_head(struct conn *c)
+{
+	static struct http1_head head;
+	enum http1_more	 more;
+	const char	*why = NULL;
+	size_t		 headlen = 0, max = (size_t)conf->max_header;
+	int		 status = 400, r;
+
+	for (;;) {
+		more = http1_scan_head(&c->scan, buf_data(&c->in), c->in.len,
+		    max, &headlen, &status, &why);
+		if (more != HTTP1_MORE)
+			break;
+		r = conn_read(c, c->in.len < READ_SIZE ? READ_SIZE : max);
+		if (r == -1) {
+			conn_close(c);
+			return (0);
+		}
+		if (r == 0)
+			return (0);
+		if (c->state == CONN_IDLE) {
+			c->state = CONN_HEAD;
+			timer_start(&c->timer, &q_header);
+		}
+	}
+	timer_clear(&c->timer);
+	memset(&c->scan, 0, sizeof(c->scan));
+	c->state = CONN_REQUEST;
+	if (more == HTTP1_DONE)
+		status = http1_parse_request(&head, buf_data(&c->in), headlen,
+		    &why);
+	if (status != 0) {
+		c->close = 1;
+		c->unread = 1;
+		request_malformed(c, status, why);
+		return (0);
+	}
+	if (!head.keepalive)
+		c->close = 1;
+	request_begin(c, &head, headlen);
+	return (c->state == CONN_REQUEST);
+}
+
+/* A request is being served: its body, or the client's leaving. */
+static void
+conn_busy(struct conn *c)
+{
+	char	 byte;
+	ssize_t	 n;
+
+	if (request_wants_input(c->req)) {
+		request_input(c->req);
+		return;
+	}
+	if (!c->hup)
+		return;
+	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		request_client_gone(c->req);
+		conn_close(c);
+	}
+}
+
+int
+conn_read(struct conn *c, size_t max)
+{
+	return (conn_read_into(c, &c->in, max));
+}
+
+int
+conn_read_into(struct conn *c, struct buf *b, size_t max)
+{
+	char	*p;
+	ssize_t	 n;
+
+	if (!c->readable)
+		return (0);
+	if ((p = buf_room(b, max)) == NULL)
+		return (-1);
+	do
+		n = read(c->fd, p, max);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN) {
+		c->readable = 0;
+		if (b->len == 0)
+			buf_free(b);
+		return (0);
+	}
+	if (n <= 0)
+		return (-1);
+	buf_added(b, (size_t)n);
+	/* a short read empties the socket; the next byte is a new edge */
+	if ((size_t)n < max && !c->hup)
+		c->readable = 0;
+	return (1);
+}
+
+void
+conn_body_timer(struct conn *c)
+{
+	timer_start(&c->timer, &q_body);
+}
+
+struct buf *
+conn_out(struct conn *c)
+{
+	conn_mark_dirty(c);
+	return (&c->out);
+}
+
+int
+conn_send(struct conn *c, const void *p, size_t len)
+{
+	if (c->state == CONN_DEAD)
+		return (-1);
+	if (buf_append(&c->out, p, len) == -1) {
+		conn_abort(c);
+		return (-1);
+	}
+	conn_mark_dirty(c);
+	return (0);
+}
+
+void
+conn_answered(struct conn *c)
+{
+	c->req = NULL;
+	if (c->state == CONN_DEAD)
+		return;
+	c->state = CONN_SEND;
+	conn_mark_dirty(c);
+}
+
+void
+conn_recorded(struct conn *c)
+{
+	if (c->recorded || c->state == CONN_DEAD)
+		return;
+	c->recorded = 1;
+	TAILQ_INSERT_TAIL(&recorded, c, record_link);
+}
+
+void
+conn_clear_recorded(void)
+{
+	struct conn	*c;
+
+	while ((c = TAILQ_FIRST(&recorded)) != NULL) {
+		TAILQ_REMOVE(&recorded, c, record_link);
+		c->recorded = 0;
+	}
+}
+
+void
+conn_abort_recorded(void)
+{
+	struct conn	*c;
+
+	while ((c = TAILQ_FIRST(&recorded)) != NULL)
+		conn_abort(c);
+}
+
+static void
+conn_mark_dirty(struct conn *c)
+{
+	if (c->dirty || c->state == CONN_DEAD)
+		return;
+	c->dirty = 1;
+	TAILQ_INSERT_TAIL(&dirty, c, dirty_link);
+}
+
+int
+conn_flush_dirty(void)
+{
+	struct conn	*c;
+	size_t		 n = 0;
+
+	TAILQ_FOREACH(c, &dirty, dirty_link)
+		n++;
+	if (n == 0)
+		return (0);
+	/* what gets dirty meanwhile waits for its own audit line */
+	while (n-- > 0 && (c = TAILQ_FIRST(&dirty)) != NULL) {
+		TAILQ_REMOVE(&dirty, c, dirty_link);
+		c->dirty = 0;
+		conn_flush(c);
+	}
+	return (1);
+}
+
+static void
+conn_flush(struct conn *c)
+{
+	ssize_t	 n;
+
+	while (c->out.len > 0) {
+		n = send(c->fd, buf_data(&c->out), c->out.len, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			if (c->timer.q == NULL)
+				timer_start(&c->timer, &q_write);
+			break;
+		}
+		if (n == -1) {
+			if (c->req != NULL)
+				request_client_gone(c->req);
+			conn_close(c);
+			return;
+		}
+		buf_drop(&c->out, (size_t)n);
+		if (c->timer.q == &q_write)
+			timer_start(&c->timer, &q_write);
+	}
+	if (c->out.len == 0 && c->timer.q == &q_write)
+		timer_clear(&c->timer);
+	if (c->out.len == 0)
+		buf_free(&c->out);
+	if (c->req != NULL && c->out.len < OUT_LOW)
+		request_writable(c->req);
+	if (c->state == CONN_SEND && c->out.len == 0)
+		conn_sent(c);
+}
+
+/* The answer is out: close, or turn to the next request. */
+static void
+conn_sent(struct conn *c)
+{
+	if (c->close || c->unread) {
+		/* a byte on its way must not turn our FIN into a reset */
+		conn_linger(c);
+		return;
+	}
+	c->state = CONN_IDLE;
+	if (c->in.len == 0)
+		buf_wipe(&c->in);
+	else
+		c->state = CONN_HEAD;
+	timer_start(&c->timer, c->skip > 0 ? &q_body :
+	    c->in.len == 0 ? &q_keepalive : &q_header);
+	conn_process(c);
+}
+
+static void
+conn_linger(struct conn *c)
+{
+	buf_wipe(&c->in);
+	c->state = CONN_LINGER;
+	c->skip = LINGER_MAX;
+	shutdown(c->fd, SHUT_WR);
+	timer_start(&c->timer, &q_linger);
+	c->readable = 1;
+	conn_discard(c);
+}
+
+static void
+conn_discard(struct conn *c)
+{
+	static char	 waste[16 * 1024];
+	ssize_t		 n;
+
+	for (;;) {
+		n = read(c->fd, waste, sizeof(waste));
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0 || (size_t)n >= c->skip)
+			break;
+		c->skip -= (size_t)n;
+	}
+	conn_close(c);
+}
+
+void
+conn_abort(struct conn *c)
+{
+	struct linger	 l = { .l_onoff = 1, .l_linger = 0 };
+
+	if (c->state == CONN_DEAD)
+		return;
+	/* a reset, so that nobody takes a part for the whole */
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	if (c->req != NULL)
+		request_client_gone(c->req);
+	conn_close(c);
+}
+
+static void
+conn_close(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	timer_clear(&c->timer);
+	event_del(&c->ev);
+	if (c->fd != -1)
+		close(c->fd);
+	c->fd = -1;
+	if (c->dirty)
+		TAILQ_REMOVE(&dirty, c, dirty_link);
+	if (c->recorded)
+		TAILQ_REMOVE(&recorded, c, record_link);
+	c->dirty = c->recorded = 0;
+	c->state = CONN_DEAD;
+	TAILQ_REMOVE(&all, c, link);
+	TAILQ_INSERT_TAIL(&dead, c, link);
+	nconns--;
+	if (full && nconns < conf->max_connections) {
+		full = 0;
+		tell_room(1);
+	}
+}
+
+void
+conn_turn_end(void)
+{
+	struct conn	*c;
+
+	while ((c = TAILQ_FIRST(&dead)) != NULL) {
+		TAILQ_REMOVE(&dead, c, link);
+		buf_wipe(&c->in);
+		buf_free(&c->out);
+		free(c);
+	}
+}
+
+size_t
+conn_count(void)
+{
+	return (nconns);
+}
+
+size_t
+conn_drain(size_t n, void (*pass)(int, const void *, size_t))
+{
+	struct conn	*c, *next;
+	size_t		 idle = 0;
+
+	leaving = 1;
+	TAILQ_FOREACH_SAFE(c, &all, link, next) {
+		if (c->state != CONN_IDLE && c->state != CONN_HEAD)
+			continue;
+		if (c->skip > 0 || c->in.len > IMSG_BODY_MAX)
+			continue;	/* too much to pass: served here */
+		if (n == 0) {
+			idle++;
+			continue;
+		}
+		n--;
+		if (pass == NULL) {
+			if (c->state == CONN_IDLE)
+				conn_linger(c);
+			continue;
+		}
+		event_del(&c->ev);
+		pass(c->fd, buf_data(&c->in), c->in.len);
+		c->fd = -1;
+		conn_close(c);
+	}
+	return (idle);
+}
+
+void
+conn_end_all(int streams_only)
+{
+	struct conn	*c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &all, link, next) {
+		c->close = 1;
+		if (c->req != NULL)
+			request_end(c->req, streams_only);
+		else if (!streams_only && c->state != CONN_SEND)
+			conn_close(c);
+	}
+}
+
+static struct conn *
+conn_of(struct timer *t)
+{
+	return ((struct conn *)((char *)t - offsetof(struct conn, timer)));
+}
+
+static void
+expired_header(struct timer *t)
+{
+	struct conn	*c = conn_of(t);
+
+	if (c->in.len == 0) {
+		conn_close(c);
+		return;
+	}
+	c->close = 1;
+	c->unread = 1;
+	c->state = CONN_REQUEST;
+	request_malformed(c, 408, "the request head took too long");
+}
+
+static void
+expired_body(struct timer *t)
+{
+	struct conn	*c = conn_of(t);
+
+	if (c->req == NULL) {
+		conn_close(c);
+		return;
+	}
+	c->close = 1;
+	c->unread = 1;
+	request_body_late(c->req);
+}
+
+static void
+expired_close(struct timer *t)
+{
+	conn_close(conn_of(t));
+}
+
+/* A client that takes nothing of its answer. */
+static void
+expired_write(struct timer *t)
+{
+	log_debug("a client does not read its answer: closed");
+	conn_abort(conn_of(t));
+}

@@ -1,0 +1,100 @@
+/*
+ * Client connections: reading requests off them one after the other, writing
+ * answers at the end of each turn, keeping alive, lingering, handing over to
+ * a newer generation.  What a request means is request.c's affair.
+ */
+#ifndef WORKER_CONN_H
+#define WORKER_CONN_H
+
+#include <sys/queue.h>
+
+#include <netinet/in.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "worker/buf.h"
+#include "worker/http1.h"
+#include "worker/timeq.h"
+
+struct request;
+
+enum conn_state {
+	CONN_IDLE,	/* between requests, nothing of the next one here */
+	CONN_HEAD,	/* a part of a head is in */
+	CONN_REQUEST,	/* req is being served */
+	CONN_SEND,	/* the answer is whole, in out */
+	CONN_LINGER,	/* our side is closed; the client may still send */
+	CONN_DEAD
+};
+
+struct conn {
+	TAILQ_ENTRY(conn) link;		/* in all, or dead */
+	TAILQ_ENTRY(conn) dirty_link;
+	TAILQ_ENTRY(conn) record_link;
+	struct timer	 timer;
+	struct event	 ev;
+	struct request	*req;
+	struct buf	 in;
+	struct buf	 out;
+	struct http1_scan scan;
+	uint8_t		 addr[16];	/* of the peer */
+	uint8_t		 family;	/* AF_INET or AF_INET6 */
+	uint8_t		 state;		/* enum conn_state */
+	unsigned	 readable : 1;
+	unsigned	 hup : 1;	/* the client closed its side */
+	unsigned	 dirty : 1;
+	unsigned	 recorded : 1;	/* an audit line of this turn */
+	unsigned	 close : 1;	/* after this answer */
+	unsigned	 unread : 1;	/* input is left that nobody reads */
+	int		 fd;
+	size_t		 skip;		/* bytes of a refused body to discard,
+					 * before a head or while lingering */
+};
+
+/* Once.  started and stopped: the number of connections reached, or fell
+ * below, what max_connections allows. */
+void	conn_setup(struct event_base *, const struct worker_conf *,
+	    void (*room)(int));
+/* A new connection (fd taken over), with input that another worker read. */
+void	conn_new(int fd, const void *input, size_t len);
+
+/* Append to what is sent at the end of this turn.  0, or -1: no memory, the
+ * connection is dead now. */
+int	conn_send(struct conn *, const void *, size_t);
+struct buf *conn_out(struct conn *);	/* the same, by hand */
+/* The answer is whole; req is no more.  Goes on with the next request after
+ * it is sent, or closes when close or unread is set. */
+void	conn_answered(struct conn *);
+/* Close at once and make the client see that the answer was cut off. */
+void	conn_abort(struct conn *);
+/* The audit line of what is in out belongs to this turn. */
+void	conn_recorded(struct conn *);
+/* Something to read may wait in the socket: look. */
+void	conn_poke(struct conn *);
+/* Read into in, at most max bytes beyond what is there: 1 got some, 0 nothing
+ * now, -1 the client is gone (end of file or an error). */
+int	conn_read(struct conn *, size_t max);
+/* As conn_read() but into another buffer. */
+int	conn_read_into(struct conn *, struct buf *, size_t max);
+/* Start the timer that limits the reading of a body. */
+void	conn_body_timer(struct conn *);
+
+/* The end of a turn.  Abort those whose line could not be written. */
+void	conn_abort_recorded(void);
+void	conn_clear_recorded(void);
+/* Write what is queued; 1 when anything was dirty. */
+int	conn_flush_dirty(void);
+void	conn_turn_end(void);
+
+/* Leave: idle connections go to pass (which takes over the fd), at most n per
+ * call; returns how many are still idle.  pass NULL: close them. */
+size_t	conn_drain(size_t n, void (*pass)(int, const void *, size_t));
+/* End every request: streams cleanly, others with 503. */
+void	conn_end_all(int streams_only);
+size_t	conn_count(void);
+
+#endif

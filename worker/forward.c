@@ -1,0 +1,307 @@
+/*
+ * Rewrites heads.  A credential never travels on, nor does anything that
+ * speaks of one connection only; what we vouch for replaces what came in.
+ */
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/answer.h"
+#include "worker/conn.h"
+#include "worker/forward.h"
+
+#define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
+
+static const struct worker_conf	*conf;
+
+static int	 carried(const struct http1_field *);
+static int	 put_field(struct buf *, struct slice, struct slice);
+static int	 put_traceparent(struct buf *, const struct http1_head *);
+static int	 traceparent_ok(struct slice);
+static int	 trusted(int, const uint8_t *);
+static int	 address_parse(struct slice, int *, uint8_t *);
+static void	 random_hex(char *, size_t);
+
+void
+forward_setup(const struct worker_conf *c)
+{
+	conf = c;
+}
+
+const char *
+forward_method(const struct request *r)
+{
+	return (r->method == METHOD_POST ? "POST" :
+	    r->method == METHOD_GET ? "GET" : "DELETE");
+}
+
+int
+forward_request(struct request *r, const struct http1_head *h)
+{
+	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
+	struct slice			 ip, accept, host;
+	struct buf			*b = &r->head;
+	size_t				 i;
+	int				 failed;
+
+	failed = buf_printf(b, "%s %s", forward_method(r), u->path) == -1;
+	if (h->query.p != NULL)
+		failed |= buf_printf(b, "?%.*s", (int)h->query.len,
+		    h->query.p) == -1;
+	failed |= buf_printf(b, " HTTP/1.1\r\nHost: %s\r\n",
+	    u->authority) == -1;
+	accept = http1_value(h, HTTP1_ACCEPT);
+	if (accept.p == NULL || slice_is(accept, "*/*"))
+		failed |= buf_puts(b,
+		    "Accept: application/json, text/event-stream\r\n") == -1;
+	for (i = 0; i < h->nfield; i++) {
+		if (!carried(&h->field[i]) ||
+		    (h->field[i].id == HTTP1_ACCEPT &&
+		    slice_is(accept, "*/*")) ||
+		    (h->field[i].id == HTTP1_TRACESTATE &&
+		    !traceparent_ok(http1_value(h, HTTP1_TRACEPARENT))))
+			continue;
+		failed |= put_field(b, h->field[i].name,
+		    h->field[i].value) == -1;
+	}
+	ip = request_text(r, r->client_ip);
+	host = http1_value(h, HTTP1_HOST);
+	failed |= buf_printf(b, "X-Request-Id: %s\r\nX-Forwarded-For: %.*s\r\n"
+	    "X-Forwarded-Proto: http\r\n", r->id, (int)ip.len, ip.p) == -1;
+	if (host.p != NULL)
+		failed |= put_field(b, slice_of("X-Forwarded-Host"),
+		    host) == -1;
+	failed |= put_traceparent(b, h) == -1;
+	return (failed ? -1 : 0);
+}
+
+/* Fields of the client's that go on as they are. */
+static int
+carried(const struct http1_field *f)
+{
+	if (f->connection)
+		return (0);
+	switch (f->id) {
+	case HTTP1_AUTHORIZATION:
+	case HTTP1_CONNECTION:
+	case HTTP1_CONTENT_LENGTH:
+	case HTTP1_EXPECT:
+	case HTTP1_FORWARDED:
+	case HTTP1_HOST:
+	case HTTP1_KEEP_ALIVE:
+	case HTTP1_PROXY_AUTHENTICATE:
+	case HTTP1_PROXY_AUTHORIZATION:
+	case HTTP1_PROXY_CONNECTION:
+	case HTTP1_TE:
+	case HTTP1_TRACEPARENT:
+	case HTTP1_TRAILER:
+	case HTTP1_TRANSFER_ENCODING:
+	case HTTP1_UPGRADE:
+	case HTTP1_WWW_AUTHENTICATE:
+	case HTTP1_X_FORWARDED_FOR:
+	case HTTP1_X_FORWARDED_HOST:
+	case HTTP1_X_FORWARDED_PORT:
+	case HTTP1_X_FORWARDED_PROTO:
+	case HTTP1_X_REAL_IP:
+	case HTTP1_X_REQUEST_ID:
+		return (0);
+	default:
+		return (1);
+	}
+}
+
+int
+forward_response(struct request *r, const struct http1_head *h)
+{
+	struct conn	*c = r->conn;
+	struct buf	*out = conn_out(c);
+	size_t		 i;
+	int		 failed;
+
+	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", h->status,
+	    answer_reason(h->status)) == -1;
+	for (i = 0; i < h->nfield; i++)
+		if (carried(&h->field[i]))
+			failed |= put_field(out, h->field[i].name,
+			    h->field[i].value) == -1;
+	r->chunked = 0;
+	if (h->body == HTTP1_BODY_LENGTH)
+		failed |= buf_printf(out, "Content-Length: %llu\r\n",
+		    (unsigned long long)h->content_length) == -1;
+	else if (h->body != HTTP1_BODY_NONE && r->minor == 1) {
+		r->chunked = 1;
+		failed |= buf_puts(out,
+		    "Transfer-Encoding: chunked\r\n") == -1;
+	} else if (h->body != HTTP1_BODY_NONE)
+		c->close = 1;
+	failed |= answer_end_head(r, out) == -1;
+	return (failed ? -1 : 0);
+}
+
+static int
+put_field(struct buf *b, struct slice name, struct slice value)
+{
+	char	*p;
+
+	if ((p = buf_room(b, name.len + value.len + 4)) == NULL)
+		return (-1);
+	memcpy(p, name.p, name.len);
+	p += name.len;
+	*p++ = ':';
+	*p++ = ' ';
+	if (value.len > 0)
+		memcpy(p, value.p, value.len);
+	p += value.len;
+	*p++ = '\r';
+	*p++ = '\n';
+	buf_added(b, name.len + value.len + 4);
+	return (0);
+}
+
+/*
+ * Walk X-Forwarded-For from its end as long as the speaker is a trusted
+ * proxy; the first address that is not one is the client's.
+ */
+void
+forward_client_ip(struct request *r, const struct http1_head *h)
+{
+	struct slice	 list = { NULL, 0 }, item;
+	uint8_t		 addr[16];
+	char		 text[INET6_ADDRSTRLEN];
+	const char	*comma;
+	int		 family = r->conn->family;
+
+	memcpy(addr, r->conn->addr, sizeof(addr));
+	/* several fields: their order is a matter of opinion */
+	if (h != NULL && h->count[HTTP1_X_FORWARDED_FOR] == 1)
+		list = http1_value(h, HTTP1_X_FORWARDED_FOR);
+	while (list.len > 0 && trusted(family, addr)) {
+		comma = memrchr(list.p, ',', list.len);
+		item.p = comma == NULL ? list.p : comma + 1;
+		item.len = list.len - (size_t)(item.p - list.p);
+		if (address_parse(item, &family, addr) == -1)
+			break;
+		list.len = comma == NULL ? 0 : (size_t)(comma - list.p);
+	}
+	if (inet_ntop(family, addr, text, sizeof(text)) != NULL)
+		request_set_text(r, &r->client_ip, slice_of(text));
+}
+
+/* The outputs are set only when the whole item is an address. */
+static int
+address_parse(struct slice s, int *family, uint8_t *addr)
+{
+	char	 text[INET6_ADDRSTRLEN];
+	uint8_t	 raw[16];
+	int	 f;
+
+	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
+	    s.p[s.len - 1] == '\t'))
+		s.len--;
+	if (s.len == 0 || s.len >= sizeof(text))
+		return (-1);
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	f = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	memset(raw, 0, sizeof(raw));
+	if (inet_pton(f, text, raw) != 1)
+		return (-1);
+	*family = f;
+	memcpy(addr, raw, sizeof(raw));
+	return (0);
+}
+
+static int
+trusted(int family, const uint8_t *addr)
+{
+	const struct conf_net	*n;
+	size_t			 i, whole;
+	unsigned		 rest;
+
+	for (i = 0; i < conf->nproxies; i++) {
+		n = &conf->proxies[i];
+		whole = n->prefix / 8;
+		rest = n->prefix % 8;
+		if (n->family == family &&
+		    memcmp(n->addr, addr, whole) == 0 &&
+		    (rest == 0 ||
+		    ((n->addr[whole] ^ addr[whole]) >> (8 - rest)) == 0))
+			return (1);
+	}
+	return (0);
+}
+
+/* Go on with the client's trace, or begin one. */
+static int
+put_traceparent(struct buf *b, const struct http1_head *h)
+{
+	struct slice	 in = http1_value(h, HTTP1_TRACEPARENT);
+	char		 trace[33], span[17];
+	int		 ours = h->count[HTTP1_TRACEPARENT] != 1 ||
+			    !traceparent_ok(in);
+
+	random_hex(span, 16);
+	if (ours)
+		random_hex(trace, 32);
+	else
+		memcpy(trace, in.p + 3, 32);
+	trace[32] = span[16] = '\0';
+	return (buf_printf(b, "traceparent: 00-%s-%s-%.2s\r\n", trace, span,
+	    ours ? "00" : in.p + 53));
+}
+
+/* 00-<32 hex>-<16 hex>-<2 hex>, lower case, ids not zero. */
+static int
+traceparent_ok(struct slice v)
+{
+	size_t	 i;
+	int	 trace = 0, span = 0;
+
+	if (v.p == NULL || v.len != TRACEPARENT_LEN ||
+	    memcmp(v.p, "00-", 3) != 0)
+		return (0);
+	for (i = 3; i < v.len; i++) {
+		if (i == 35 || i == 52) {
+			if (v.p[i] != '-')
+				return (0);
+			continue;
+		}
+		if (strchr("0123456789abcdef", v.p[i]) == NULL)
+			return (0);
+		if (v.p[i] != '0' && i < 35)
+			trace = 1;
+		else if (v.p[i] != '0' && i < 52)
+			span = 1;
+	}
+	return (trace && span);
+}
+
+/* Ids that must not collide; nothing secret hangs on them. */
+static void
+random_hex(char *out, size_t digits)
+{
+	static uint8_t	 pool[256];
+	static size_t	 left;
+	size_t		 i;
+	uint8_t		 byte;
+
+	for (i = 0; i < digits; i += 2) {
+		if (left == 0) {
+			if (getrandom(pool, 256, 0) != 256)
+				fatal("getrandom");
+			left = 256;
+		}
+		byte = pool[--left];
+		out[i] = "0123456789abcdef"[byte >> 4];
+		out[i + 1] = "0123456789abcdef"[byte & 15];
+	}
+}

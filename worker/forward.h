@@ -1,0 +1,24 @@
+/*
+ * What travels on: the head of a request as the upstream gets it, and the
+ * head of a response as the client gets it (RFC 9110 section 7.6).
+ */
+#ifndef WORKER_FORWARD_H
+#define WORKER_FORWARD_H
+
+#include "common/conf.h"
+#include "worker/http1.h"
+#include "worker/request.h"
+
+/* Once. */
+void	forward_setup(const struct worker_conf *);
+/* Whose request it is: the peer, or what a trusted proxy says of it. */
+void	forward_client_ip(struct request *, const struct http1_head *);
+/* Make r->head: everything but Content-Length and the empty line.
+ * 0, or -1 when memory is gone. */
+int	forward_request(struct request *, const struct http1_head *);
+/* Queue the head of the upstream's response; decides r->chunked.  0 or -1. */
+int	forward_response(struct request *, const struct http1_head *);
+/* One of "POST", "GET", "DELETE". */
+const char *forward_method(const struct request *);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * The rules of the Model Context Protocol that tie HTTP fields to what the
+ * message says (Streamable HTTP, revisions 2025-03-26 to 2026-07-28).
+ */
+#ifndef WORKER_MCP_H
+#define WORKER_MCP_H
+
+#include "common/slice.h"
+#include "worker/http1.h"
+#include "worker/request.h"
+#include "worker/rpc.h"
+
+/* application/json, with or without parameters. */
+int	mcp_is_json_type(struct slice);
+/* MCP-Protocol-Version names a revision that we know.  0, or -1: answered. */
+int	mcp_check_head(struct request *, const struct http1_head *);
+/* What the fields said must be what the body says.  0, or -1: answered. */
+int	mcp_check_body(struct request *, const struct rpc *);
+
+#endif

@@ -1,0 +1,594 @@
+/*
+ * A request on its way in: routed, checked, judged, read.  What happens once
+ * it has an exchange with the upstream is in relay.c.
+ */
+#include <sys/random.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/answer.h"
+#include "worker/auth.h"
+#include "worker/clock.h"
+#include "worker/conn.h"
+#include "worker/forward.h"
+#include "worker/mcp.h"
+#include "worker/relay.h"
+#include "worker/request.h"
+#include "worker/route.h"
+#include "worker/rpc.h"
+#include "worker/sse.h"
+
+#define BODY_READ	(64 * 1024)
+
+static const struct worker_conf	*conf;
+
+static struct request *request_new(struct conn *);
+static void	 request_free(struct request *);
+static void	 request_id(char *);
+static void	 request_route(struct request *, const struct http1_head *);
+static int	 request_check(struct request *, const struct http1_head *);
+static int	 request_check_body(struct request *,
+		    const struct http1_head *);
+static void	 request_judge(struct request *, const struct http1_head *);
+static void	 request_accept(struct request *, const struct http1_head *);
+static int	 request_take(struct request *);
+static int	 request_take_chunks(struct request *);
+static int	 request_grow(struct request *, const char *, size_t);
+static void	 request_whole(struct request *);
+
+void
+request_setup(const struct worker_conf *c)
+{
+	conf = c;
+}
+
+/* The parts of an id: unique among processes and restarts, then a count. */
+static void
+request_id(char *id)
+{
+	static const char	 hex[] = "0123456789abcdef";
+	static uint64_t		 random, count;
+	uint64_t		 v;
+	int			 i;
+
+	if (random == 0 &&
+	    getrandom(&random, sizeof(random), 0) != sizeof(random))
+		fatal("getrandom");
+	count++;
+	for (i = 0; i < REQUEST_ID_LEN; i++) {
+		v = i < 16 ? random : count;
+		id[i] = hex[v >> (60 - i % 16 * 4) & 15];
+	}
+	id[REQUEST_ID_LEN] = '\0';
+}
+
+static struct request *
+request_new(struct conn *c)
+{
+	struct request	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	r->conn = c;
+	r->began = clock_mono();
+	r->framing = HTTP1_BODY_NONE;
+	r->minor = 1;
+	r->action = AUDIT_ERROR;
+	request_id(r->id);
+	c->req = r;
+	return (r);
+}
+
+static void
+request_free(struct request *r)
+{
+	if (r->state == REQ_AUTH)
+		auth_unwait(r);
+	timer_clear(&r->timer);
+	if (r->ex != NULL)
+		exchange_cancel(r->ex);
+	sse_free(r->sse);
+	buf_free(&r->body);
+	buf_free(&r->head);
+	buf_free(&r->text);
+	if (r->conn->req == r)
+		r->conn->req = NULL;
+	free(r);
+}
+
+void
+request_malformed(struct conn *c, int status, const char *why)
+{
+	struct request	*r;
+
+	if ((r = request_new(c)) == NULL) {
+		conn_abort(c);
+		return;
+	}
+	r->state = REQ_BODY;
+	/* nobody can say what it was meant for: it counts as MCP's */
+	r->mcp = 1;
+	forward_client_ip(r, NULL);
+	answer_error(r, status, RPC_INVALID_REQUEST, AUDIT_ERROR,
+	    why == NULL ? "malformed request" : why, NULL);
+}
+
+void
+request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
+{
+	struct request	*r;
+
+	if ((r = request_new(c)) == NULL) {
+		conn_abort(c);
+		return;
+	}
+	r->state = REQ_BODY;
+	r->headlen = headlen;
+	r->minor = h->minor;
+	r->framing = h->body;
+	r->left = h->body == HTTP1_BODY_LENGTH ? h->content_length : 0;
+	if (r->framing == HTTP1_BODY_LENGTH && r->left == 0)
+		r->framing = HTTP1_BODY_NONE;
+	r->expect = h->expect_continue && r->framing != HTTP1_BODY_NONE;
+	r->method = slice_is(h->method, "POST") ? METHOD_POST :
+	    slice_is(h->method, "GET") ? METHOD_GET :
+	    slice_is(h->method, "DELETE") ? METHOD_DELETE : METHOD_OTHER;
+	request_route(r, h);
+}
+
+static void
+request_route(struct request *r, const struct http1_head *h)
+{
+	switch (route_find(h->path, &r->upstream)) {
+	case ROUTE_MCP:
+		r->mcp = 1;
+		break;
+	case ROUTE_METADATA:
+		answer_metadata(r, h->method);
+		return;
+	case ROUTE_HEALTHZ:
+		answer_health(r, 1, h->method);
+		return;
+	case ROUTE_READYZ:
+		answer_health(r, worker_ready(), h->method);
+		return;
+	case ROUTE_MCP_UNKNOWN:
+		r->mcp = 1;
+		r->upstream = SIZE_MAX;
+		forward_client_ip(r, h);
+		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "no such upstream", NULL);
+		return;
+	case ROUTE_NONE:
+		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "not found", NULL);
+		return;
+	}
+	forward_client_ip(r, h);
+	request_set_text(r, &r->session_id,
+	    http1_value(h, HTTP1_MCP_SESSION_ID));
+	if (request_check(r, h) == 0)
+		request_judge(r, h);
+}
+
+/* What can be refused before asking who it is.  0, or -1 and answered. */
+static int
+request_check(struct request *r, const struct http1_head *h)
+{
+	if (audit_broken() && !conf->audit_allow) {
+		r->unrecordable = 1;
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the audit log cannot be written", "Retry-After: 5\r\n");
+		return (-1);
+	}
+	if (!route_origin_ok(h)) {
+		answer_error(r, 403, RPC_FORBIDDEN, AUDIT_DENY,
+		    "origin not allowed", NULL);
+		return (-1);
+	}
+	if (r->method == METHOD_OTHER) {
+		answer_error(r, 405, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "method not allowed", "Allow: GET, POST, DELETE\r\n");
+		return (-1);
+	}
+	if (h->count[HTTP1_MCP_SESSION_ID] > 1 ||
+	    h->count[HTTP1_MCP_PROTOCOL_VERSION] > 1) {
+		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "repeated Mcp-Session-Id or MCP-Protocol-Version", NULL);
+		return (-1);
+	}
+	return (request_check_body(r, h));
+}
+
+static int
+request_check_body(struct request *r, const struct http1_head *h)
+{
+	struct slice	 type;
+
+	if (r->left > conf->max_body) {
+		answer_error(r, 413, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "body larger than limits.max_body", NULL);
+		return (-1);
+	}
+	if (r->method != METHOD_POST) {
+		if (r->framing == HTTP1_BODY_NONE)
+			return (0);
+		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "only POST has a body", NULL);
+		return (-1);
+	}
+	type = http1_value(h, HTTP1_CONTENT_TYPE);
+	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
+	    !mcp_is_json_type(type)) {
+		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "expected Content-Type: application/json", NULL);
+		return (-1);
+	}
+	if (h->count[HTTP1_CONTENT_ENCODING] > 0) {
+		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "a coded body cannot be judged", NULL);
+		return (-1);
+	}
+	if (buf_total() + r->left > conf->buffered) {
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "limits.buffered reached", "Retry-After: 1\r\n");
+		return (-1);
+	}
+	return (0);
+}
+
+static void
+request_judge(struct request *r, const struct http1_head *h)
+{
+	struct slice		 token = { NULL, 0 };
+	struct auth_who		 who = { { NULL, 0 }, { NULL, 0 } };
+	enum auth_result	 result = AUTH_MISSING;
+	enum credential		 cred = auth_credential(h, &token);
+	int			 waited = r->state == REQ_AUTH;
+
+	if (cred == CREDENTIAL_AMBIGUOUS) {
+		r->has_auth = auth_required();
+		r->auth = AUTH_INVALID;
+		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_DENY,
+		    "expected one credential, in Authorization", NULL);
+		return;
+	}
+	if (!auth_required()) {
+		request_accept(r, h);
+		return;
+	}
+	if (cred == CREDENTIAL_BEARER && !auth_judge(token, &result, &who)) {
+		if (!waited) {
+			r->state = REQ_AUTH;
+			auth_wait(r);
+		}
+		return;
+	}
+	if (waited) {
+		auth_unwait(r);
+		r->state = REQ_BODY;
+	}
+	r->has_auth = 1;
+	r->auth = result;
+	request_set_text(r, &r->client_id, who.client_id);
+	request_set_text(r, &r->scopes, who.scopes);
+	if (result == AUTH_OK)
+		request_accept(r, h);
+	else
+		answer_auth(r, result);
+}
+
+void
+request_retry(struct request *r)
+{
+	static struct http1_head head;
+	const char	*why;
+
+	if (http1_parse_request(&head, buf_data(&r->conn->in), r->headlen,
+	    &why) != 0)
+		fatalx("a head that was good is bad");
+	request_judge(r, &head);
+	if (r->state != REQ_AUTH)
+		conn_poke(r->conn);
+}
+
+void
+request_give_up(struct request *r, enum auth_result result)
+{
+	auth_unwait(r);
+	r->state = REQ_BODY;
+	r->has_auth = 1;
+	r->auth = result;
+	answer_auth(r, result);
+}
+
+/* It may come in: take its head apart for the upstream, then its body. */
+static void
+request_accept(struct request *r, const struct http1_head *h)
+{
+	struct conn	*c = r->conn;
+
+	if (mcp_check_head(r, h) == -1)
+		return;
+	if (forward_request(r, h) == -1) {
+		conn_abort(c);
+		return;
+	}
+	/* the credential goes no further than this */
+	explicit_bzero(buf_data(&c->in), r->headlen);
+	buf_drop(&c->in, r->headlen);
+	r->headlen = 0;
+	r->state = REQ_BODY;
+	if (r->framing == HTTP1_BODY_NONE) {
+		request_whole(r);
+		return;
+	}
+	if (r->expect && c->in.len == 0)
+		conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	r->expect = 0;
+	conn_body_timer(c);
+	request_input(r);
+}
+
+int
+request_wants_input(const struct request *r)
+{
+	return (r->state == REQ_BODY && r->framing != HTTP1_BODY_NONE &&
+	    r->headlen == 0);
+}
+
+/* Take what is in, then read on, until the body is whole or nothing comes. */
+void
+request_input(struct request *r)
+{
+	struct conn	*c = r->conn;
+	size_t		 before;
+	int		 more;
+
+	for (;;) {
+		if ((more = request_take(r)) != 0)
+			return;
+		before = r->body.len;
+		if (r->framing == HTTP1_BODY_LENGTH)
+			more = conn_read_into(c, &r->body,
+			    r->left < BODY_READ ? (size_t)r->left :
+			    BODY_READ);
+		else
+			more = conn_read(c, BODY_READ);
+		if (more == -1) {
+			conn_abort(c);
+			return;
+		}
+		if (more == 0)
+			break;
+		if (r->framing == HTTP1_BODY_LENGTH)
+			r->left -= r->body.len - before;
+		/* timeouts.body is for 64 KiB, not for a byte */
+		if (r->body.len / BODY_READ != before / BODY_READ)
+			conn_body_timer(c);
+		r->bytes_in = r->body.len;
+	}
+}
+
+/* Move what lies in conn->in to the body.  0: more is needed; 1: the request
+ * went on, or ended. */
+static int
+request_take(struct request *r)
+{
+	struct buf	*in = &r->conn->in;
+	size_t		 n;
+
+	if (r->framing == HTTP1_BODY_CHUNKED)
+		return (request_take_chunks(r));
+	n = in->len < r->left ? in->len : (size_t)r->left;
+	if (n > 0 && request_grow(r, buf_data(in), n) == -1)
+		return (1);
+	buf_drop(in, n);
+	r->left -= n;
+	if (r->left > 0)
+		return (0);
+	request_whole(r);
+	return (1);
+}
+
+static int
+request_take_chunks(struct request *r)
+{
+	struct buf	*in = &r->conn->in;
+	enum http1_more	 more = HTTP1_MORE;
+	struct slice	 data;
+	const char	*why = NULL;
+	size_t		 used;
+
+	while (in->len > 0 && more == HTTP1_MORE) {
+		more = http1_chunk_decode(&r->chunk, buf_data(in), in->len,
+		    &used, &data, &why);
+		if (more != HTTP1_BAD && data.len > 0 &&
+		    request_grow(r, data.p, data.len) == -1)
+			return (1);
+		buf_drop(in, used);
+	}
+	if (more == HTTP1_MORE)
+		return (0);
+	if (more == HTTP1_DONE) {
+		request_whole(r);
+		return (1);
+	}
+	r->conn->close = r->conn->unread = 1;
+	answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR, why, NULL);
+	return (1);
+}
+
+/* 0, or -1 when the body is too large (answered). */
+static int
+request_grow(struct request *r, const char *p, size_t n)
+{
+	int	 status = 503;
+
+	if (n > conf->max_body - r->body.len)
+		status = 413;
+	else if (buf_total() + n <= conf->buffered &&
+	    buf_append(&r->body, p, n) == 0) {
+		r->bytes_in = r->body.len;
+		return (0);
+	}
+	r->conn->close = r->conn->unread = 1;
+	r->framing = HTTP1_BODY_NONE;
+	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
+	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
+	    "body larger than limits.max_body" : "limits.buffered reached",
+	    status == 413 ? NULL : "Retry-After: 1\r\n");
+	return (-1);
+}
+
+/* Everything is here: read the envelope and send it on. */
+static void
+request_whole(struct request *r)
+{
+	struct rpc	 rpc;
+	const char	*why = NULL;
+	int		 code;
+
+	timer_clear(&r->conn->timer);
+	r->framing = HTTP1_BODY_NONE;
+	r->bytes_in = r->body.len;
+	if (r->method != METHOD_POST) {
+		request_set_text(r, &r->rpc_method,
+		    slice_of(forward_method(r)));
+		relay_start(r);
+		return;
+	}
+	code = rpc_read(r->body.p == NULL ? "" : buf_data(&r->body),
+	    r->body.len, &rpc, &why);
+	if (rpc.id.p != NULL)
+		request_set_text(r, &r->rpc_id, rpc.id);
+	if (code != 0) {
+		rpc_free(&rpc);
+		answer_error(r, 400, code, AUDIT_ERROR, why, NULL);
+		return;
+	}
+	request_set_text(r, &r->rpc_method, rpc.method.len > 0 ? rpc.method :
+	    slice_of("response"));
+	if (slice_is(rpc.method, "tools/call"))
+		request_set_text(r, &r->tool, rpc.name);
+	if (mcp_check_body(r, &rpc) == 0)
+		relay_start(r);
+	rpc_free(&rpc);
+}
+
+void
+request_body_late(struct request *r)
+{
+	r->framing = HTTP1_BODY_NONE;
+	answer_error(r, 408, RPC_INVALID_REQUEST, AUDIT_ERROR,
+	    "the request body took too long", NULL);
+}
+
+void
+request_client_gone(struct request *r)
+{
+	if (!r->recorded) {
+		r->action = AUDIT_ABORTED;
+		if (r->error == NULL)
+			r->error = "the client left";
+		request_record(r);
+	}
+	request_free(r);
+}
+
+void
+request_end(struct request *r, int streams_only)
+{
+	if (r->answering && strcmp(r->transport, "json") != 0 &&
+	    (r->method == METHOD_GET || !streams_only)) {
+		relay_end_stream(r);
+		return;
+	}
+	if (streams_only)
+		return;
+	if (r->answering) {
+		r->error = "drain_timeout";
+		conn_abort(r->conn);
+		return;
+	}
+	if (r->state == REQ_AUTH) {
+		auth_unwait(r);
+		r->state = REQ_BODY;
+	}
+	r->conn->unread = 1;
+	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+	    "the gateway is draining", "Retry-After: 1\r\n");
+}
+
+void
+request_finish(struct request *r)
+{
+	struct conn	*c = r->conn;
+
+	request_record(r);
+	request_free(r);
+	conn_answered(c);
+}
+
+void
+request_record(struct request *r)
+{
+	struct audit_entry	 e;
+
+	if (!r->mcp || r->recorded)
+		return;
+	r->recorded = 1;
+	memset(&e, 0, sizeof(e));
+	e.session_id = request_text(r, r->session_id);
+	e.method = request_text(r, r->rpc_method);
+	e.action = r->action;
+	e.has_auth = r->has_auth;
+	e.auth = r->auth;
+	e.client_id = request_text(r, r->client_id);
+	e.scopes = request_text(r, r->scopes);
+	e.latency_ms = clock_mono() - r->began;
+	e.request_id = slice_of(r->id);
+	e.client_ip = request_text(r, r->client_ip);
+	e.tool = request_text(r, r->tool);
+	if (r->upstream < conf->nupstreams)
+		e.upstream = slice_of(conf->upstreams[r->upstream].name);
+	e.status = r->status;
+	e.bytes_in = r->bytes_in;
+	e.bytes_out = r->bytes_out;
+	e.transport = slice_of(r->transport);
+	e.error = slice_of(r->error);
+	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
+		r->conn->close = 1;
+	if (!r->unrecordable)
+		conn_recorded(r->conn);
+}
+
+void
+request_set_text(struct request *r, struct text *t, struct slice s)
+{
+	/* a little over, so that the log sees where to cut a character */
+	if (s.len > AUDIT_VALUE_MAX + 4)
+		s.len = AUDIT_VALUE_MAX + 4;
+	request_keep_text(r, t, s);
+}
+
+void
+request_keep_text(struct request *r, struct text *t, struct slice s)
+{
+	if (s.p == NULL)
+		return;
+	t->off = (uint32_t)r->text.len;
+	t->len = (uint32_t)s.len;
+	t->set = buf_append(&r->text, s.p, s.len) == 0;
+}
+
+struct slice
+request_text(const struct request *r, struct text t)
+{
+	if (!t.set)
+		return ((struct slice){ NULL, 0 });
+	return ((struct slice){ t.len == 0 ? "" : r->text.p + r->text.off +
+	    t.off, t.len });
+}

@@ -1,0 +1,130 @@
+/*
+ * One request of a client: routing, judging, forwarding, answering, and its
+ * line in the audit log.  A request is not its connection: it knows the
+ * connection as the place where its answer goes.
+ */
+#ifndef WORKER_REQUEST_H
+#define WORKER_REQUEST_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/auth_result.h"
+#include "common/conf.h"
+#include "common/slice.h"
+#include "worker/audit.h"
+#include "worker/buf.h"
+#include "worker/http1.h"
+#include "worker/timeq.h"
+#include "worker/upstream.h"
+
+struct conn;
+struct sse;
+
+#define REQUEST_ID_LEN	32	/* hexadecimal digits */
+
+enum request_state {
+	REQ_AUTH,	/* waits for a key set */
+	REQ_BODY,	/* its body is being read */
+	REQ_FORWARD	/* an exchange is under way */
+};
+
+enum request_method { METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_OTHER };
+
+/* Bytes kept in a request's text buffer; len 0 and set 0: unknown. */
+struct text {
+	uint32_t	 off;
+	uint32_t	 len;
+	int		 set;
+};
+
+struct request {
+	TAILQ_ENTRY(request) wait_link;	/* while REQ_AUTH */
+	struct timer	 timer;
+	struct conn	*conn;
+	struct exchange	*ex;
+	struct sse	*sse;
+	enum request_state state;
+	enum request_method method;
+	uint64_t	 began;		/* ms, monotonic */
+	uint64_t	 asked;		/* when REQ_AUTH began */
+	uint64_t	 kid;		/* hash of the kid it waits for */
+	size_t		 upstream;
+	size_t		 headlen;	/* of its head, in conn->in */
+	/* the body on its way in */
+	enum http1_body	 framing;
+	uint64_t	 left;
+	struct http1_chunk chunk;
+	struct buf	 body;
+	struct buf	 head;		/* for the upstream, without framing */
+	/* the answer on its way out */
+	int		 minor;		/* the client's HTTP/1.minor */
+	int		 chunked;	/* we send chunks */
+	int		 answering;	/* the answer's head is queued */
+	int		 expect;	/* the client waits for 100 (Continue) */
+	/* for the audit log */
+	int		 mcp;		/* on an MCP route: has a line */
+	int		 recorded;
+	int		 unrecordable;	/* refused since the log is broken */
+	enum audit_action action;
+	int		 has_auth;
+	enum auth_result auth;
+	int		 status;
+	uint64_t	 bytes_in;
+	uint64_t	 bytes_out;
+	const char	*transport;	/* static text, or NULL */
+	const char	*error;		/* static text, or NULL */
+	struct buf	 text;
+	struct text	 session_id;
+	struct text	 rpc_method;
+	struct text	 rpc_id;	/* raw JSON */
+	struct text	 tool;
+	struct text	 client_id;
+	struct text	 scopes;
+	struct text	 client_ip;
+	/* what fields said that the body must say too */
+	struct text	 mcp_version;
+	struct text	 mcp_method;
+	struct text	 mcp_name;
+	char		 id[REQUEST_ID_LEN + 1];
+};
+
+/* Once. */
+void	request_setup(const struct worker_conf *);
+
+/* From conn.c.  The head lies at the front of conn->in. */
+void	request_begin(struct conn *, const struct http1_head *, size_t);
+void	request_malformed(struct conn *, int status, const char *why);
+int	request_wants_input(const struct request *);
+void	request_input(struct request *);
+void	request_writable(struct request *);
+/* The connection is being closed; the request is recorded and freed. */
+void	request_client_gone(struct request *);
+void	request_body_late(struct request *);
+/* The worker leaves: end a stream cleanly, refuse what has no answer yet
+ * (not if streams_only). */
+void	request_end(struct request *, int streams_only);
+
+/* From auth.c, of a waiting request: judge its credential again, or (result
+ * not AUTH_OK) give up waiting with this result. */
+void	request_retry(struct request *);
+void	request_give_up(struct request *, enum auth_result);
+
+/* For the modules that build answers. */
+/* Keep a copy (nothing when s.p is NULL): for the log, cut; or whole. */
+void	request_set_text(struct request *, struct text *, struct slice s);
+void	request_keep_text(struct request *, struct text *, struct slice s);
+struct slice request_text(const struct request *, struct text);
+/* The whole answer is queued and this is its last word: record and let go. */
+void	request_finish(struct request *);
+/* Record now, before the answer ends. */
+void	request_record(struct request *);
+
+/* 1 when new requests are told to come back on another connection. */
+int	worker_leaving(void);
+/* 1 when every part is there to serve: for /readyz. */
+int	worker_ready(void);
+
+#endif

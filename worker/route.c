@@ -1,0 +1,64 @@
+/*
+ * Routes and origins.
+ */
+#include <string.h>
+
+#include "worker/metadata.h"
+#include "worker/route.h"
+
+static const struct worker_conf	*conf;
+
+void
+route_setup(const struct worker_conf *c)
+{
+	conf = c;
+}
+
+enum route
+route_find(struct slice path, size_t *upstream)
+{
+	size_t	 i;
+
+	if (slice_is(path, "/mcp")) {
+		*upstream = conf->default_upstream;
+		return (ROUTE_MCP);
+	}
+	if (path.len > 5 && memcmp(path.p, "/mcp/", 5) == 0) {
+		path.p += 5;
+		path.len -= 5;
+		for (i = 0; i < conf->nupstreams; i++)
+			if (slice_is(path, conf->upstreams[i].name)) {
+				*upstream = i;
+				return (ROUTE_MCP);
+			}
+		return (ROUTE_MCP_UNKNOWN);
+	}
+	if (metadata_match(path))
+		return (ROUTE_METADATA);
+	if (slice_is(path, "/healthz"))
+		return (ROUTE_HEALTHZ);
+	if (slice_is(path, "/readyz"))
+		return (ROUTE_READYZ);
+	return (ROUTE_NONE);
+}
+
+int
+route_origin_ok(const struct http1_head *h)
+{
+	struct slice	 origin, own = metadata_origin();
+	size_t		 i;
+
+	if (h->count[HTTP1_ORIGIN] == 0)
+		return (1);
+	if (h->count[HTTP1_ORIGIN] > 1)
+		return (0);
+	origin = http1_value(h, HTTP1_ORIGIN);
+	if (own.len > 0 && origin.len == own.len &&
+	    strncasecmp(origin.p, own.p, own.len) == 0)
+		return (1);
+	for (i = 0; i < conf->norigins; i++)
+		if (strcmp(conf->origins[i], "*") == 0 ||
+		    slice_is_nocase(origin, conf->origins[i]))
+			return (1);
+	return (0);
+}

@@ -1,0 +1,27 @@
+/* Where a request goes, and whether a browser's page may send it there. */
+#ifndef WORKER_ROUTE_H
+#define WORKER_ROUTE_H
+
+#include <stddef.h>
+
+#include "common/conf.h"
+#include "worker/http1.h"
+
+enum route {
+	ROUTE_NONE,		/* 404 */
+	ROUTE_MCP,		/* /mcp, /mcp/<upstream> */
+	ROUTE_MCP_UNKNOWN,	/* /mcp/ and a name that is no upstream's */
+	ROUTE_METADATA,
+	ROUTE_HEALTHZ,
+	ROUTE_READYZ
+};
+
+void	route_setup(const struct worker_conf *);
+/* *upstream is set for ROUTE_MCP. */
+enum route route_find(struct slice path, size_t *upstream);
+/* The Origin check against DNS rebinding (MCP, Streamable HTTP, security
+ * warning): 1 when there is no Origin, or it is public_url's own or one of
+ * allowed_origins. */
+int	route_origin_ok(const struct http1_head *);
+
+#endif
