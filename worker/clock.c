@@ -1,6 +1,6 @@
 /*
- * The time of this turn: a request that is looked at twice in one turn sees
- * one time, and the clock is read once, not once per use.
+ * The time of this turn: what happens in one turn happens at one time, and
+ * the clock is read at most once for all of it.
  */
 #include <time.h>
 
@@ -8,9 +8,18 @@
 
 static uint64_t	 mono;
 static int64_t	 wall;
+static int	 fresh;
+
+static void	 clock_read(void);
 
 void
-clock_update(void)
+clock_forget(void)
+{
+	fresh = 0;
+}
+
+static void
+clock_read(void)
 {
 	struct timespec	 ts;
 
@@ -18,16 +27,21 @@ clock_update(void)
 	mono = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	wall = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	fresh = 1;
 }
 
 uint64_t
 clock_mono(void)
 {
+	if (!fresh)
+		clock_read();
 	return (mono);
 }
 
 int64_t
 clock_wall(void)
 {
+	if (!fresh)
+		clock_read();
 	return (wall);
 }

@@ -1,10 +1,11 @@
-/* The time, read once per turn of the event loop. */
+/* The time, read at most once per turn of the event loop. */
 #ifndef WORKER_CLOCK_H
 #define WORKER_CLOCK_H
 
 #include <stdint.h>
 
-void	 clock_update(void);
+/* At the end of a turn: the next who asks reads the clock again. */
+void	 clock_forget(void);
 uint64_t clock_mono(void);	/* CLOCK_MONOTONIC in ms */
 int64_t	 clock_wall(void);	/* ms since the epoch */
 

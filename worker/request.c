@@ -350,6 +350,11 @@ request_input(struct request *r)
 	for (;;) {
 		if ((more = request_take(r)) != 0)
 			return;
+		/* timeouts.body is for 64 KiB, not for a byte */
+		if (r->body.len / BODY_READ != r->laps) {
+			r->laps = r->body.len / BODY_READ;
+			conn_body_timer(c);
+		}
 		before = r->body.len;
 		if (r->framing == HTTP1_BODY_LENGTH)
 			more = conn_read_into(c, &r->body,
@@ -365,9 +370,6 @@ request_input(struct request *r)
 			break;
 		if (r->framing == HTTP1_BODY_LENGTH)
 			r->left -= r->body.len - before;
-		/* timeouts.body is for 64 KiB, not for a byte */
-		if (r->body.len / BODY_READ != before / BODY_READ)
-			conn_body_timer(c);
 		r->bytes_in = r->body.len;
 	}
 }

@@ -58,6 +58,7 @@ struct request {
 	uint64_t	 left;
 	struct http1_chunk chunk;
 	struct buf	 body;
+	size_t		 laps;		/* 64 KiB of body read */
 	struct buf	 head;		/* for the upstream, without framing */
 	/* the answer on its way out */
 	int		 minor;		/* the client's HTTP/1.minor */

@@ -85,7 +85,6 @@ timeq_fire(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	armed = 0;
-	clock_update();
 	LIST_FOREACH(q, &queues, all) {
 		while ((t = TAILQ_FIRST(&q->list)) != NULL &&
 		    t->deadline <= clock_mono()) {

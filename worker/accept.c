@@ -1,0 +1,110 @@
+/*
+ * The listen socket is one queue for all workers of all generations.  A
+ * worker takes a few connections per turn, so that its neighbours get theirs,
+ * and stops polling when it has no room or no descriptors.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/accept.h"
+#include "worker/conn.h"
+
+#define PER_TURN	8
+
+static struct event_base	*base;
+static struct event		*ev;
+static struct event		*again;	/* after a lack of descriptors */
+static int			 sock = -1;
+static int			 started;
+static int			 room = 1;
+
+static void	 accept_event(evutil_socket_t, short, void *);
+static void	 accept_again(evutil_socket_t, short, void *);
+static void	 accept_poll(void);
+
+void
+accept_setup(struct event_base *b, int fd)
+{
+	base = b;
+	sock = fd;
+	ev = event_new(base, sock, EV_READ | EV_PERSIST, accept_event, NULL);
+	again = evtimer_new(base, accept_again, NULL);
+	if (ev == NULL || again == NULL)
+		fatalx("accept: no memory");
+}
+
+void
+accept_start(void)
+{
+	started = 1;
+	accept_poll();
+}
+
+void
+accept_stop(void)
+{
+	if (sock == -1)
+		return;
+	started = 0;
+	event_free(ev);
+	event_free(again);
+	close(sock);
+	sock = -1;
+}
+
+void
+accept_room(int r)
+{
+	room = r;
+	accept_poll();
+}
+
+static void
+accept_poll(void)
+{
+	if (sock == -1)
+		return;
+	if (started && room && !evtimer_pending(again, NULL)) {
+		if (event_add(ev, NULL) == -1)
+			fatalx("event_add");
+	} else
+		event_del(ev);
+}
+
+static void
+accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	accept_poll();
+}
+
+static void
+accept_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval	 wait = { 0, 100000 };
+	int		 i, s;
+
+	(void)what;
+	(void)arg;
+	for (i = 0; i < PER_TURN && room && started; i++) {
+		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (s != -1) {
+			conn_new(s, NULL, 0);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
+			log_warn("accept");
+			evtimer_add(again, &wait);
+			accept_poll();
+		}
+		/* ECONNABORTED and the like concern one client only */
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}

@@ -1,0 +1,15 @@
+/* Taking connections off the shared listen socket. */
+#ifndef WORKER_ACCEPT_H
+#define WORKER_ACCEPT_H
+
+#include <event2/event.h>
+
+/* fd (taken over) is the listen socket; nothing is accepted yet. */
+void	accept_setup(struct event_base *, int fd);
+void	accept_start(void);
+/* For good: the socket is closed (its queue belongs to whoever lives). */
+void	accept_stop(void);
+/* From conn.c: 0 there is no room for more, 1 there is again. */
+void	accept_room(int);
+
+#endif

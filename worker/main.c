@@ -1,0 +1,420 @@
+/*
+ * A worker: serves clients with one configuration, from its start to its
+ * end.  It gets everything it needs by messages, before it closes itself in.
+ */
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "common/conf.h"
+#include "common/imsg.h"
+#include "common/json.h"
+#include "common/jwk.h"
+#include "common/log.h"
+#include "common/memfd.h"
+#include "common/proctitle.h"
+#include "common/proto.h"
+#include "common/sandbox.h"
+#include "common/shm.h"
+#include "worker/accept.h"
+#include "worker/answer.h"
+#include "worker/audit.h"
+#include "worker/auth.h"
+#include "worker/clock.h"
+#include "worker/conn.h"
+#include "worker/forward.h"
+#include "worker/metadata.h"
+#include "worker/request.h"
+#include "worker/route.h"
+#include "worker/sandbox_rules.h"
+#include "worker/timeq.h"
+#include "worker/upstream.h"
+
+#define PASS_AT_ONCE	64	/* idle connections handed over per turn */
+#define ROUNDS		4	/* of flushing per turn */
+
+enum { SERVING, HANDING_OVER, STOPPING };
+
+static struct event_base	*base;
+static struct event		*turn_ev;
+static struct event		*drain_ev;
+static struct channel		*master;
+static struct channel		*fetcher;
+static struct worker_conf	*conf;
+static struct proto_hello	 hello;
+static int			 listen_fd = -1, audit_fd = -1;
+static struct shm		*shm;
+static int			 set_up, told_ready, serving;
+static int			 leaving = SERVING;
+
+static void	 get_config(void);
+static void	 take_config(struct imsg *);
+static void	 set_up_modules(void);
+static void	 enter_sandbox(void);
+static void	 loop(void);
+static void	 turn_end(void);
+static void	 turn_event(evutil_socket_t, short, void *);
+static void	 master_message(struct channel *, struct imsg *, void *);
+static void	 fetcher_message(struct channel *, struct imsg *, void *);
+static void	 fetcher_keys(struct imsg *);
+static void	 maybe_ready(void);
+static void	 drain_begin(int, uint64_t);
+static void	 drain_expired(evutil_socket_t, short, void *);
+static void	 pass_conn(int, const void *, size_t);
+static void	 want_keys(void);
+static void	 audit_failed(int);
+
+int
+main(int argc, char *argv[])
+{
+	log_init("worker", 1, 0);
+	proctitle_init(argc, argv);
+	proctitle_comm("worker");
+	child_signals();
+	child_hello(&hello, ROLE_WORKER);
+	proctitle_set("worker %u (g%u)", hello.instance, hello.generation);
+	if ((base = event_base_new()) == NULL)
+		fatalx("event_base_new");
+	get_config();
+	json_seed();
+	tzset();
+	master = channel_new(base, PROTO_CHANNEL_FD, master_message, NULL);
+	if (master == NULL)
+		fatalx("channel_new");
+	child_log_to(master);
+	child_drop(&hello, 1);
+	set_up_modules();
+	enter_sandbox();
+	maybe_ready();
+	loop();
+	return (0);
+}
+
+/* Everything but the fetcher's channel must be there to begin. */
+static void
+get_config(void)
+{
+	static uint8_t	 body[IMSG_BODY_MAX];
+	struct imsg	 m;
+	const char	*why;
+	int		 shm_fd = -1;
+
+	while (conf == NULL || listen_fd == -1 || audit_fd == -1 ||
+	    shm_fd == -1) {
+		if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body, 10000) != 1)
+			fatalx("no configuration came");
+		if (proto_check(ROLE_MASTER, ROLE_WORKER, &m, &why) == -1)
+			fatalx("%s: %s", proto_name(m.type), why);
+		switch (m.type) {
+		case MSG_WORKER_CONFIG:
+			take_config(&m);
+			break;
+		case MSG_LISTEN:
+			listen_fd = imsg_take_fd(&m);
+			break;
+		case MSG_AUDIT_FD:
+			audit_fd = imsg_take_fd(&m);
+			break;
+		case MSG_SHM:
+			shm_fd = imsg_take_fd(&m);
+			if (shm_map(shm_fd, &shm) == -1)
+				fatal("shm_map");
+			break;
+		default:
+			fatalx("%s: not now", proto_name(m.type));
+		}
+	}
+	close(shm_fd);
+}
+
+static void
+take_config(struct imsg *m)
+{
+	const void	*p;
+	size_t		 len;
+	int		 fd = imsg_take_fd(m);
+
+	if (memfd_map(fd, CONF_PACKED_MAX, &p, &len) == -1)
+		fatal("configuration");
+	if (conf != NULL || (conf = worker_conf_unpack(p, len)) == NULL)
+		fatalx("configuration: malformed");
+	memfd_unmap(p, len);
+	close(fd);
+}
+
+static void
+set_up_modules(void)
+{
+	timeq_setup(base);
+	conn_setup(base, conf, accept_room);
+	request_setup(conf);
+	route_setup(conf);
+	metadata_setup(&conf->oauth);
+	answer_setup(&conf->oauth);
+	forward_setup(conf);
+	auth_setup(conf, want_keys);
+	upstream_setup(base, conf);
+	accept_setup(base, listen_fd);
+	audit_setup(audit_fd, shm, audit_failed);
+	turn_ev = event_new(base, -1, 0, turn_event, NULL);
+	drain_ev = evtimer_new(base, drain_expired, NULL);
+	if (turn_ev == NULL || drain_ev == NULL)
+		fatalx("event_new");
+	set_up = 1;
+}
+
+static void
+enter_sandbox(void)
+{
+	uint16_t	*ports;
+	size_t		 i;
+
+	if ((ports = calloc(conf->nupstreams, sizeof(*ports))) == NULL)
+		fatal("calloc");
+	for (i = 0; i < conf->nupstreams; i++)
+		ports[i] = conf->upstreams[i].port;
+	worker_sandbox(ports, conf->nupstreams);
+	free(ports);
+}
+
+static void
+loop(void)
+{
+	for (;;) {
+		if (event_base_loop(base, EVLOOP_ONCE) == -1)
+			fatalx("event_base_loop");
+		turn_end();
+		timeq_arm();
+		clock_forget();
+		if (leaving != SERVING && conn_count() == 0)
+			break;
+	}
+	if (audit_flush() == -1)
+		log_warnx("audit: leaving with lines that could not be "
+		    "written");
+	channel_flush(master, 1000);
+}
+
+/* Records first, then answers; then what ended is freed. */
+static void
+turn_end(void)
+{
+	int	 i, more = 1;
+
+	for (i = 0; i < ROUNDS && more; i++) {
+		if (audit_flush() == -1 && !conf->audit_allow)
+			conn_abort_recorded();
+		conn_clear_recorded();
+		more = conn_flush_dirty();
+	}
+	if (more)
+		event_active(turn_ev, EV_TIMEOUT, 0);
+	if (leaving == HANDING_OVER) {
+		if (channel_queued(master) < PASS_AT_ONCE &&
+		    conn_drain(PASS_AT_ONCE, pass_conn) > 0)
+			event_active(turn_ev, EV_TIMEOUT, 0);
+	} else if (leaving == STOPPING)
+		conn_drain(SIZE_MAX, NULL);
+	upstream_turn_end();
+	conn_turn_end();
+}
+
+static void
+turn_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+static void
+master_message(struct channel *ch, struct imsg *m, void *arg)
+{
+	const char	*why;
+	uint64_t	 ms;
+	int		 handover;
+
+	(void)arg;
+	(void)ch;
+	if (m == NULL) {
+		/* the master is gone: finish what is begun, take no more */
+		log_set_sink(NULL, NULL);
+		drain_begin(0, conf->t_drain);
+		return;
+	}
+	if (proto_check(ROLE_MASTER, ROLE_WORKER, m, &why) == -1)
+		fatalx("%s: %s", proto_name(m->type), why);
+	switch (m->type) {
+	case MSG_PEER:
+		channel_free(fetcher);
+		fetcher = channel_new(base, imsg_take_fd(m), fetcher_message,
+		    NULL);
+		if (fetcher == NULL)
+			fatalx("channel_new");
+		break;
+	case MSG_AUDIT_FD:
+		audit_set_fd(imsg_take_fd(m));
+		break;
+	case MSG_AUDIT_GO:
+		audit_go();
+		break;
+	case MSG_START:
+		serving = 1;
+		accept_start();
+		break;
+	case MSG_CONN:
+		conn_new(imsg_take_fd(m), m->data, m->len);
+		break;
+	case MSG_DRAIN:
+		if (proto_get_drain(m, &handover, &ms) == -1)
+			fatalx("MSG_DRAIN: malformed");
+		drain_begin(handover, ms);
+		break;
+	default:
+		fatalx("%s: not now", proto_name(m->type));
+	}
+}
+
+static void
+drain_begin(int handover, uint64_t ms)
+{
+	struct timeval	 tv;
+
+	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
+	accept_stop();
+	if (leaving == STOPPING)
+		conn_end_all(1);
+	proto_send_empty(master, MSG_DRAINING);
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	if (evtimer_add(drain_ev, &tv) == -1)
+		fatalx("evtimer_add");
+	event_active(turn_ev, EV_TIMEOUT, 0);
+}
+
+static void
+drain_expired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	conn_end_all(0);
+}
+
+/* To the master, which gives it to a worker of the newest generation. */
+static void
+pass_conn(int fd, const void *input, size_t len)
+{
+	channel_send(master, MSG_CONN, 0, fd, input, len);
+}
+
+static void
+fetcher_message(struct channel *ch, struct imsg *m, void *arg)
+{
+	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
+	const char		*why;
+	uint32_t		 upstream;
+	uint64_t		 began;
+	size_t			 n;
+	int			 ok;
+
+	(void)arg;
+	if (m == NULL) {
+		/* the master sends a channel to the next one */
+		channel_free(ch);
+		fetcher = NULL;
+		return;
+	}
+	if (proto_check(ROLE_FETCHER, ROLE_WORKER, m, &why) == -1)
+		goto broken;
+	switch (m->type) {
+	case MSG_KEYS:
+		fetcher_keys(m);
+		break;
+	case MSG_FETCH_DONE:
+		why = "malformed";
+		if (proto_get_fetch_done(m, &ok, &began) == -1)
+			goto broken;
+		auth_fetch_done(ok, began);
+		break;
+	case MSG_ADDRS:
+		why = "malformed";
+		if (proto_get_addrs(m, &upstream, addrs, &n) == -1)
+			goto broken;
+		upstream_set_addrs(upstream, addrs, n);
+		break;
+	default:
+		why = "not now";
+		goto broken;
+	}
+	maybe_ready();
+	return;
+broken:
+	log_warnx("fetcher: %s: %s", proto_name(m->type), why);
+	channel_free(ch);
+	fetcher = NULL;
+}
+
+static void
+fetcher_keys(struct imsg *m)
+{
+	struct jwk_set	*set;
+	const void	*p;
+	size_t		 len;
+	int		 fd = imsg_take_fd(m);
+
+	if (memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
+		log_warn("key set");
+		close(fd);
+		return;
+	}
+	if ((set = jwk_set_unpack(p, len)) == NULL)
+		log_warnx("key set: malformed; the last one stays");
+	else
+		auth_set_keys(set);
+	memfd_unmap(p, len);
+	close(fd);
+}
+
+/* Ready when a request could be judged and sent on. */
+static void
+maybe_ready(void)
+{
+	if (told_ready || !set_up || !upstream_resolved() ||
+	    (auth_required() && !auth_have_keys()))
+		return;
+	told_ready = 1;
+	proto_send_empty(master, MSG_READY);
+}
+
+static void
+want_keys(void)
+{
+	if (fetcher != NULL)
+		proto_send_empty(fetcher, MSG_KEYS_WANTED);
+}
+
+static void
+audit_failed(int error)
+{
+	proto_send_u32(master, MSG_AUDIT_FAILED, (uint32_t)error, -1);
+}
+
+int
+worker_leaving(void)
+{
+	return (leaving != SERVING);
+}
+
+int
+worker_ready(void)
+{
+	return (serving && leaving == SERVING &&
+	    (conf->audit_allow || !audit_broken()) &&
+	    (!auth_required() || auth_have_keys()));
+}
