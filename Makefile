@@ -168,7 +168,7 @@ deps:
 	@sh etc/deps.sh
 
 demo:
-	@sh etc/deps.sh
+	@sh etc/deps.sh demo
 	+@$(MAKE) all
 	@O='$(abspath $(O))' exec regress/demo/run
 
@@ -251,6 +251,7 @@ distclean: clean
 	rm -rf autom4te.cache
 	rm -f config.mk config.log config.status configure configure~ \
 	    mcpgw-*.tar.gz
+	rm -rf regress/interop/node_modules
 
 # What is committed, and configure, so that no autoconf is needed.
 dist:

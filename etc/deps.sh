@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the build and the tests need on Debian.
-# usage: etc/deps.sh [build|all]
+# usage: etc/deps.sh [build|demo|all]
 # As root it installs what is missing; as anybody else it says what that is and
 # exits 1. It does nothing, quickly, when everything is there.
 
@@ -9,14 +9,16 @@ set -u
 build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
     libyaml-dev libyajl-dev libargon2-dev libcurl4-openssl-dev
     libseccomp-dev libssl-dev"
+demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
-    python3-jwcrypto python3-yaml clang libclang-rt-dev jq curl openssl
-    ca-certificates mandoc argon2 procps util-linux wrk haproxy"
+    python3-jwcrypto python3-yaml clang libclang-rt-dev openssl
+    ca-certificates mandoc argon2 util-linux wrk haproxy"
 
 case ${1:-all} in
 build)	wanted=$build ;;
-all)	wanted="$build $tests" ;;
-*)	echo "usage: $0 [build|all]" >&2; exit 2 ;;
+demo)	wanted="$build $demo" ;;
+all)	wanted="$build $demo $tests" ;;
+*)	echo "usage: $0 [build|demo|all]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
