@@ -1,0 +1,461 @@
+"""The key set: priming, refreshing, rotating, and an authorization server that
+is down, slow, lying or flooding with work."""
+
+import json
+import re
+import threading
+import time
+import types
+
+import pytest
+
+import gw
+import rawhttp
+import tokens
+from fake_as import CA, FakeAS
+from judge import check_error_body, judge
+
+PACE = 1.5              # seconds between the starts of two wanted fetches
+HOLD = 2.0              # seconds that a request waits for one
+PRIME = r"oauth: prime jwks: (.*)"
+
+
+def only(*keys):
+    """A behaviour: a set of exactly these entries."""
+    return lambda a: a.body(json.dumps({"keys": list(keys)}).encode())
+
+
+def bodies(data):
+    return lambda a: a.body(data)
+
+
+# -- at start: exit 78 and the reason -----------------------------------------------
+
+PRIME_FAILURES = {
+    "refused": (lambda a: a.refuse(), r"refused"),
+    "status 500": (lambda a: a.status(500), r"500"),
+    "status 404": (lambda a: a.status(404), r"404"),
+    "status 204": (lambda a: a.status(204), r"204"),
+    "status 203": (lambda a: a.status(203), r"203"),
+    "content type": (lambda a: a.content_type("text/html"),
+                     r"(?i)content.type.*text/html|text/html.*content.type"),
+    "no content type": (lambda a: a.content_type(None), r"(?i)content.type"),
+    "content type like": (lambda a: a.content_type("application/jsonx"),
+                          r"(?i)content.type"),
+    "not JSON": (bodies(b"<html>"), r"JSON"),
+    "empty": (bodies(b""), r"JSON|empty"),
+    "half JSON": (bodies(b'{"keys": ['), r"JSON"),
+    "bytes after": (bodies(b'{"keys": []} x'), r"JSON"),
+    "duplicate member": (bodies(b'{"keys": [], "keys": []}'), r"JSON"),
+    "bad UTF-8": (bodies(b'{"keys": [], "a": "\xff"}'), r"JSON"),
+    "deep": (bodies(b'{"keys": [], "a": ' + b"[" * 50000 + b"]" * 50000 +
+                    b"}"), r"JSON"),
+    "array": (bodies(b"[]"), r"keys"),
+    "no keys": (bodies(b"{}"), r"keys"),
+    "keys no array": (bodies(b'{"keys": {}}'), r"keys"),
+    "no usable key": (bodies(b'{"keys": []}'), r"no usable key"),
+    "only junk": (only(*[e for _, e in tokens.junk_jwks()]),
+                  r"no usable key"),
+    "private": (lambda a: only(a.keys[0].private_jwk())(a),
+                r"no usable key"),
+    "too many": (lambda a: only(*([a.keys[0].jwk()] * 129))(a),
+                 r"128|many"),
+    "truncated": (lambda a: a.truncated(), r"."),
+    "huge": (lambda a: a.huge(), r"(?i)large|big|limit|size|exceed|MiB|long"),
+    "huge, chunked": (lambda a: a.huge(chunked=True),
+                      r"(?i)large|big|limit|size|exceed|MiB|long"),
+    "redirect away": (lambda a: a.redirect("http://localhost:%d/jwks.json" %
+                                           a.port), r"(?i)redirect|30[0-9]"),
+    "redirect to a file": (lambda a: a.redirect("file:///etc/passwd"),
+                           r"(?i)redirect|30[0-9]|protocol|scheme"),
+    "redirect loop": (lambda a: a.redirect(a.jwks_url),
+                      r"(?i)redirect|30[0-9]"),
+    "hang": (lambda a: a.hang(), r"(?i)tim(e|ed) ?out|slow|too long"),
+    "drip": (lambda a: a.drip(), r"(?i)tim(e|ed) ?out|slow|too long"),
+}
+
+
+@pytest.mark.parametrize("name", PRIME_FAILURES)
+def test_prime_fails(make_gateway, auth_server, name):
+    behave, reason = PRIME_FAILURES[name]
+    behave(auth_server)
+    g = make_gateway()
+    rc, log = g.run_to_exit()
+    assert rc == gw.EX_CONFIG, log
+    m = re.search(PRIME, log)
+    assert m, log
+    assert re.search(reason, m[1]), m[0]
+
+
+def test_prime_fails_without_such_a_host(make_gateway):
+    g = make_gateway({"auth": {"oauth": {
+        "jwks_url": "https://no-such-host.invalid/jwks.json"}}})
+    rc, log = g.run_to_exit()
+    assert rc == gw.EX_CONFIG and re.search(PRIME, log), log
+    assert re.search(r"(?i)resol|host", re.search(PRIME, log)[1]), log
+
+
+def tls_gateway(make_gateway, tmp, context, ca_pem):
+    a = FakeAS(ssl_context=context)
+    over = {}
+    if ca_pem is not None:
+        (tmp / "ca.pem").write_bytes(ca_pem)
+        over = {"ca_file": str(tmp / "ca.pem")}
+    return a, make_gateway({"auth": {"oauth": over}}, auth_server=a)
+
+
+@pytest.mark.parametrize("case", ["system's CAs", "another CA", "wrong host",
+                                  "expired"])
+def test_prime_fails_for_tls(make_gateway, tmp, case):
+    ca = CA()
+    context, pem = {
+        "system's CAs": lambda: (ca.server_context(), None),
+        "another CA": lambda: (ca.server_context(), CA().pem),
+        "wrong host": lambda: (ca.server_context("other.test"), ca.pem),
+        "expired": lambda: (ca.server_context(days=(-9, -2)), ca.pem),
+    }[case]()
+    a, g = tls_gateway(make_gateway, tmp, context, pem)
+    with a:
+        rc, log = g.run_to_exit()
+        assert rc == gw.EX_CONFIG, log
+        assert re.search(PRIME + r"(?i:certificate|tls|ssl|subject|peer)",
+                         log), log
+        assert a.fetches == 0
+
+
+def test_prime_fails_where_there_is_no_tls(make_gateway, auth_server):
+    g = make_gateway({"auth": {"oauth": {
+        "jwks_url": auth_server.jwks_url.replace("http:", "https:")}}})
+    rc, log = g.run_to_exit()
+    assert rc == gw.EX_CONFIG and re.search(PRIME, log), log
+
+
+def test_ca_file(gateway, upstream):
+    with FakeAS(tls=True) as a:
+        g = gateway(auth_server=a)
+        assert g.post(token=a.mint()).status == 200
+        a.rotate()
+        assert g.post(token=a.mint()).status == 200
+        g.stop()
+
+
+@pytest.mark.parametrize("ctype", [
+    "application/json", "application/jwk-set+json", "APPLICATION/JSON",
+    "application/json; charset=utf-8", "application/json;charset=UTF-8"])
+def test_content_types(gateway, auth_server, ctype):
+    auth_server.content_type(ctype)
+    assert gateway().post(token=auth_server.mint()).status == 200
+
+
+def test_128_keys(gateway, auth_server):
+    for _ in range(127):
+        auth_server.add_key()
+    g = gateway()
+    for key in (auth_server.keys[0], auth_server.keys[127]):
+        assert g.post(token=auth_server.mint(key=key)).status == 200
+
+
+@pytest.mark.parametrize("junk", tokens.junk_jwks(), ids=lambda j: j[0])
+def test_junk_spoils_nothing(gateway, auth_server, upstream, junk):
+    """An entry that we cannot use, before the good one and after it, is
+    skipped and said so with -v; and it verifies nothing."""
+    good = auth_server.keys[0].jwk()
+    auth_server.body(json.dumps({"keys": [junk[1], good, junk[1]]}).encode())
+    g = gateway()
+    s = types.SimpleNamespace(gw=g, auth=auth_server, up=upstream)
+    judge(s, auth_server.mint()).admitted()
+    judge(s, auth_server.mint(header={"kid": None})).admitted()
+    judge(s, auth_server.mint(header={"kid": "junk-not-there"})).refused(
+        "unknown_key")
+
+
+def test_skipped_entries_are_named_in_debug(make_gateway, auth_server):
+    auth_server.extra = [tokens.Key.make("rsa", "weak-one", 1024).jwk()]
+    g = make_gateway()
+    g.start("-v")
+    g.wait_log("weak-one")
+    g.stop()
+    g.start()
+    assert "weak-one" not in g.log()
+
+
+def test_duplicate_kid(gateway, auth_server):
+    """Two keys of one kind under one kid: neither crash nor loss of the
+    others."""
+    twin = [tokens.Key.make("ec256", "twin") for _ in range(2)]
+    auth_server.extra = [k.jwk() for k in twin]
+    g = gateway()
+    assert g.post(token=auth_server.mint()).status == 200
+    got = [g.post(token=auth_server.mint(key=k)).status for k in twin]
+    assert 200 in got and set(got) <= {200, 401}, got
+
+
+def test_start_waits_for_a_slow_answer(gateway, auth_server):
+    auth_server.slow(1)
+    assert gateway().post(token=auth_server.mint()).status == 200
+
+
+def test_the_fetch_itself(gateway, auth_server):
+    """One fetch at start; nothing of ours is told to the AS."""
+    g = gateway()
+    for _ in range(20):
+        assert g.post(token=auth_server.mint()).status == 200
+    assert auth_server.fetches == 1
+    _, fields = rawhttp.parse_head(auth_server.requests[0])
+    names = {n.lower() for n, _ in fields}
+    assert not names & {"authorization", "cookie", "referer", "from"}
+
+
+# -- refresh ----------------------------------------------------------------------
+
+SHORT = {"auth": {"oauth": {"jwks_cache_ttl": "1s"}}}
+
+
+def test_refresh(gateway, auth_server):
+    g = gateway(SHORT)
+    auth_server.wait_fetches(3)
+    # A minute's worth of haste would be a busy loop.
+    assert auth_server.fetches < 8
+    assert g.post(token=auth_server.mint()).status == 200
+
+
+def test_a_key_that_left_verifies_no_more(gateway, auth_server, upstream):
+    """Not even a token that was seen while it was there."""
+    g = gateway(SHORT)
+    s = types.SimpleNamespace(gw=g, auth=auth_server, up=upstream)
+    old = auth_server.mint()
+    judge(s, old).admitted()
+    auth_server.rotate()
+    deadline = time.monotonic() + 10
+    while g.post(token=old).status == 200:
+        assert time.monotonic() < deadline, "still admitted after 10 s"
+        time.sleep(0.05)
+    judge(s, old).refused("unknown_key")
+    judge(s, auth_server.mint()).admitted()
+
+
+REFRESH_FAILURES = ["refused", "status 500", "content type", "not JSON",
+                    "no usable key", "only junk", "huge", "truncated",
+                    "redirect away", "hang"]
+
+
+@pytest.mark.parametrize("name", REFRESH_FAILURES)
+def test_refresh_fails(gateway, auth_server, name):
+    """The last good set stays, with a warning; and the AS comes back."""
+    g = gateway(SHORT)
+    key = auth_server.keys[0]
+    t = auth_server.mint()
+    assert g.post(token=t).status == 200
+    mark = g.log_mark()
+    n = auth_server.fetches
+    PRIME_FAILURES[name][0](auth_server)
+    g.wait_log(r"(?i)jwks|key set", mark, 30)
+    if name not in ("refused", "hang"):
+        auth_server.wait_fetches(n + 2)
+    assert g.post(token=t).status == 200
+    assert g.post(token=auth_server.mint(key=key)).status == 200
+    assert g.get("/readyz").status == 200
+    auth_server.drop_connections()
+    auth_server.normal()
+    auth_server.listen()
+    auth_server.rotate()
+    deadline = time.monotonic() + 30
+    while g.post(token=auth_server.mint()).status != 200:
+        assert time.monotonic() < deadline, \
+            "the new key is not taken after the AS came back"
+        time.sleep(0.2)
+    assert g.post(token=auth_server.mint()).status == 200
+
+
+# -- rotation and unknown kids --------------------------------------------------------
+
+class Load:
+    """Threads that send requests one after the other; what came back."""
+
+    def __init__(self, g, n, token, pause=0.01):
+        self.g = g
+        self.token = token
+        self.pause = pause
+        self.stop = threading.Event()
+        self.results = []       # (status, seconds, error or None)
+        self.threads = [threading.Thread(target=self._run, daemon=True)
+                        for _ in range(n)]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop.set()
+        for t in self.threads:
+            t.join(30)
+
+    def wait(self, n, timeout=30):
+        deadline = time.monotonic() + timeout
+        while len(self.results) < n:
+            assert time.monotonic() < deadline, self.results[-5:]
+            time.sleep(0.01)
+
+    def _run(self):
+        client = None
+        while not self.stop.is_set():
+            t = time.monotonic()
+            try:
+                if client is None:
+                    client = self.g.client()
+                r = self.g.post(token=self.token(), client=client)
+                self.results.append((r.status, time.monotonic() - t,
+                                     None if r.status == 200 else r))
+                if r.header("Connection", "").lower() == "close":
+                    client.close()
+                    client = None
+            except (AssertionError, OSError) as e:
+                self.results.append((0, time.monotonic() - t, repr(e)))
+                if client is not None:
+                    client.close()
+                client = None
+            self.stop.wait(self.pause)
+        if client is not None:
+            client.close()
+
+
+def test_rotation_fails_no_request(gateway, auth_server):
+    g = gateway()
+    with Load(g, 6, auth_server.mint) as load:
+        load.wait(60)
+        for _ in range(3):
+            n = auth_server.fetches
+            auth_server.rotate(keep=True)
+            auth_server.wait_fetches(n + 1)
+            load.wait(len(load.results) + 60)
+    bad = [r for r in load.results if r[0] != 200]
+    assert not bad, "%d of %d failed: %r" % (len(bad), len(load.results),
+                                             bad[:3])
+    assert max(r[1] for r in load.results) < HOLD + 1
+
+
+def test_rotation_with_a_slow_as(gateway, auth_server):
+    """A request is held while the answer is on its way."""
+    g = gateway()
+    auth_server.rotate()
+    auth_server.slow(1)
+    t = time.monotonic()
+    assert g.post(token=auth_server.mint()).status == 200
+    assert time.monotonic() - t >= 0.9
+    assert auth_server.fetches == 2
+
+
+def test_many_wait_for_one_fetch(gateway, auth_server):
+    g = gateway({"workers": 2})
+    auth_server.rotate()
+    auth_server.slow(0.5)
+    clients = [g.client() for _ in range(40)]
+    for c in clients:
+        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+        c.send(c.build("POST", "/mcp", g.headers(auth_server.mint()), body))
+    assert [c.read_response().status for c in clients] == [200] * 40
+    for c in clients:
+        c.close()
+    # Two workers may ask one after the other, no more.
+    assert auth_server.fetches <= 3
+
+
+def bogus(a):
+    """A token whose kid nobody knows, another one each time."""
+    return a.mint(header={"kid": "bogus-" + tokens.new_kid()})
+
+
+def check_pace(a, first, before):
+    """Fetches since then, by count and by distance."""
+    times = a.fetch_times[before:]
+    most = (time.monotonic() - first) / PACE + 2
+    assert len(times) <= most, "%d fetches, at most %g expected" % (
+        len(times), most)
+    gaps = [y - x for x, y in zip(times, times[1:])]
+    assert all(gap > PACE - 0.3 for gap in gaps), gaps
+
+
+def test_flood_of_bogus_kids(gateway, auth_server):
+    """Few fetches however many kids; tokens of known keys are served at once;
+    and a rotation one second later is noticed at once."""
+    g = gateway()
+    before, first = auth_server.fetches, time.monotonic()
+    with Load(g, 16, lambda: bogus(auth_server), 0) as flood, \
+            Load(g, 2, auth_server.mint) as good:
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            flood.wait(len(flood.results) + 1)
+            time.sleep(0.05)
+    check_pace(auth_server, first, before)
+    assert auth_server.fetches > before
+    for status, seconds, r in flood.results:
+        assert status in (401, 503), r
+        assert seconds < HOLD + 2
+        check_error_body(r, -31401 if status == 401 else -31503)
+    bad = [r for r in good.results if r[0] != 200 or r[1] > 1.5]
+    assert not bad, (len(bad), len(good.results), bad[:3])
+
+    time.sleep(1)               # the second of the scenario
+    auth_server.rotate()
+    t = time.monotonic()
+    r = g.post(token=auth_server.mint())
+    assert r.status == 200, r
+    assert time.monotonic() - t < HOLD + 1
+
+
+def test_one_bogus_kid_again_and_again(gateway, auth_server, upstream):
+    """A kid that a fetch lacked costs no more fetches, and comes to life when
+    it is published."""
+    g = gateway()
+    s = types.SimpleNamespace(gw=g, auth=auth_server, up=upstream)
+    early = tokens.Key.make("ec256")
+    before, first = auth_server.fetches, time.monotonic()
+    for _ in range(12):
+        judge(s, auth_server.mint(key=early)).refused("unknown_key")
+    check_pace(auth_server, first, before)
+    auth_server.keys = auth_server.keys + [early]
+    deadline = time.monotonic() + 15
+    while g.post(token=auth_server.mint(key=early)).status != 200:
+        assert time.monotonic() < deadline, "never noticed"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("down", ["refused", "status 500", "hang"])
+def test_unknown_kid_while_the_as_is_down(gateway, auth_server, upstream,
+                                          down):
+    """Nobody can say whether the key is good: 503, soon; known keys go on."""
+    g = gateway()
+    s = types.SimpleNamespace(gw=g, auth=auth_server, up=upstream)
+    known = auth_server.keys[0]
+    judge(s, auth_server.mint()).admitted()
+    PRIME_FAILURES[down][0](auth_server)
+    auth_server.rotate()
+    t = time.monotonic()
+    v = judge(s, auth_server.mint())
+    assert time.monotonic() - t < HOLD + 1.5
+    v.refused("unavailable", 503, -31503)
+    assert int(v.r.header("Retry-After")) >= 1, v.r
+    assert not v.r.headers("WWW-Authenticate")
+    judge(s, auth_server.mint(key=known)).admitted()
+    auth_server.drop_connections()
+    auth_server.normal()
+    auth_server.listen()
+    deadline = time.monotonic() + 30
+    while g.post(token=auth_server.mint()).status != 200:
+        assert time.monotonic() < deadline, "no recovery"
+        time.sleep(0.2)
+
+
+def test_held_clients_may_leave(gateway, auth_server):
+    """Clients that give up while they are held take nothing with them."""
+    g = gateway()
+    auth_server.hang()
+    for _ in range(30):
+        with g.client() as c:
+            c.send(c.build("POST", "/mcp", g.headers(bogus(auth_server)),
+                           b'{"jsonrpc":"2.0","id":1,"method":"x"}'))
+    auth_server.wait_fetches(2)
+    auth_server.normal()
+    auth_server.drop_connections()
+    assert g.post(token=auth_server.mint()).status == 200
