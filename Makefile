@@ -258,7 +258,8 @@ dist:
 	@set -e; \
 	v=$$(sed -n 's/^AC_INIT(.*\[\(.*\)\])/\1/p' configure.ac); \
 	d=mcpgw-$$v; t=$$(mktemp -d); trap 'rm -rf $$t' EXIT; \
-	git archive --prefix=$$d/ HEAD | tar -xf - -C $$t; \
+	umask 022; \
+	git -c tar.umask=0022 archive --prefix=$$d/ HEAD | tar -xf - -C $$t; \
 	(cd $$t/$$d && autoconf && rm -rf autom4te.cache); \
 	tar -C $$t --owner=0 --group=0 --numeric-owner -czf $$d.tar.gz $$d; \
 	echo $$d.tar.gz
