@@ -227,7 +227,7 @@ describe(const struct ynode *n, char *buf, size_t size)
 	else if (n->kind != YNODE_SCALAR || ynode_isnull(n))
 		s = "nothing";
 	else if (is_secret(n))
-		s = "something else";
+		s = "a value that is not shown";
 	else {
 		cfg_quote(n->text, buf, size);
 		return;

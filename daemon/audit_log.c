@@ -1,0 +1,138 @@
+/*
+ * Opening, reopening and mending the audit log.
+ */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "daemon/audit_log.h"
+
+#define TAIL_MAX	65536		/* a line is shorter than this */
+#define ROOM_NEEDED	(256 * 1024)	/* bytes free before we go on */
+
+static char	*log_path;
+static int	 log_fd = -1;
+
+static int	 open_path(const char *);
+static off_t	 tail_start(off_t);
+static int	 has_room(void);
+
+int
+audit_log_open(const char *path)
+{
+	struct stat	 st;
+	char		 last;
+
+	if ((log_path = strdup(path)) == NULL)
+		fatal("strdup");
+	if ((log_fd = open_path(path)) == -1)
+		return (-1);
+	if (fstat(log_fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size == 0)
+		return (0);
+	if (pread(log_fd, &last, 1, st.st_size - 1) == 1 && last != '\n') {
+		log_warnx("audit: the last line of %s is torn; going on "
+		    "below it", path);
+		if (write(log_fd, "\n", 1) != 1)
+			log_warn("audit: %s", path);
+	}
+	return (0);
+}
+
+/* Readable too, so that its end can be looked at; a terminal or a pipe (as
+ * /dev/stdout may be) is for writing only. */
+static int
+open_path(const char *path)
+{
+	int	 fd, flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+
+	if ((fd = open(path, O_RDWR | flags, 0640)) == -1)
+		fd = open(path, O_WRONLY | flags | O_NONBLOCK, 0640);
+	if (fd == -1)
+		log_warn("audit: %s", path);
+	return (fd);
+}
+
+int
+audit_log_reopen(void)
+{
+	int	 fd;
+
+	if ((fd = open_path(log_path)) == -1)
+		return (-1);
+	close(log_fd);
+	log_fd = fd;
+	return (0);
+}
+
+int
+audit_log_fd(void)
+{
+	char	 path[64];
+
+	/* by descriptor: the name may be another file's by now */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", log_fd);
+	return (open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+}
+
+int
+audit_log_mend(void)
+{
+	struct stat	 st;
+	off_t		 keep;
+
+	if (fstat(log_fd, &st) == -1) {
+		log_warn("audit: %s", log_path);
+		return (-1);
+	}
+	if (!S_ISREG(st.st_mode))
+		return (0);
+	if ((keep = tail_start(st.st_size)) == -1) {
+		log_warn("audit: %s", log_path);
+		return (-1);
+	}
+	if (keep < st.st_size && ftruncate(log_fd, keep) == -1) {
+		log_warn("audit: %s", log_path);
+		return (-1);
+	}
+	return (has_room() ? 0 : -1);
+}
+
+/* Where the file's last whole line ends. */
+static off_t
+tail_start(off_t size)
+{
+	static char	 tail[TAIL_MAX];
+	const char	*nl;
+	ssize_t		 n;
+	off_t		 from = size > TAIL_MAX ? size - TAIL_MAX : 0;
+
+	if (size == 0)
+		return (0);
+	if ((n = pread(log_fd, tail, sizeof(tail), from)) == -1)
+		return (-1);
+	nl = memrchr(tail, '\n', (size_t)n);
+	if (nl != NULL)
+		return (from + (nl + 1 - tail));
+	/* no line is that long: not ours to cut */
+	return (from == 0 ? 0 : size);
+}
+
+/* Free space that a write would find. */
+static int
+has_room(void)
+{
+	struct statvfs	 fs;
+
+	if (fstatvfs(log_fd, &fs) == -1)
+		return (1);
+	return ((unsigned long long)fs.f_bavail * fs.f_frsize >= ROOM_NEEDED);
+}

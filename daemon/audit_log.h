@@ -1,0 +1,23 @@
+/*
+ * The audit log as the master sees it: it opens the file, hands descriptors
+ * to workers, and alone may mend what a failed write left behind.
+ */
+#ifndef DAEMON_AUDIT_LOG_H
+#define DAEMON_AUDIT_LOG_H
+
+/* Open (and create, mode 0640) the log.  A last line that a crash tore is
+ * ended, not removed.  0, or -1 (logged). */
+int	audit_log_open(const char *path);
+/* Open the path again, after it was moved away.  0, or -1 (logged; the old
+ * file stays in use). */
+int	audit_log_reopen(void);
+/* A new descriptor, O_WRONLY | O_APPEND, for a worker; the caller's.  -1 with
+ * errno. */
+int	audit_log_fd(void);
+/*
+ * After a failed write, with no worker writing: cut a torn last line off and
+ * see whether there is room again.  0: workers may go on; -1: not yet.
+ */
+int	audit_log_mend(void);
+
+#endif

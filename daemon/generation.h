@@ -1,0 +1,48 @@
+/*
+ * A generation: one configuration and the workers that serve it.
+ */
+#ifndef DAEMON_GENERATION_H
+#define DAEMON_GENERATION_H
+
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include "daemon/config.h"
+#include "daemon/process.h"
+
+#define GENERATIONS_MAX	8	/* alive at a time */
+
+enum gen_state {
+	GEN_PRIMING,	/* the fetcher looks for its key set */
+	GEN_STARTING,	/* its workers are being started */
+	GEN_SERVING,
+	GEN_DRAINING	/* a newer one serves */
+};
+
+struct generation {
+	TAILQ_ENTRY(generation) link;
+	uint32_t	 id;
+	enum gen_state	 state;
+	struct config	*conf;		/* owned */
+	int		 worker_part;	/* sealed memfds, owned */
+	int		 fetcher_part;
+	int		 keys;		/* its last good key set, or -1 */
+	int		 told;		/* that it no longer serves */
+};
+
+TAILQ_HEAD(generation_list, generation);
+
+/* Takes over conf.  NULL (logged) when its parts cannot be made; conf is
+ * freed. */
+struct generation *generation_new(struct config *);
+void	generation_free(struct generation *);
+struct generation *generation_find(uint32_t id);
+struct generation_list *generation_all(void);
+/* The one that serves, or NULL. */
+struct generation *generation_serving(void);
+/* Its workers that are alive; how many of them are ready, or drained. */
+size_t	generation_count(const struct generation *, size_t *ready,
+	    size_t *drained);
+
+#endif

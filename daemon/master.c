@@ -1,0 +1,596 @@
+/*
+ * Generations, reload, messages of children, and what happens when one dies.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/jwk.h"
+#include "common/log.h"
+#include "common/shm.h"
+#include "daemon/audit_log.h"
+#include "daemon/generation.h"
+#include "daemon/master.h"
+#include "daemon/process.h"
+#include "daemon/supervise.h"
+
+#define EXIT_CONFIG	78		/* EX_CONFIG */
+#define START_MS	30000		/* for new workers to become ready */
+#define MEND_MS		1000
+
+static struct event_base	*base;
+static struct master_options	 opt;
+static struct event		*reload_ev;	/* limits a reload */
+static struct event		*mend_ev;
+static struct shm		*shm;
+static int			 shm_fd = -1;
+static int			 exit_code;
+static int			 started;	/* the first one serves */
+static int			 stopping;
+static int			 reload_again;	/* a SIGHUP during a reload */
+
+static struct generation *coming(void);
+static void	 begin(struct generation *);
+static void	 primed(struct process *, struct imsg *);
+static void	 keys_came(struct process *, struct imsg *);
+static void	 start_workers(struct generation *);
+static void	 worker_ready_now(struct process *);
+static void	 switch_to(struct generation *);
+static void	 drain(struct generation *, int, uint64_t);
+static void	 give_up(struct generation *, const char *);
+static void	 reload_done(void);
+static void	 reload_late(evutil_socket_t, short, void *);
+static void	 worker_drained(struct process *);
+static void	 conn_passed(struct process *, struct imsg *);
+static void	 audit_failed(struct process *, struct imsg *);
+static void	 audit_mend(evutil_socket_t, short, void *);
+static void	 message(struct process *, struct imsg *);
+static void	 child_log(struct process *, struct imsg *);
+static void	 gone(struct process *, int);
+static void	 worker_gone(struct process *);
+static void	 stop_when_empty(void);
+static void	 config_error(void *, const char *);
+static void	 kept_fixed(void *, const char *);
+static void	 warn_about(const struct config *);
+
+int
+master_run(struct event_base *b, const struct master_options *o,
+    struct config *conf)
+{
+	struct generation	*g;
+
+	base = b;
+	opt = *o;
+	reload_ev = evtimer_new(base, reload_late, NULL);
+	mend_ev = evtimer_new(base, audit_mend, NULL);
+	if (reload_ev == NULL || mend_ev == NULL)
+		fatalx("evtimer_new");
+	if ((shm_fd = shm_create(&shm)) == -1)
+		fatal("shm_create");
+	if (process_setup(base, opt.self, &opt.hello, message, gone) == -1)
+		return (1);
+	if (audit_log_open(conf->audit_path) == -1)
+		return (EXIT_CONFIG);
+	supervise_setup(base);
+	warn_about(conf);
+	if ((g = generation_new(conf)) == NULL)
+		return (1);
+	if (process_start(ROLE_FETCHER, 0, 0) == NULL)
+		return (1);
+	begin(g);
+	if (event_base_dispatch(base) == -1)
+		fatalx("event_base_dispatch");
+	return (exit_code);
+}
+
+/* The generation that is not serving yet, or NULL. */
+static struct generation *
+coming(void)
+{
+	struct generation	*g;
+
+	TAILQ_FOREACH(g, generation_all(), link)
+		if (g->state == GEN_PRIMING || g->state == GEN_STARTING)
+			return (g);
+	return (NULL);
+}
+
+/* First the fetcher must have its keys. */
+static void
+begin(struct generation *g)
+{
+	struct process	*f = supervise_fetcher();
+
+	g->state = GEN_PRIMING;
+	if (f != NULL && f->acked)
+		supervise_fetch_config(f, g);
+	/* else its hello brings it what there is */
+}
+
+static void
+primed(struct process *p, struct imsg *m)
+{
+	struct generation	*g;
+	char			 reason[PROTO_TEXT_MAX];
+	uint32_t		 id;
+	int			 ok;
+
+	if (proto_get_primed(m, &id, &ok, reason) == -1) {
+		process_broke(p, proto_name(m->type), "malformed");
+		return;
+	}
+	if ((g = generation_find(id)) == NULL || g->state != GEN_PRIMING) {
+		if (!ok)
+			log_warnx("oauth: prime jwks: %s", reason);
+		return;
+	}
+	if (ok) {
+		start_workers(g);
+		return;
+	}
+	log_errx("oauth: prime jwks: %s", reason);
+	give_up(g, "no key set");
+}
+
+/* Kept, unread, for workers and fetchers that come later. */
+static void
+keys_came(struct process *p, struct imsg *m)
+{
+	struct generation	*g;
+	struct stat		 st;
+	uint32_t		 id;
+
+	if (proto_get_u32(m, &id) == -1 ||
+	    (g = generation_find(id)) == NULL)
+		return;
+	if (fstat(m->fd, &st) == -1 || st.st_size <= 0 ||
+	    st.st_size > JWK_PACKED_MAX) {
+		process_broke(p, proto_name(m->type), "size of the key set");
+		return;
+	}
+	if (g->keys != -1)
+		close(g->keys);
+	g->keys = imsg_take_fd(m);
+}
+
+static void
+start_workers(struct generation *g)
+{
+	struct timeval	 tv = { START_MS / 1000, 0 };
+	unsigned	 i;
+
+	g->state = GEN_STARTING;
+	evtimer_add(reload_ev, &tv);
+	for (i = 0; i < g->conf->workers; i++)
+		if (supervise_worker(g, i, &opt, shm_fd) == NULL) {
+			give_up(g, "cannot start workers");
+			return;
+		}
+}
+
+static void
+worker_ready_now(struct process *p)
+{
+	struct generation	*g = generation_find(p->generation);
+	size_t			 ready, drained;
+
+	if (p->ready || g == NULL) {
+		process_broke(p, "MSG_READY", "not now");
+		return;
+	}
+	p->ready = 1;
+	if (g->state == GEN_SERVING) {
+		proto_send_empty(p->channel, MSG_START);
+		return;
+	}
+	generation_count(g, &ready, &drained);
+	if (g->state == GEN_STARTING && ready >= g->conf->workers)
+		switch_to(g);
+}
+
+/* All of them are ready: they begin, the old ones drain. */
+static void
+switch_to(struct generation *g)
+{
+	struct generation	*old = generation_serving(), *oldest;
+	struct process		*p;
+	size_t			 n = 0;
+
+	evtimer_del(reload_ev);
+	g->state = GEN_SERVING;
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->generation == g->id)
+			proto_send_empty(p->channel, MSG_START);
+	if (old != NULL) {
+		old->state = GEN_DRAINING;
+		drain(old, 1, g->conf->drain_timeout);
+	}
+	if (!started) {
+		started = 1;
+		log_info("serving on %s with %u workers", g->conf->listen,
+		    g->conf->workers);
+		opt.started(0);
+		reload_done();
+	}
+	TAILQ_FOREACH(oldest, generation_all(), link)
+		n++;
+	oldest = TAILQ_FIRST(generation_all());
+	if (n > GENERATIONS_MAX && oldest->state == GEN_DRAINING)
+		drain(oldest, 0, 0);
+}
+
+static void
+drain(struct generation *g, int handover, uint64_t ms)
+{
+	struct process	*p;
+
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->role != ROLE_WORKER || p->generation != g->id)
+			continue;
+		p->draining = 1;
+		if (p->channel == NULL || !p->acked ||
+		    proto_send_drain(p->channel, handover, ms) == -1)
+			process_kill(p);
+		else
+			supervise_drain_limit(p, ms);
+	}
+}
+
+/* A new generation cannot serve: at start we exit, later the old one stays. */
+static void
+give_up(struct generation *g, const char *why)
+{
+	struct process	*p;
+
+	evtimer_del(reload_ev);
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->generation == g->id)
+			process_kill(p);
+	supervise_retire(g);
+	generation_free(g);
+	if (!started) {
+		exit_code = EXIT_CONFIG;
+		master_stop();
+		return;
+	}
+	log_errx("configuration rejected: %s; the old one serves on", why);
+	reload_done();
+}
+
+static void
+reload_done(void)
+{
+	if (!reload_again || stopping)
+		return;
+	reload_again = 0;
+	master_reload();
+}
+
+static void
+reload_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct generation	*g = coming();
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (g != NULL)
+		give_up(g, "its workers did not become ready in time");
+}
+
+void
+master_reload(void)
+{
+	struct generation	*g = generation_serving();
+	struct config		*conf;
+
+	if (stopping)
+		return;
+	if (coming() != NULL || g == NULL) {
+		reload_again = 1;
+		return;
+	}
+	log_info("reloading %s", opt.config_path);
+	conf = config_load(opt.config_path, config_error, NULL);
+	if (conf == NULL ||
+	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1) {
+		config_free(conf);
+		log_errx("configuration rejected: the old one serves on");
+		return;
+	}
+	warn_about(conf);
+	if ((g = generation_new(conf)) == NULL) {
+		log_errx("configuration rejected: the old one serves on");
+		return;
+	}
+	begin(g);
+}
+
+/* An old worker no longer accepts; when the last one says so, it is done. */
+static void
+worker_drained(struct process *p)
+{
+	struct generation	*g = generation_find(p->generation), *now;
+	size_t			 n, ready, drained;
+
+	if (!p->draining || p->drained) {
+		process_broke(p, "MSG_DRAINING", "not now");
+		return;
+	}
+	p->drained = 1;
+	if (g == NULL || stopping || (now = generation_serving()) == NULL)
+		return;
+	n = generation_count(g, &ready, &drained);
+	if (n == drained && !g->told) {
+		g->told = 1;
+		log_info("configuration reloaded: generation %u serves",
+		    now->id);
+		reload_done();
+	}
+}
+
+/* To the worker of the newest generation that has least to do. */
+static void
+conn_passed(struct process *from, struct imsg *m)
+{
+	struct generation	*g = generation_serving();
+	struct process		*p, *best = NULL;
+	static uint32_t		 turn;
+	struct stat		 st;
+
+	if (!from->draining || fstat(m->fd, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode)) {
+		process_broke(from, proto_name(m->type), "not now");
+		return;
+	}
+	if (g == NULL)
+		return;
+	turn++;
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->role != ROLE_WORKER || p->generation != g->id ||
+		    !p->ready || p->channel == NULL)
+			continue;
+		if (best == NULL || channel_queued(p->channel) <
+		    channel_queued(best->channel) ||
+		    (channel_queued(p->channel) ==
+		    channel_queued(best->channel) &&
+		    p->instance == turn % g->conf->workers))
+			best = p;
+	}
+	if (best != NULL)
+		channel_send(best->channel, MSG_CONN, 0, imsg_take_fd(m),
+		    m->data, m->len);
+}
+
+static void
+audit_failed(struct process *p, struct imsg *m)
+{
+	struct timeval	 tv = { 0, 10000 };
+	uint32_t	 error;
+
+	if (proto_get_u32(m, &error) == -1) {
+		process_broke(p, proto_name(m->type), "malformed");
+		return;
+	}
+	atomic_store(&shm->audit_broken, 1);
+	if (evtimer_pending(mend_ev, NULL))
+		return;
+	log_errx("audit: write: %s; requests are refused until it works",
+	    strerror((int)error));
+	/* whoever is inside a write is soon out of it */
+	evtimer_add(mend_ev, &tv);
+}
+
+static void
+audit_mend(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval	 tv = { MEND_MS / 1000, 0 };
+	struct process	*p;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (audit_log_mend() == -1) {
+		evtimer_add(mend_ev, &tv);
+		return;
+	}
+	log_info("audit: the log can be written again");
+	atomic_store(&shm->audit_broken, 0);
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->channel != NULL)
+			proto_send_empty(p->channel, MSG_AUDIT_GO);
+}
+
+void
+master_reopen(void)
+{
+	struct process	*p;
+	int		 fd;
+
+	if (audit_log_reopen() == -1)
+		return;
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->role != ROLE_WORKER || p->channel == NULL)
+			continue;
+		if ((fd = audit_log_fd()) == -1) {
+			log_warn("audit: reopen");
+			return;
+		}
+		proto_send_fd(p->channel, MSG_AUDIT_FD, fd);
+	}
+	log_info("audit: log reopened");
+	if (atomic_load(&shm->audit_broken))
+		audit_mend(-1, 0, NULL);
+}
+
+static void
+message(struct process *p, struct imsg *m)
+{
+	uint32_t	 version;
+
+	switch (m->type) {
+	case MSG_HELLO_ACK:
+		if (p->acked || proto_get_u32(m, &version) == -1 ||
+		    version != PROTO_VERSION) {
+			process_broke(p, proto_name(m->type), "version");
+			return;
+		}
+		p->acked = 1;
+		if (p->role == ROLE_FETCHER)
+			supervise_fetcher_up(p);
+		break;
+	case MSG_LOG:
+		child_log(p, m);
+		break;
+	case MSG_READY:
+		if (p->role == ROLE_WORKER)
+			worker_ready_now(p);
+		break;
+	case MSG_PRIMED:
+		primed(p, m);
+		break;
+	case MSG_KEYS:
+		keys_came(p, m);
+		break;
+	case MSG_DRAINING:
+		worker_drained(p);
+		break;
+	case MSG_CONN:
+		conn_passed(p, m);
+		break;
+	case MSG_AUDIT_FAILED:
+		audit_failed(p, m);
+		break;
+	default:
+		process_broke(p, proto_name(m->type), "not handled");
+	}
+}
+
+static void
+child_log(struct process *p, struct imsg *m)
+{
+	char	 text[PROTO_TEXT_MAX];
+	int	 pri;
+
+	if (proto_get_log(m, &pri, text) == -1) {
+		process_broke(p, proto_name(m->type), "malformed");
+		return;
+	}
+	log_relay(process_name(p), pri, text);
+}
+
+static void
+gone(struct process *p, int status)
+{
+	(void)status;
+	if (p->role == ROLE_FETCHER) {
+		if (!stopping)
+			supervise_fetcher_again(p);
+	} else
+		worker_gone(p);
+	if (stopping)
+		stop_when_empty();
+}
+
+static void
+worker_gone(struct process *p)
+{
+	struct generation	*g = generation_find(p->generation);
+	size_t			 n, ready, drained;
+
+	supervise_forget(p);
+	if (g == NULL || stopping)
+		return;
+	if (g->state == GEN_SERVING) {
+		supervise_worker_again(p, g, &opt, shm_fd);
+		return;
+	}
+	if (g->state == GEN_STARTING) {
+		give_up(g, "a new worker died");
+		return;
+	}
+	/* one that died instead of draining must not hold up the rest */
+	n = generation_count(g, &ready, &drained);
+	if (n == drained && !g->told && generation_serving() != NULL) {
+		g->told = 1;
+		log_info("configuration reloaded: generation %u serves",
+		    generation_serving()->id);
+		reload_done();
+	}
+	if (n > 0)
+		return;
+	supervise_retire(g);
+	generation_free(g);
+}
+
+void
+master_stop(void)
+{
+	struct generation	*g;
+
+	if (stopping)
+		log_info("stopping at once");
+	else
+		log_info("stopping");
+	TAILQ_FOREACH(g, generation_all(), link)
+		drain(g, 0, stopping ? 0 : g->conf->drain_timeout);
+	stopping = 1;
+	supervise_stop();
+	stop_when_empty();
+}
+
+/* The fetcher goes last: workers may still need keys. */
+static void
+stop_when_empty(void)
+{
+	struct process	*p, *f = NULL;
+
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->role == ROLE_WORKER)
+			return;
+		f = p;
+	}
+	if (f == NULL) {
+		event_base_loopbreak(base);
+		return;
+	}
+	/* end of file is its word to go */
+	if (f->channel != NULL) {
+		f->expected = 1;
+		channel_free(f->channel);
+		f->channel = NULL;
+		supervise_drain_limit(f, 1000);
+	}
+}
+
+static void
+config_error(void *arg, const char *text)
+{
+	(void)arg;
+	log_errx("%s", text);
+}
+
+static void
+kept_fixed(void *arg, const char *key)
+{
+	(void)arg;
+	log_warnx("%s changed, which needs a restart; the old value stays",
+	    key);
+}
+
+static void
+warn_about(const struct config *c)
+{
+	if (c->w.oauth.enabled && c->listen_any && !c->public_url_set)
+		log_warnx("oauth metadata advertises listen address %s; set "
+		    "auth.oauth.public_url to the URL that clients see",
+		    c->w.oauth.public_url);
+	if (!c->w.auth_enabled || !c->w.oauth.enabled)
+		log_warnx("authentication is off: every request passes");
+}

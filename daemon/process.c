@@ -1,0 +1,296 @@
+/*
+ * Children: fork and exec, channels, waitpid.
+ */
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "daemon/process.h"
+
+static struct event_base	*base;
+static struct proto_hello	 hello;
+static process_message_cb	 on_message;
+static process_gone_cb		 on_gone;
+static struct process_list	 all = TAILQ_HEAD_INITIALIZER(all);
+static int			 exe[ROLE_MAX];
+
+static const char *const exe_name[ROLE_MAX] = {
+	[ROLE_FETCHER] = "fetcher",
+	[ROLE_WORKER] = "worker"
+};
+
+struct spawn {
+	const char	*name;
+	int		 exe;
+	int		 fd;
+	pid_t		 pid;
+};
+
+static int	 exe_open(const char *, const char *);
+static pid_t	 spawn(enum proto_role, int);
+static void	*spawn_thread(void *);
+static void	 spawn_child(const struct spawn *) __attribute__((noreturn));
+static void	 process_message(struct channel *, struct imsg *, void *);
+static void	 process_died(pid_t, int);
+static uint64_t	 now_ms(void);
+
+int
+process_setup(struct event_base *b, const char *self,
+    const struct proto_hello *h, process_message_cb message,
+    process_gone_cb gone)
+{
+	int	 role;
+
+	base = b;
+	hello = *h;
+	on_message = message;
+	on_gone = gone;
+	for (role = 0; role < ROLE_MAX; role++) {
+		exe[role] = -1;
+		if (exe_name[role] != NULL &&
+		    (exe[role] = exe_open(self, exe_name[role])) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Installed, the children are in LIBEXECDIR; in the build tree, beside us:
+ * build/daemon/mcpgw finds build/worker/worker.
+ */
+static int
+exe_open(const char *self, const char *name)
+{
+	char		 path[PATH_MAX];
+	const char	*slash = strrchr(self, '/');
+	int		 fd, n;
+
+	if (slash != NULL && slash - self >= 7 &&
+	    strncmp(slash - 7, "/daemon", 7) == 0)
+		n = snprintf(path, sizeof(path), "%.*s/../%s/%s",
+		    (int)(slash - self), self, name, name);
+	else
+		n = snprintf(path, sizeof(path), "%s/%s", LIBEXECDIR, name);
+	if (n < 0 || (size_t)n >= sizeof(path)) {
+		log_warnx("path of %s is too long", name);
+		return (-1);
+	}
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		log_warn("%s", path);
+	return (fd);
+}
+
+struct process *
+process_start(enum proto_role role, uint32_t instance, uint32_t generation)
+{
+	struct proto_hello	 h = hello;
+	struct process		*p;
+	int			 sv[2];
+
+	if ((p = calloc(1, sizeof(*p))) == NULL || imsg_pair(sv) == -1) {
+		log_warn("cannot start a %s", exe_name[role]);
+		free(p);
+		return (NULL);
+	}
+	p->role = role;
+	p->instance = instance;
+	p->generation = generation;
+	p->started = now_ms();
+	p->pid = spawn(role, sv[1]);
+	close(sv[1]);
+	if (p->pid == -1) {
+		log_warn("cannot start a %s", exe_name[role]);
+		close(sv[0]);
+		free(p);
+		return (NULL);
+	}
+	TAILQ_INSERT_TAIL(&all, p, link);
+	if ((p->channel = channel_new(base, sv[0], process_message, p)) ==
+	    NULL)
+		fatalx("channel_new");
+	h.role = role;
+	h.instance = instance;
+	h.generation = generation;
+	proto_send_hello(p->channel, &h);
+	return (p);
+}
+
+/*
+ * A new process has the name of the thread that forked it until it execs.
+ * The fork is a thread's, so that there is never a second process called
+ * mcpgw for `kill -HUP "$(pgrep mcpgw)"` to find.
+ */
+static pid_t
+spawn(enum proto_role role, int fd)
+{
+	struct spawn	 s = { exe_name[role], exe[role], fd, -1 };
+	pthread_t	 t;
+	sigset_t	 none, old;
+	int		 error;
+
+	/* from fork to exec no signal is for the child */
+	sigfillset(&none);
+	sigprocmask(SIG_BLOCK, &none, &old);
+	error = pthread_create(&t, NULL, spawn_thread, &s);
+	if (error == 0)
+		pthread_join(t, NULL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (error != 0)
+		errno = error;
+	return (s.pid);
+}
+
+static void *
+spawn_thread(void *arg)
+{
+	struct spawn	*s = arg;
+
+	prctl(PR_SET_NAME, s->name);
+	if ((s->pid = fork()) == 0)
+		spawn_child(s);
+	return (NULL);
+}
+
+/* Between fork and exec; descriptors other than these are close-on-exec. */
+static void
+spawn_child(const struct spawn *s)
+{
+	char	*argv[] = { (char *)(uintptr_t)s->name, NULL };
+	char	*envp[] = { NULL, NULL, NULL };
+
+#ifdef SANITIZE
+	char	*v;
+	int	 n = 0;
+
+	if ((v = getenv("ASAN_OPTIONS")) != NULL)
+		envp[n++] = v - strlen("ASAN_OPTIONS=");
+	if ((v = getenv("UBSAN_OPTIONS")) != NULL)
+		envp[n++] = v - strlen("UBSAN_OPTIONS=");
+#endif
+	if (s->fd == PROTO_CHANNEL_FD) {
+		if (fcntl(s->fd, F_SETFD, 0) == -1)
+			_exit(127);
+	} else if (dup2(s->fd, PROTO_CHANNEL_FD) == -1)
+		_exit(127);
+	fexecve(s->exe, argv, envp);
+	_exit(127);
+}
+
+static void
+process_message(struct channel *ch, struct imsg *m, void *arg)
+{
+	struct process	*p = arg;
+	const char	*why;
+
+	if (m == NULL) {
+		/* its death is told by waitpid; a closed channel alone means
+		 * that it must not live on */
+		p->channel = NULL;
+		channel_free(ch);
+		if (!p->expected && !p->draining)
+			kill(p->pid, SIGKILL);
+		return;
+	}
+	if (proto_check(p->role, ROLE_MASTER, m, &why) == -1) {
+		process_broke(p, proto_name(m->type), why);
+		return;
+	}
+	if (!p->acked && m->type != MSG_HELLO_ACK && m->type != MSG_LOG) {
+		process_broke(p, proto_name(m->type), "before hello");
+		return;
+	}
+	on_message(p, m);
+}
+
+void
+process_broke(struct process *p, const char *what, const char *why)
+{
+	log_warnx("%s broke the protocol: %s: %s; killed", process_name(p),
+	    what, why);
+	channel_free(p->channel);
+	p->channel = NULL;
+	kill(p->pid, SIGKILL);
+}
+
+void
+process_kill(struct process *p)
+{
+	p->expected = 1;
+	channel_free(p->channel);
+	p->channel = NULL;
+	kill(p->pid, SIGKILL);
+}
+
+void
+process_reap(void)
+{
+	pid_t	 pid;
+	int	 status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		process_died(pid, status);
+}
+
+static void
+process_died(pid_t pid, int status)
+{
+	struct process	*p;
+
+	TAILQ_FOREACH(p, &all, link)
+		if (p->pid == pid)
+			break;
+	if (p == NULL)
+		return;		/* inherited, as PID 1 */
+	if (WIFSIGNALED(status) && !p->expected)
+		log_warnx("%s (pid %d) terminated by signal %d (%s)",
+		    process_name(p), (int)pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && (WEXITSTATUS(status) != 0 ||
+	    (!p->draining && !p->expected)))
+		log_warnx("%s (pid %d) exited with status %d",
+		    process_name(p), (int)pid, WEXITSTATUS(status));
+	TAILQ_REMOVE(&all, p, link);
+	channel_free(p->channel);
+	p->channel = NULL;
+	on_gone(p, status);
+	free(p);
+}
+
+struct process_list *
+process_all(void)
+{
+	return (&all);
+}
+
+const char *
+process_name(const struct process *p)
+{
+	static char	 name[48];
+
+	if (p->role == ROLE_WORKER)
+		snprintf(name, sizeof(name), "worker %u (g%u)", p->instance,
+		    p->generation);
+	else
+		snprintf(name, sizeof(name), "%s", exe_name[p->role]);
+	return (name);
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}

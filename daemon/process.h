@@ -1,0 +1,59 @@
+/*
+ * The master's children: starting them, their channels, their deaths.  What
+ * their messages mean is master.c's affair.
+ */
+#ifndef DAEMON_PROCESS_H
+#define DAEMON_PROCESS_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "common/imsg.h"
+#include "common/proto.h"
+
+struct process {
+	TAILQ_ENTRY(process) link;
+	enum proto_role	 role;
+	uint32_t	 instance;
+	uint32_t	 generation;	/* of a worker; 0 for the fetcher */
+	pid_t		 pid;
+	struct channel	*channel;	/* NULL once it is dead or dying */
+	uint64_t	 started;	/* CLOCK_MONOTONIC ms */
+	int		 acked;		/* said hello */
+	int		 ready;
+	int		 draining;	/* was told to */
+	int		 drained;	/* says it no longer accepts */
+	int		 expected;	/* its death is our doing */
+};
+
+TAILQ_HEAD(process_list, process);
+
+/* Every message that proto_check() let through. */
+typedef void (*process_message_cb)(struct process *, struct imsg *);
+/* It was reaped; freed after the call.  status is waitpid(2)'s. */
+typedef void (*process_gone_cb)(struct process *, int status);
+
+/*
+ * Once, at start-up: open the children's executables, so that an upgrade of
+ * the files never mixes two versions.  self: the master's own path.  0, or
+ * -1 (logged).
+ */
+int	process_setup(struct event_base *, const char *self,
+	    const struct proto_hello *, process_message_cb, process_gone_cb);
+/* Start one and say hello.  NULL (logged) when it could not be. */
+struct process *process_start(enum proto_role, uint32_t instance,
+	    uint32_t generation);
+/* It broke a rule: log why, kill, forget its channel. */
+void	process_broke(struct process *, const char *what, const char *why);
+/* End it without ceremony; its death is expected. */
+void	process_kill(struct process *);
+/* On SIGCHLD: reap whatever died, ours or (as PID 1) anybody's. */
+void	process_reap(void);
+struct process_list *process_all(void);
+/* "worker 0 (g3)"; static storage. */
+const char *process_name(const struct process *);
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * Starts, restarts and deadlines of children.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "daemon/audit_log.h"
+#include "daemon/supervise.h"
+
+#define BACKOFF_MIN	100		/* ms */
+#define BACKOFF_MAX	10000
+#define STABLE_MS	30000		/* lived so long: no longer failing */
+#define GRACE_MS	5000		/* beyond drain_timeout */
+
+/* A place for a child: how often its holders died lately. */
+struct place {
+	TAILQ_ENTRY(place) link;
+	enum proto_role	 role;
+	uint32_t	 instance;
+	uint64_t	 backoff;	/* ms, for the next pause */
+	struct event	*ev;		/* pending: a pause */
+	const struct master_options *opt;
+	int		 shm_fd;
+};
+
+/* A child that should be gone. */
+struct limit {
+	TAILQ_ENTRY(limit) link;
+	pid_t		 pid;
+	struct event	*ev;
+};
+
+static struct event_base	*base;
+static TAILQ_HEAD(, place)	 places = TAILQ_HEAD_INITIALIZER(places);
+static TAILQ_HEAD(, limit)	 limits = TAILQ_HEAD_INITIALIZER(limits);
+static int			 stopped;
+
+static void	 connect_to_fetcher(struct process *, struct process *);
+static int	 copy_fd(int);
+static void	 again(const struct process *, const struct master_options *,
+		    int);
+static void	 again_now(evutil_socket_t, short, void *);
+static void	 limit_over(evutil_socket_t, short, void *);
+static void	 limit_free(struct limit *);
+static struct process *process_by_pid(pid_t);
+
+void
+supervise_setup(struct event_base *b)
+{
+	base = b;
+}
+
+void
+supervise_stop(void)
+{
+	struct place	*p;
+
+	stopped = 1;
+	TAILQ_FOREACH(p, &places, link)
+		event_del(p->ev);
+}
+
+struct process *
+supervise_fetcher(void)
+{
+	struct process	*p;
+
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_FETCHER && p->channel != NULL)
+			return (p);
+	return (NULL);
+}
+
+/* A duplicate to give away; it shares nothing that matters (sealed). */
+static int
+copy_fd(int fd)
+{
+	int	 copy;
+
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 3)) == -1)
+		log_warn("duplicating a descriptor");
+	return (copy);
+}
+
+void
+supervise_fetch_config(struct process *f, struct generation *g)
+{
+	int	 fd;
+
+	if ((fd = copy_fd(g->fetcher_part)) == -1 ||
+	    proto_send_u32(f->channel, MSG_FETCH_CONFIG, g->id, fd) == -1) {
+		process_kill(f);
+		return;
+	}
+	if (g->keys != -1 && (fd = copy_fd(g->keys)) != -1)
+		proto_send_u32(f->channel, MSG_KEYS, g->id, fd);
+}
+
+void
+supervise_fetcher_up(struct process *f)
+{
+	struct generation	*g;
+	struct process		*p;
+
+	TAILQ_FOREACH(g, generation_all(), link) {
+		supervise_fetch_config(f, g);
+		if (f->channel == NULL)
+			return;
+	}
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->channel != NULL)
+			connect_to_fetcher(f, p);
+}
+
+void
+supervise_fetcher_again(const struct process *dead)
+{
+	again(dead, NULL, -1);
+}
+
+void
+supervise_retire(const struct generation *g)
+{
+	struct process	*f = supervise_fetcher();
+
+	if (f != NULL && f->acked)
+		proto_send_u32(f->channel, MSG_FETCH_RETIRE, g->id, -1);
+}
+
+/* A channel between the two, one end to each. */
+static void
+connect_to_fetcher(struct process *f, struct process *w)
+{
+	int	 sv[2];
+
+	if (imsg_pair(sv) == -1) {
+		log_warn("socketpair");
+		return;
+	}
+	proto_send_peer(f->channel, w->generation, w->instance, sv[0]);
+	proto_send_peer(w->channel, 0, 0, sv[1]);
+}
+
+struct process *
+supervise_worker(struct generation *g, uint32_t instance,
+    const struct master_options *opt, int shm_fd)
+{
+	struct process	*p, *f = supervise_fetcher();
+	int		 config, sock, audit, shm;
+
+	if ((p = process_start(ROLE_WORKER, instance, g->id)) == NULL)
+		return (NULL);
+	config = copy_fd(g->worker_part);
+	sock = copy_fd(opt->listen_fd);
+	shm = copy_fd(shm_fd);
+	if ((audit = audit_log_fd()) == -1)
+		log_warn("audit log");
+	if (config == -1 || sock == -1 || audit == -1 || shm == -1) {
+		if (config != -1)
+			close(config);
+		if (sock != -1)
+			close(sock);
+		if (audit != -1)
+			close(audit);
+		if (shm != -1)
+			close(shm);
+		/* it dies of not being told; the caller tries again */
+		process_kill(p);
+		return (p);
+	}
+	proto_send_u32(p->channel, MSG_WORKER_CONFIG, g->id, config);
+	proto_send_fd(p->channel, MSG_LISTEN, sock);
+	proto_send_fd(p->channel, MSG_AUDIT_FD, audit);
+	proto_send_fd(p->channel, MSG_SHM, shm);
+	if (f != NULL && f->acked)
+		connect_to_fetcher(f, p);
+	return (p);
+}
+
+void
+supervise_worker_again(const struct process *dead, struct generation *g,
+    const struct master_options *opt, int shm_fd)
+{
+	(void)g;
+	again(dead, opt, shm_fd);
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
+
+static void
+again(const struct process *dead, const struct master_options *opt,
+    int shm_fd)
+{
+	struct place	*p;
+	struct timeval	 tv;
+
+	TAILQ_FOREACH(p, &places, link)
+		if (p->role == dead->role && p->instance == dead->instance)
+			break;
+	if (p == NULL) {
+		if ((p = calloc(1, sizeof(*p))) == NULL ||
+		    (p->ev = evtimer_new(base, again_now, p)) == NULL)
+			fatalx("no memory");
+		p->role = dead->role;
+		p->instance = dead->instance;
+		TAILQ_INSERT_TAIL(&places, p, link);
+	}
+	p->opt = opt;
+	p->shm_fd = shm_fd;
+	if (p->backoff == 0 || now_ms() - dead->started > STABLE_MS)
+		p->backoff = BACKOFF_MIN;
+	tv.tv_sec = (time_t)(p->backoff / 1000);
+	tv.tv_usec = (suseconds_t)(p->backoff % 1000) * 1000;
+	log_info("%s starts again in %llu ms", process_name(dead),
+	    (unsigned long long)p->backoff);
+	if ((p->backoff *= 2) > BACKOFF_MAX)
+		p->backoff = BACKOFF_MAX;
+	if (!stopped)
+		evtimer_add(p->ev, &tv);
+}
+
+/* In the generation that serves now, which may be newer. */
+static void
+again_now(evutil_socket_t fd, short what, void *arg)
+{
+	struct place		*p = arg;
+	struct generation	*g = generation_serving();
+	struct timeval		 tv = { 1, 0 };
+	struct process		*q;
+
+	(void)fd;
+	(void)what;
+	if (stopped)
+		return;
+	if (p->role == ROLE_FETCHER) {
+		if (process_start(ROLE_FETCHER, 0, 0) == NULL)
+			evtimer_add(p->ev, &tv);
+		return;
+	}
+	if (g == NULL || p->instance >= g->conf->workers)
+		return;
+	TAILQ_FOREACH(q, process_all(), link)
+		if (q->role == ROLE_WORKER && q->generation == g->id &&
+		    q->instance == p->instance)
+			return;		/* a reload was faster */
+	if (supervise_worker(g, p->instance, p->opt, p->shm_fd) == NULL)
+		evtimer_add(p->ev, &tv);
+}
+
+void
+supervise_drain_limit(struct process *p, uint64_t ms)
+{
+	struct limit	*l;
+	struct timeval	 tv;
+
+	supervise_forget(p);
+	if ((l = calloc(1, sizeof(*l))) == NULL ||
+	    (l->ev = evtimer_new(base, limit_over, l)) == NULL)
+		fatalx("no memory");
+	l->pid = p->pid;
+	TAILQ_INSERT_TAIL(&limits, l, link);
+	ms += GRACE_MS;
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	evtimer_add(l->ev, &tv);
+}
+
+void
+supervise_forget(const struct process *p)
+{
+	struct limit	*l;
+
+	TAILQ_FOREACH(l, &limits, link)
+		if (l->pid == p->pid) {
+			limit_free(l);
+			return;
+		}
+}
+
+static void
+limit_free(struct limit *l)
+{
+	TAILQ_REMOVE(&limits, l, link);
+	event_free(l->ev);
+	free(l);
+}
+
+static void
+limit_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct limit	*l = arg;
+	struct process	*p = process_by_pid(l->pid);
+
+	(void)fd;
+	(void)what;
+	limit_free(l);
+	if (p == NULL)
+		return;
+	log_warnx("%s did not leave in time: killed", process_name(p));
+	process_kill(p);
+}
+
+static struct process *
+process_by_pid(pid_t pid)
+{
+	struct process	*p;
+
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->pid == pid)
+			return (p);
+	return (NULL);
+}

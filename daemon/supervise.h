@@ -1,0 +1,37 @@
+/*
+ * Keeping children alive: what each kind needs at its start, back-off when it
+ * dies, channels between them, and a limit for those that should be gone.
+ */
+#ifndef DAEMON_SUPERVISE_H
+#define DAEMON_SUPERVISE_H
+
+#include "daemon/generation.h"
+#include "daemon/master.h"
+#include "daemon/process.h"
+
+void	supervise_setup(struct event_base *);
+/* No child is started any more. */
+void	supervise_stop(void);
+
+/* The fetcher, or NULL while there is none. */
+struct process *supervise_fetcher(void);
+/* It said hello: it gets every living generation, what key sets are known,
+ * and a channel to each worker. */
+void	supervise_fetcher_up(struct process *);
+/* Start another after a pause. */
+void	supervise_fetcher_again(const struct process *dead);
+void	supervise_fetch_config(struct process *, struct generation *);
+/* Nobody needs this generation's keys any more. */
+void	supervise_retire(const struct generation *);
+
+/* Start a worker and send it all it needs; NULL (logged). */
+struct process *supervise_worker(struct generation *, uint32_t instance,
+	    const struct master_options *, int shm_fd);
+/* Start another in the dead one's place after a pause. */
+void	supervise_worker_again(const struct process *dead,
+	    struct generation *, const struct master_options *, int shm_fd);
+/* It should be gone after ms; a little later it is killed. */
+void	supervise_drain_limit(struct process *, uint64_t ms);
+void	supervise_forget(const struct process *);
+
+#endif
