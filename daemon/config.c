@@ -189,7 +189,8 @@ parse(const char *name, const char *text, size_t len, int files,
 		cfg_error_at(&c, NULL, 0, 0, "cannot be read: too large");
 	else if ((c.root = ytree_parse(text, len, tree_error, &c)) != NULL) {
 		cfg_walk(&c, c.root, cfg_root_keys, c.conf);
-		cfg_check(&c);
+		if (c.root->kind == YNODE_MAP || ynode_isnull(c.root))
+			cfg_check(&c);
 	}
 	/* Nothing may pass unread, even if its error went missing. */
 	good = c.root != NULL;

@@ -1,0 +1,354 @@
+/*
+ * common/conf.h: a part survives the journey, and nothing that the packer
+ * would not have made gets through.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf.h"
+
+static char	*scopes[] = { "mcp:read", "mcp:write" };
+static char	*origins[] = { "*", "https://a.example" };
+static char	*hosts[] = { "127.0.0.1", "mcp.example" };
+static uint16_t	 ports[] = { 80, 8080 };
+
+static struct conf_upstream ups[] = {
+	{ "a", "127.0.0.1", "127.0.0.1", "/", 80, 0 },
+	{ "b", "::1", "[::1]:8080", "/mcp", 8080, 0 },
+};
+
+static struct conf_net nets[] = {
+	{ AF_INET, { 10 }, 8 },
+	{ AF_INET6, { 0xfe, 0x80 }, 10 },
+};
+
+static struct worker_conf
+worker_sample(void)
+{
+	struct worker_conf	 w;
+
+	memset(&w, 0, sizeof(w));
+	w.auth_enabled = 1;
+	w.oauth.enabled = 1;
+	w.oauth.issuer = "https://idp.example/";
+	w.oauth.audience = "mcpgw \xc3\xa9";
+	w.oauth.public_url = "https://gw.example/mcp";
+	w.oauth.metadata_path = "/.well-known/oauth-protected-resource";
+	w.oauth.scopes = scopes;
+	w.oauth.nscopes = 2;
+	w.oauth.leeway_ms = 30000;
+	w.upstreams = ups;
+	w.nupstreams = 2;
+	w.default_upstream = 1;
+	w.origins = origins;
+	w.norigins = 2;
+	w.proxies = nets;
+	w.nproxies = 2;
+	w.audit_allow = 1;
+	w.max_body = 1;
+	w.max_header = 2;
+	w.max_connections = 3;
+	w.buffered = 4;
+	w.t_header = 5;
+	w.t_body = 6;
+	w.t_keepalive = 7;
+	w.t_connect = 8;
+	w.t_response = 9;
+	w.t_stream_idle = 0;
+	w.t_drain = 11;
+	return (w);
+}
+
+static struct fetcher_conf
+fetcher_sample(void)
+{
+	struct fetcher_conf	 f;
+
+	memset(&f, 0, sizeof(f));
+	f.oauth = 1;
+	f.issuer = "https://idp.example/";
+	f.jwks_url = "https://idp.example/jwks";
+	f.cache_ttl_ms = 300000;
+	f.ca = "PEM\n";
+	f.ca_len = 4;
+	f.hosts = hosts;
+	f.ports = ports;
+	f.nhosts = 2;
+	return (f);
+}
+
+static struct worker_conf *
+worker_travel(const struct worker_conf *w)
+{
+	struct worker_conf	*back;
+	struct wbuf		 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	worker_conf_pack(w, &b);
+	assert_false(b.failed);
+	errno = 0;
+	back = worker_conf_unpack(b.data, b.len);
+	assert_int_equal(errno, 0);
+	wbuf_free(&b);
+	return (back);
+}
+
+static struct fetcher_conf *
+fetcher_travel(const struct fetcher_conf *f)
+{
+	struct fetcher_conf	*back;
+	struct wbuf		 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	fetcher_conf_pack(f, &b);
+	assert_false(b.failed);
+	back = fetcher_conf_unpack(b.data, b.len);
+	wbuf_free(&b);
+	return (back);
+}
+
+static void
+test_worker(void **state)
+{
+	struct worker_conf	 w = worker_sample(), *x;
+
+	(void)state;
+	assert_non_null(x = worker_travel(&w));
+	assert_int_equal(x->auth_enabled, 1);
+	assert_int_equal(x->oauth.enabled, 1);
+	assert_string_equal(x->oauth.issuer, w.oauth.issuer);
+	assert_string_equal(x->oauth.audience, w.oauth.audience);
+	assert_string_equal(x->oauth.public_url, w.oauth.public_url);
+	assert_string_equal(x->oauth.metadata_path, w.oauth.metadata_path);
+	assert_int_equal(x->oauth.nscopes, 2);
+	assert_string_equal(x->oauth.scopes[1], "mcp:write");
+	assert_int_equal(x->oauth.leeway_ms, 30000);
+	assert_int_equal(x->nupstreams, 2);
+	assert_int_equal(x->default_upstream, 1);
+	assert_string_equal(x->upstreams[1].name, "b");
+	assert_string_equal(x->upstreams[1].host, "::1");
+	assert_string_equal(x->upstreams[1].authority, "[::1]:8080");
+	assert_string_equal(x->upstreams[1].path, "/mcp");
+	assert_int_equal(x->upstreams[1].port, 8080);
+	assert_int_equal(x->norigins, 2);
+	assert_string_equal(x->origins[0], "*");
+	assert_int_equal(x->nproxies, 2);
+	assert_memory_equal(&x->proxies[0], &nets[0], sizeof(nets[0]));
+	assert_memory_equal(&x->proxies[1], &nets[1], sizeof(nets[1]));
+	assert_int_equal(x->audit_allow, 1);
+	assert_int_equal(x->max_body, 1);
+	assert_int_equal(x->max_header, 2);
+	assert_int_equal(x->max_connections, 3);
+	assert_int_equal(x->buffered, 4);
+	assert_int_equal(x->t_header, 5);
+	assert_int_equal(x->t_body, 6);
+	assert_int_equal(x->t_keepalive, 7);
+	assert_int_equal(x->t_connect, 8);
+	assert_int_equal(x->t_response, 9);
+	assert_int_equal(x->t_stream_idle, 0);
+	assert_int_equal(x->t_drain, 11);
+	worker_conf_free(x);
+}
+
+static void
+test_worker_plain(void **state)
+{
+	struct worker_conf	 w = worker_sample(), *x;
+
+	(void)state;
+	w.auth_enabled = w.oauth.enabled = 0;
+	w.oauth.issuer = w.oauth.audience = NULL;
+	w.oauth.nscopes = w.norigins = w.nproxies = 0;
+	w.nupstreams = 1;
+	w.default_upstream = 0;
+	assert_non_null(x = worker_travel(&w));
+	assert_null(x->oauth.issuer);
+	assert_null(x->origins);
+	worker_conf_free(x);
+	worker_conf_free(NULL);
+}
+
+static void
+worker_refused(const struct worker_conf *w, const char *what)
+{
+	struct worker_conf	*x;
+
+	if ((x = worker_travel(w)) != NULL)
+		fail_msg("accepted: %s", what);
+}
+
+static void
+test_worker_insane(void **state)
+{
+	struct conf_upstream	 up;
+	struct conf_net		 net;
+	struct worker_conf	 w;
+	char			*bad[] = { "a\nb" };
+
+	(void)state;
+#define WITH(change) do {						\
+	w = worker_sample();						\
+	change;								\
+	worker_refused(&w, #change);					\
+} while (0)
+#define WITH_UP(change) do {						\
+	up = ups[1];							\
+	change;								\
+	WITH((w.upstreams = &up, w.nupstreams = 1,			\
+	    w.default_upstream = 0));					\
+} while (0)
+	WITH(w.nupstreams = 0);
+	WITH(w.default_upstream = 2);
+	WITH(w.auth_enabled = 0);
+	WITH(w.oauth.issuer = NULL);
+	WITH(w.oauth.issuer = "");
+	WITH(w.oauth.audience = NULL);
+	WITH(w.oauth.audience = "a\nb");
+	WITH(w.oauth.public_url = NULL);
+	WITH(w.oauth.public_url = "http://x/\r\nSet-Cookie: a");
+	WITH(w.oauth.metadata_path = NULL);
+	WITH(w.oauth.metadata_path = "x");
+	WITH(w.oauth.leeway_ms = UINT64_MAX);
+	WITH((w.oauth.scopes = bad, w.oauth.nscopes = 1));
+	WITH((w.origins = bad, w.norigins = 1));
+	WITH(w.max_body = 0);
+	WITH(w.max_header = 0);
+	WITH(w.max_connections = 0);
+	WITH(w.buffered = UINT64_MAX);
+	WITH(w.t_header = UINT64_MAX);
+	WITH(w.t_drain = UINT64_MAX);
+	WITH_UP(up.port = 0);
+	WITH_UP(up.path = "mcp");
+	WITH_UP(up.path = "/a b");
+	WITH_UP(up.authority = "a\r\nb");
+	WITH_UP(up.name = NULL);
+	WITH_UP(up.host = "");
+	net = nets[0];
+	net.prefix = 33;
+	WITH((w.proxies = &net, w.nproxies = 1));
+	net = nets[1];
+	net.prefix = 129;
+	WITH((w.proxies = &net, w.nproxies = 1));
+#undef WITH_UP
+#undef WITH
+}
+
+/* Cut anywhere, with a byte more, or with any one byte other than packed:
+ * nothing worse than NULL or another sane part (ASan watches). */
+static void
+test_worker_bytes(void **state)
+{
+	struct worker_conf	 w = worker_sample();
+	struct wbuf		 b;
+	uint8_t			*copy;
+	size_t			 i;
+
+	(void)state;
+	wbuf_init(&b, CONF_PACKED_MAX);
+	worker_conf_pack(&w, &b);
+	for (i = 0; i < b.len; i++) {
+		assert_non_null(copy = malloc(i + 1));
+		memcpy(copy, b.data, i);
+		assert_null(worker_conf_unpack(copy, i));
+		free(copy);
+	}
+	assert_non_null(copy = malloc(b.len + 1));
+	memcpy(copy, b.data, b.len);
+	copy[b.len] = 0;
+	assert_null(worker_conf_unpack(copy, b.len + 1));
+	for (i = 0; i < b.len; i++) {
+		copy[i] ^= 0xff;
+		worker_conf_free(worker_conf_unpack(copy, b.len));
+		copy[i] ^= 0xff;
+	}
+	/* It is the fetcher's, not a worker's. */
+	assert_null(fetcher_conf_unpack(b.data, b.len));
+	free(copy);
+	wbuf_free(&b);
+}
+
+static void
+test_fetcher(void **state)
+{
+	struct fetcher_conf	 f = fetcher_sample(), *x;
+
+	(void)state;
+	assert_non_null(x = fetcher_travel(&f));
+	assert_int_equal(x->oauth, 1);
+	assert_string_equal(x->issuer, f.issuer);
+	assert_string_equal(x->jwks_url, f.jwks_url);
+	assert_int_equal(x->cache_ttl_ms, 300000);
+	assert_int_equal(x->ca_len, 4);
+	assert_string_equal(x->ca, "PEM\n");
+	assert_int_equal(x->nhosts, 2);
+	assert_string_equal(x->hosts[1], "mcp.example");
+	assert_int_equal(x->ports[1], 8080);
+	fetcher_conf_free(x);
+	memset(&f, 0, sizeof(f));
+	assert_non_null(x = fetcher_travel(&f));
+	assert_int_equal(x->oauth, 0);
+	assert_null(x->ca);
+	assert_null(x->jwks_url);
+	fetcher_conf_free(x);
+	fetcher_conf_free(NULL);
+}
+
+static void
+test_fetcher_insane(void **state)
+{
+	struct fetcher_conf	 f;
+	struct wbuf		 b;
+	uint16_t		 zero[] = { 80, 0 };
+	size_t			 i;
+
+	(void)state;
+#define WITH(change) do {						\
+	f = fetcher_sample();						\
+	change;								\
+	if (fetcher_travel(&f) != NULL)					\
+		fail_msg("accepted: %s", #change);			\
+} while (0)
+	WITH(f.issuer = NULL);
+	WITH(f.jwks_url = NULL);
+	WITH(f.jwks_url = "http://x/ y");
+	WITH(f.cache_ttl_ms = 0);
+	WITH(f.cache_ttl_ms = UINT64_MAX);
+	WITH(f.ca_len = 0);
+	WITH(f.ports = zero);
+#undef WITH
+	f = fetcher_sample();
+	wbuf_init(&b, CONF_PACKED_MAX);
+	fetcher_conf_pack(&f, &b);
+	for (i = 0; i < b.len; i++) {
+		assert_null(fetcher_conf_unpack(b.data, i));
+		b.data[i] ^= 0xff;
+		fetcher_conf_free(fetcher_conf_unpack(b.data, b.len));
+		b.data[i] ^= 0xff;
+	}
+	assert_null(worker_conf_unpack(b.data, b.len));
+	wbuf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_worker),
+		cmocka_unit_test(test_worker_plain),
+		cmocka_unit_test(test_worker_insane),
+		cmocka_unit_test(test_worker_bytes),
+		cmocka_unit_test(test_fetcher),
+		cmocka_unit_test(test_fetcher_insane),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
