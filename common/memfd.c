@@ -1,0 +1,75 @@
+/*
+ * Sealed memory files.
+ */
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "common/memfd.h"
+
+#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+int
+memfd_seal(const char *name, const void *data, size_t len)
+{
+	const uint8_t	*p = data;
+	size_t		 done = 0;
+	ssize_t		 n;
+	int		 fd, saved;
+
+	if ((fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)) == -1)
+		return (-1);
+	while (done < len) {
+		if ((n = write(fd, p + done, len - done)) == -1 &&
+		    errno == EINTR)
+			continue;
+		if (n <= 0)
+			goto failed;
+		done += (size_t)n;
+	}
+	if (fcntl(fd, F_ADD_SEALS, SEALS) == -1)
+		goto failed;
+	return (fd);
+failed:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
+}
+
+int
+memfd_map(int fd, size_t max, const void **data, size_t *len)
+{
+	struct stat	 st;
+	void		*p;
+	int		 seals;
+
+	if ((seals = fcntl(fd, F_GET_SEALS)) == -1)
+		return (-1);
+	if ((seals & SEALS) != SEALS) {
+		errno = EPERM;
+		return (-1);
+	}
+	if (fstat(fd, &st) == -1)
+		return (-1);
+	if (st.st_size <= 0 || (uintmax_t)st.st_size > max) {
+		errno = EFBIG;
+		return (-1);
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return (-1);
+	*data = p;
+	*len = (size_t)st.st_size;
+	return (0);
+}
+
+void
+memfd_unmap(const void *p, size_t len)
+{
+	munmap((void *)(uintptr_t)p, len);
+}

@@ -1,0 +1,341 @@
+/*
+ * The message catalogue as a table, and the bodies of messages: the sender of
+ * each beside its receiver.
+ */
+#include <string.h>
+
+#include "common/proto.h"
+#include "common/wire.h"
+
+#define M	(1U << ROLE_MASTER)
+#define F	(1U << ROLE_FETCHER)
+#define W	(1U << ROLE_WORKER)
+#define ROUTE(from, to)	{ from, to }
+
+struct rule {
+	const char	*name;
+	struct {
+		unsigned	 from;	/* sets of roles */
+		unsigned	 to;
+	} route[2];
+	size_t		 min;		/* bytes of body */
+	size_t		 max;
+	int		 fd;		/* carries a descriptor */
+};
+
+#define LOG_BODY	(1 + 4 + PROTO_TEXT_MAX)
+#define PRIMED_BODY	(4 + 1 + 4 + PROTO_TEXT_MAX)
+#define HELLO_BODY	(4 * 4 + 2 + 4 + 4 + 4 + 256)
+#define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * (1 + 4 + 16))
+
+static const struct rule rules[MSG_MAX] = {
+	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | W) },
+	    1, HELLO_BODY, 0 },
+	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | W, M) }, 4, 4, 0 },
+	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | W, M) }, 5, LOG_BODY, 0 },
+	[MSG_READY] = { "MSG_READY", { ROUTE(F | W, M) }, 0, 0, 0 },
+	[MSG_FETCH_CONFIG] = { "MSG_FETCH_CONFIG", { ROUTE(M, F) }, 4, 4, 1 },
+	[MSG_PRIMED] = { "MSG_PRIMED", { ROUTE(F, M) }, 9, PRIMED_BODY, 0 },
+	[MSG_FETCH_RETIRE] = { "MSG_FETCH_RETIRE", { ROUTE(M, F) }, 4, 4, 0 },
+	[MSG_PEER] = { "MSG_PEER", { ROUTE(M, F | W) }, 8, 8, 1 },
+	[MSG_KEYS] = { "MSG_KEYS", { ROUTE(F, M | W), ROUTE(M, F) },
+	    4, 4, 1 },
+	[MSG_KEYS_WANTED] = { "MSG_KEYS_WANTED", { ROUTE(W, F) }, 0, 0, 0 },
+	[MSG_FETCH_DONE] = { "MSG_FETCH_DONE", { ROUTE(F, W) }, 9, 9, 0 },
+	[MSG_ADDRS] = { "MSG_ADDRS", { ROUTE(F, W) }, 5, ADDRS_BODY, 0 },
+	[MSG_WORKER_CONFIG] = { "MSG_WORKER_CONFIG", { ROUTE(M, W) },
+	    4, 4, 1 },
+	[MSG_LISTEN] = { "MSG_LISTEN", { ROUTE(M, W) }, 0, 0, 1 },
+	[MSG_AUDIT_FD] = { "MSG_AUDIT_FD", { ROUTE(M, W) }, 0, 0, 1 },
+	[MSG_SHM] = { "MSG_SHM", { ROUTE(M, W) }, 0, 0, 1 },
+	[MSG_START] = { "MSG_START", { ROUTE(M, W) }, 0, 0, 0 },
+	[MSG_DRAIN] = { "MSG_DRAIN", { ROUTE(M, W) }, 9, 9, 0 },
+	[MSG_DRAINING] = { "MSG_DRAINING", { ROUTE(W, M) }, 0, 0, 0 },
+	[MSG_CONN] = { "MSG_CONN", { ROUTE(W, M), ROUTE(M, W) },
+	    0, IMSG_BODY_MAX, 1 },
+	[MSG_AUDIT_FAILED] = { "MSG_AUDIT_FAILED", { ROUTE(W, M) }, 4, 4, 0 },
+	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 }
+};
+
+static int	 send_buf(struct channel *, enum proto_type, int,
+		    struct wbuf *);
+
+int
+proto_check(enum proto_role from, enum proto_role to, const struct imsg *m,
+    const char **why)
+{
+	const struct rule	*r;
+	size_t			 i;
+
+	if (m->type == 0 || m->type >= MSG_MAX || rules[m->type].name == NULL) {
+		*why = "no such message";
+		return (-1);
+	}
+	r = &rules[m->type];
+	for (i = 0; i < 2; i++)
+		if ((r->route[i].from & 1U << from) != 0 &&
+		    (r->route[i].to & 1U << to) != 0)
+			break;
+	if (i == 2) {
+		*why = "not this sender's message";
+		return (-1);
+	}
+	if (m->len < r->min || m->len > r->max) {
+		*why = "wrong length";
+		return (-1);
+	}
+	if ((m->fd != -1) != (r->fd != 0)) {
+		*why = r->fd ? "no descriptor" : "an unwanted descriptor";
+		return (-1);
+	}
+	*why = "";
+	return (0);
+}
+
+const char *
+proto_name(uint32_t type)
+{
+	if (type == 0 || type >= MSG_MAX || rules[type].name == NULL)
+		return ("unknown message");
+	return (rules[type].name);
+}
+
+const char *
+proto_role_name(enum proto_role role)
+{
+	return (role == ROLE_MASTER ? "master" : role == ROLE_FETCHER ?
+	    "fetcher" : role == ROLE_WORKER ? "worker" : "nobody");
+}
+
+static int
+send_buf(struct channel *ch, enum proto_type type, int fd, struct wbuf *w)
+{
+	int	 r = -1;
+
+	if (!w->failed)
+		r = channel_send(ch, type, 0, fd, w->data, w->len);
+	wbuf_free(w);
+	return (r);
+}
+
+int
+proto_send_hello(struct channel *ch, const struct proto_hello *h)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, IMSG_BODY_MAX);
+	wire_put_u32(&w, h->version);
+	wire_put_u32(&w, h->role);
+	wire_put_u32(&w, h->instance);
+	wire_put_u32(&w, h->generation);
+	wire_put_u8(&w, h->verbose);
+	wire_put_u8(&w, h->drop);
+	wire_put_u32(&w, (uint32_t)h->uid);
+	wire_put_u32(&w, (uint32_t)h->gid);
+	wire_put_str(&w, h->chroot_dir);
+	return (send_buf(ch, MSG_HELLO, -1, &w));
+}
+
+int
+proto_get_hello(const struct imsg *m, struct proto_hello *h)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	memset(h, 0, sizeof(*h));
+	h->version = wire_get_u32(&r);
+	h->role = wire_get_u32(&r);
+	h->instance = wire_get_u32(&r);
+	h->generation = wire_get_u32(&r);
+	h->verbose = wire_get_u8(&r);
+	h->drop = wire_get_u8(&r);
+	h->uid = (uid_t)wire_get_u32(&r);
+	h->gid = (gid_t)wire_get_u32(&r);
+	wire_get_cstr(&r, h->chroot_dir, sizeof(h->chroot_dir));
+	return (wire_end(&r));
+}
+
+int
+proto_send_empty(struct channel *ch, enum proto_type type)
+{
+	return (channel_send(ch, type, 0, -1, NULL, 0));
+}
+
+int
+proto_send_fd(struct channel *ch, enum proto_type type, int fd)
+{
+	return (channel_send(ch, type, 0, fd, NULL, 0));
+}
+
+int
+proto_send_u32(struct channel *ch, enum proto_type type, uint32_t v, int fd)
+{
+	return (channel_send(ch, type, 0, fd, &v, sizeof(v)));
+}
+
+int
+proto_get_u32(const struct imsg *m, uint32_t *v)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*v = wire_get_u32(&r);
+	return (wire_end(&r));
+}
+
+int
+proto_send_log(struct channel *ch, int pri, const char *text)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, LOG_BODY);
+	wire_put_u8(&w, (uint8_t)pri);
+	wire_put_bytes(&w, text, strnlen(text, PROTO_TEXT_MAX - 1));
+	return (send_buf(ch, MSG_LOG, -1, &w));
+}
+
+int
+proto_get_log(const struct imsg *m, int *pri, char text[PROTO_TEXT_MAX])
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*pri = wire_get_u8(&r) & 7;
+	wire_get_cstr(&r, text, PROTO_TEXT_MAX);
+	return (wire_end(&r));
+}
+
+int
+proto_send_primed(struct channel *ch, uint32_t gen, int ok,
+    const char *reason)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, PRIMED_BODY);
+	wire_put_u32(&w, gen);
+	wire_put_u8(&w, ok != 0);
+	wire_put_bytes(&w, reason, strnlen(reason, PROTO_TEXT_MAX - 1));
+	return (send_buf(ch, MSG_PRIMED, -1, &w));
+}
+
+int
+proto_get_primed(const struct imsg *m, uint32_t *gen, int *ok,
+    char reason[PROTO_TEXT_MAX])
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*gen = wire_get_u32(&r);
+	*ok = wire_get_u8(&r) == 1;
+	wire_get_cstr(&r, reason, PROTO_TEXT_MAX);
+	return (wire_end(&r));
+}
+
+int
+proto_send_peer(struct channel *ch, uint32_t gen, uint32_t id, int fd)
+{
+	uint32_t	 body[2] = { gen, id };
+
+	return (channel_send(ch, MSG_PEER, 0, fd, body, sizeof(body)));
+}
+
+int
+proto_get_peer(const struct imsg *m, uint32_t *gen, uint32_t *id)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*gen = wire_get_u32(&r);
+	*id = wire_get_u32(&r);
+	return (wire_end(&r));
+}
+
+int
+proto_send_fetch_done(struct channel *ch, int ok, uint64_t began_ms)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, 16);
+	wire_put_u8(&w, ok != 0);
+	wire_put_u64(&w, began_ms);
+	return (send_buf(ch, MSG_FETCH_DONE, -1, &w));
+}
+
+int
+proto_get_fetch_done(const struct imsg *m, int *ok, uint64_t *began_ms)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*ok = wire_get_u8(&r) == 1;
+	*began_ms = wire_get_u64(&r);
+	return (wire_end(&r));
+}
+
+int
+proto_send_addrs(struct channel *ch, uint32_t upstream,
+    const struct proto_addr *a, size_t n)
+{
+	struct wbuf	 w;
+	size_t		 i;
+
+	if (n > PROTO_ADDRS_MAX)
+		n = PROTO_ADDRS_MAX;
+	wbuf_init(&w, ADDRS_BODY);
+	wire_put_u32(&w, upstream);
+	wire_put_u8(&w, (uint8_t)n);
+	for (i = 0; i < n; i++) {
+		wire_put_u8(&w, a[i].family == AF_INET ? 4 : 6);
+		wire_put_bytes(&w, a[i].addr, a[i].family == AF_INET ? 4 : 16);
+	}
+	return (send_buf(ch, MSG_ADDRS, -1, &w));
+}
+
+int
+proto_get_addrs(const struct imsg *m, uint32_t *upstream,
+    struct proto_addr a[PROTO_ADDRS_MAX], size_t *n)
+{
+	const uint8_t	*p;
+	struct rbuf	 r;
+	size_t		 i, len;
+	uint8_t		 family;
+
+	rbuf_init(&r, m->data, m->len);
+	*upstream = wire_get_u32(&r);
+	*n = wire_get_u8(&r);
+	if (*n > PROTO_ADDRS_MAX)
+		return (-1);
+	memset(a, 0, PROTO_ADDRS_MAX * sizeof(*a));
+	for (i = 0; i < *n; i++) {
+		family = wire_get_u8(&r);
+		p = wire_get_bytes(&r, 16, &len);
+		if (p == NULL || !((family == 4 && len == 4) ||
+		    (family == 6 && len == 16)))
+			return (-1);
+		a[i].family = family == 4 ? AF_INET : AF_INET6;
+		memcpy(a[i].addr, p, len);
+	}
+	return (wire_end(&r));
+}
+
+int
+proto_send_drain(struct channel *ch, int handover, uint64_t ms)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, 16);
+	wire_put_u8(&w, handover != 0);
+	wire_put_u64(&w, ms);
+	return (send_buf(ch, MSG_DRAIN, -1, &w));
+}
+
+int
+proto_get_drain(const struct imsg *m, int *handover, uint64_t *ms)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*handover = wire_get_u8(&r) == 1;
+	*ms = wire_get_u64(&r);
+	return (wire_end(&r));
+}
