@@ -220,6 +220,8 @@ class Gateway:
             raise Failed("mcpgw did not exit within %g s; log:\n%s" %
                          (timeout, self.log())) from None
         self.assert_nobody_left()
+        self.assert_log_clean()
+        self.proc = None
         return rc, self.log()
 
     def wait_ready(self, timeout=READY_TIMEOUT):

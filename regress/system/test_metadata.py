@@ -57,7 +57,8 @@ def test_head(site):
     r = rawhttp.fetch(site.gw.port, "HEAD", PATH)
     assert r.status in (200, 405), r
     if r.status == 200:
-        assert r.length == len(site.gw.get(PATH).body)
+        assert r.header("Content-Length") == str(
+            len(site.gw.get(PATH).body))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
