@@ -7,7 +7,7 @@
     g.audit(pred, n, mark)      # waits until n lines satisfy pred
     pos = g.log_mark(); ...; g.wait_log(r"regex", pos)
     g.reload({...})             # merge, rewrite, SIGHUP, wait for the outcome
-    g.workers(), g.fetchers()   # pids
+    g.workers(), g.fetchers()   # pids; g.rss(pid), g.descriptors(pid)
     g.stop()                    # SIGTERM; asserts exit 0, nobody left behind,
                                 # nobody killed by a signal
 
@@ -334,6 +334,17 @@ class Gateway:
             if time.monotonic() > deadline:
                 raise Failed("children are %r; log:\n%s" % (c, self.log()))
             time.sleep(0.02)
+
+    @staticmethod
+    def rss(pid):
+        """Resident memory of a process, in KiB."""
+        return int(re.search(r"VmRSS:\s*(\d+) kB", pathlib.Path(
+            "/proc/%d/status" % pid).read_text())[1])
+
+    @staticmethod
+    def descriptors(pid):
+        """How many descriptors a process has open."""
+        return len(os.listdir("/proc/%d/fd" % pid))
 
     # -- the log -----------------------------------------------------------
 

@@ -18,6 +18,7 @@ import gw
 import rawhttp
 import tokens
 from fake_as import FakeAS
+from load import Load
 
 
 def jwks_of(a, context=None):
@@ -303,3 +304,15 @@ def test_start_reports_an_early_exit(tmp, monkeypatch):
         g.start()
     assert time.monotonic() - t < 5
     assert g.run_to_exit() == (78, "oh dear\n")
+
+
+def test_load(tmp, upstream):
+    """Load tells failures from successes, one connection per thread."""
+    g = gw.Gateway(tmp)
+    g.port = upstream.port
+    upstream.script(fu.status(503, b"{}"), fu.reset())
+    with Load(g, 3) as load:
+        load.wait(30)
+    assert sorted(r.status for r in load.failures()) == [0, 503]
+    assert upstream.connections == 4
+    assert sum(r.fresh for r in load.results) == 4

@@ -3,7 +3,6 @@ is down, slow, lying or flooding with work."""
 
 import json
 import re
-import threading
 import time
 import types
 
@@ -14,6 +13,7 @@ import rawhttp
 import tokens
 from fake_as import CA, FakeAS
 from judge import check_error_body, judge
+from load import Load
 
 PACE = 1.5              # seconds between the starts of two wanted fetches
 HOLD = 2.0              # seconds that a request waits for one
@@ -269,57 +269,6 @@ def test_refresh_fails(gateway, auth_server, name):
 
 # -- rotation and unknown kids --------------------------------------------------------
 
-class Load:
-    """Threads that send requests one after the other; what came back."""
-
-    def __init__(self, g, n, token, pause=0.01):
-        self.g = g
-        self.token = token
-        self.pause = pause
-        self.stop = threading.Event()
-        self.results = []       # (status, seconds, error or None)
-        self.threads = [threading.Thread(target=self._run, daemon=True)
-                        for _ in range(n)]
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.stop.set()
-        for t in self.threads:
-            t.join(30)
-
-    def wait(self, n, timeout=30):
-        deadline = time.monotonic() + timeout
-        while len(self.results) < n:
-            assert time.monotonic() < deadline, self.results[-5:]
-            time.sleep(0.01)
-
-    def _run(self):
-        client = None
-        while not self.stop.is_set():
-            t = time.monotonic()
-            try:
-                if client is None:
-                    client = self.g.client()
-                r = self.g.post(token=self.token(), client=client)
-                self.results.append((r.status, time.monotonic() - t,
-                                     None if r.status == 200 else r))
-                if r.header("Connection", "").lower() == "close":
-                    client.close()
-                    client = None
-            except (AssertionError, OSError) as e:
-                self.results.append((0, time.monotonic() - t, repr(e)))
-                if client is not None:
-                    client.close()
-                client = None
-            self.stop.wait(self.pause)
-        if client is not None:
-            client.close()
-
-
 def test_rotation_fails_no_request(gateway, auth_server):
     g = gateway()
     with Load(g, 6, auth_server.mint) as load:
@@ -328,11 +277,11 @@ def test_rotation_fails_no_request(gateway, auth_server):
             n = auth_server.fetches
             auth_server.rotate(keep=True)
             auth_server.wait_fetches(n + 1)
-            load.wait(len(load.results) + 60)
-    bad = [r for r in load.results if r[0] != 200]
+            load.wait_more(60)
+    bad = load.failures()
     assert not bad, "%d of %d failed: %r" % (len(bad), len(load.results),
                                              bad[:3])
-    assert max(r[1] for r in load.results) < HOLD + 1
+    assert max(r.seconds for r in load.results) < HOLD + 1
 
 
 def test_rotation_with_a_slow_as(gateway, auth_server):
@@ -385,15 +334,16 @@ def test_flood_of_bogus_kids(gateway, auth_server):
             Load(g, 2, auth_server.mint) as good:
         deadline = time.monotonic() + 4
         while time.monotonic() < deadline:
-            flood.wait(len(flood.results) + 1)
+            flood.wait_more(1)
             time.sleep(0.05)
     check_pace(auth_server, first, before)
     assert auth_server.fetches > before
-    for status, seconds, r in flood.results:
-        assert status in (401, 503), r
-        assert seconds < HOLD + 2
-        check_error_body(r, -31401 if status == 401 else -31503)
-    bad = [r for r in good.results if r[0] != 200 or r[1] > 1.5]
+    for r in flood.results:
+        assert r.status in (401, 503), r
+        assert r.seconds < HOLD + 2
+        check_error_body(r.what, -31401 if r.status == 401 else -31503,
+                         ids=(None, r.n))
+    bad = [r for r in good.results if r.status != 200 or r.seconds > 1.5]
     assert not bad, (len(bad), len(good.results), bad[:3])
 
     time.sleep(1)               # the second of the scenario
