@@ -299,9 +299,10 @@ class Gateway:
     def assert_log_clean(self):
         bad = []
         for line in self.log().splitlines():
-            if re.search(r"terminated by signal|SIGSYS|core dumped|"
-                         r"AddressSanitizer|LeakSanitizer|runtime error:|"
-                         r"broke the rules", line) and \
+            if re.search(r"terminated by signal|exited with status [1-9]|"
+                         r"broke the protocol|did not leave in time|"
+                         r"SIGSYS|core dumped|AddressSanitizer|"
+                         r"LeakSanitizer|runtime error:", line) and \
                     not any(r.search(line) for r in self.expected_deaths):
                 bad.append(line)
         if bad:

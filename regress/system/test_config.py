@@ -223,7 +223,6 @@ CASES = {
     "ca_file no PEM": (oauth("ca_file: «/etc/hostname"),
                        [("auth.oauth.ca_file", r"(?i)expected|PEM|cert")]),
     "user empty": (value("user", '""'), [("user", r"expected")]),
-    "user unknown": (value("user", "no_such_user_here"), [("user", ANY)]),
     "user root": (value("user", "root"), [("user", ANY)]),
     "audit path relative": (BASE.replace("path: /tmp/audit.jsonl",
                                          "path: «audit.jsonl"),
@@ -492,6 +491,17 @@ def test_invalid_at_start(make_gateway, auth_server):
     assert re.search(re.escape(str(g.path)) +
                      r":\d+:\d+: auth\.oauth\.leeway: expected", log), log
     assert auth_server.connections == 0 and not g.pid_path.exists()
+
+
+def test_user_must_exist(make_gateway):
+    """Looked up where it is needed: on the machine that starts it."""
+    g = make_gateway({"user": "no_such_user_here"})
+    if os.getuid() != 0:
+        g.start()           # it is not changed to, so it does not matter
+        return
+    rc, log = g.run_to_exit(timeout=10)
+    assert rc == gw.EX_CONFIG
+    assert re.search(r"user: .*no_such_user_here", log), log
 
 
 def test_no_file(tmp):
