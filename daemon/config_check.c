@@ -4,9 +4,12 @@
  */
 #include <sys/socket.h>
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/config_int.h"
 #include "daemon/duration.h"
@@ -21,6 +24,7 @@ static void	 check_auth(struct cfg *);
 static void	 check_required(struct cfg *);
 static void	 check_upstreams(struct cfg *);
 static void	 check_limits(struct cfg *);
+static void	 check_user(struct cfg *);
 static void	 check_ca(struct cfg *);
 static void	 fill_strings(struct cfg *);
 static void	 fill_string(struct cfg *, char **, const char *);
@@ -45,6 +49,7 @@ cfg_check(struct cfg *c)
 	check_auth(c);
 	check_upstreams(c);
 	check_limits(c);
+	check_user(c);
 	check_ca(c);
 	if (c->nerrors + c->ndropped > 0)
 		return;
@@ -161,6 +166,26 @@ check_limits(struct cfg *c)
 		cfg_error(c, n, "expected limits.buffered to be at least "
 		    "limits.max_body, which is %s", size_format(w->max_body,
 		    size));
+}
+
+/* Asked for a user that the file names only: the default may not be there
+ * yet when a package checks its sample. */
+static void
+check_user(struct cfg *c)
+{
+	const struct ynode	*n;
+	const struct passwd	*pw;
+
+	n = cfg_node(c, "user");
+	if (!c->files || n == NULL || c->conf->user == NULL ||
+	    geteuid() != 0)
+		return;
+	errno = 0;
+	pw = getpwnam(c->conf->user);
+	if (pw == NULL && (errno == 0 || errno == ENOENT))
+		cfg_expected(c, n, "a user of this system");
+	else if (pw != NULL && pw->pw_uid == 0)
+		cfg_expected(c, n, "a user with no rights of its own");
 }
 
 static void

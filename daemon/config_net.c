@@ -35,6 +35,7 @@ static int	 net_mask(struct conf_net *);
 static void	 net_format(const struct conf_net *, char *, size_t);
 static int	 url_get(struct cfg *, const struct ynode *, const char *,
 		    const char **, struct cfg_url *);
+static int	 url_secure(const struct cfg_url *);
 static int	 path_segments_ok(const char *);
 
 void
@@ -205,8 +206,8 @@ cfg_proxies(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	}
 }
 
-/* RFC 8414, section 2: no query, no fragment.  Kept byte for byte, as it is
- * compared with iss. */
+/* RFC 8414, section 2: https, no query, no fragment.  Kept byte for byte, as
+ * it is compared with iss. */
 void
 cfg_issuer(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
@@ -217,10 +218,9 @@ cfg_issuer(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	(void)k;
 	if (!url_get(c, n, "the issuer's URL", &s, &u))
 		return;
-	if ((strcmp(u.scheme, "https") != 0 &&
-	    strcmp(u.scheme, "http") != 0) || u.has_query || u.has_fragment)
-		cfg_expected(c, n, "an https:// or http:// URL without a "
-		    "query or fragment");
+	if (!url_secure(&u) || u.has_query || u.has_fragment)
+		cfg_expected(c, n, "an https:// URL without a query or "
+		    "fragment (http:// only for a loopback address)");
 	else
 		cfg_copy(c, dst, s);
 }
@@ -235,11 +235,9 @@ cfg_jwks_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	(void)k;
 	if (!url_get(c, n, "the URL of the key set", &s, &u))
 		return;
-	if ((strcmp(u.scheme, "https") != 0 &&
-	    (strcmp(u.scheme, "http") != 0 || !cfg_url_loopback(&u))) ||
-	    u.has_fragment)
+	if (!url_secure(&u) || u.has_fragment)
 		cfg_expected(c, n, "an https:// URL without a fragment "
-		    "(http:// only to a loopback address)");
+		    "(http:// only for a loopback address)");
 	else
 		cfg_copy(c, dst, s);
 }
@@ -471,6 +469,13 @@ url_get(struct cfg *c, const struct ynode *n, const char *what,
 	else
 		return (1);
 	return (0);
+}
+
+static int
+url_secure(const struct cfg_url *u)
+{
+	return (strcmp(u->scheme, "https") == 0 ||
+	    (strcmp(u->scheme, "http") == 0 && cfg_url_loopback(u)));
 }
 
 static int

@@ -166,7 +166,9 @@ spawn_thread(void *arg)
 static void
 spawn_child(const struct spawn *s)
 {
-	char	*argv[] = { (char *)(uintptr_t)s->name, NULL };
+	/* long enough for the title that the child will put there */
+	char	 title[] = "child, not yet told what it is to be     ";
+	char	*argv[] = { title, NULL };
 	char	*envp[] = { NULL, NULL, NULL };
 
 #ifdef SANITIZE

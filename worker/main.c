@@ -87,7 +87,7 @@ main(int argc, char *argv[])
 	if (master == NULL)
 		fatalx("channel_new");
 	child_log_to(master);
-	child_drop(&hello, 1);
+	child_drop(&hello, 1, 1);
 	set_up_modules();
 	enter_sandbox();
 	maybe_ready();

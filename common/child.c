@@ -1,0 +1,115 @@
+/*
+ * The start of a child.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "common/log.h"
+
+#define HELLO_MS	10000
+
+static void	 log_to_master(void *, int, const char *);
+static void	 limit(int, const char *);
+
+void
+child_signals(void)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGUSR1,
+			    SIGPIPE };
+	sigset_t	 none;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			fatal("signal");
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		fatal("sigprocmask");
+}
+
+void
+child_hello(struct proto_hello *h, enum proto_role me)
+{
+	static uint8_t	 body[IMSG_BODY_MAX];
+	struct imsg	 m;
+	const char	*why;
+	char		 name[32];
+
+	if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body, HELLO_MS) != 1)
+		fatalx("no hello came: this program is started by mcpgw");
+	if (proto_check(ROLE_MASTER, me, &m, &why) == -1 ||
+	    m.type != MSG_HELLO || proto_get_hello(&m, h) == -1)
+		fatalx("the first message is not a hello");
+	if (h->version != PROTO_VERSION || h->role != me)
+		fatalx("protocol version %u, expected %u: mcpgw was "
+		    "upgraded; restart it", h->version, PROTO_VERSION);
+	if (me == ROLE_WORKER)
+		snprintf(name, sizeof(name), "worker %u (g%u)", h->instance,
+		    h->generation);
+	else
+		snprintf(name, sizeof(name), "%s", proto_role_name(me));
+	log_init(name, 1, h->verbose);
+}
+
+void
+child_log_to(struct channel *ch)
+{
+	proto_send_u32(ch, MSG_HELLO_ACK, PROTO_VERSION, -1);
+	log_set_sink(log_to_master, ch);
+}
+
+static void
+log_to_master(void *arg, int pri, const char *text)
+{
+	struct channel	*ch = arg;
+
+	proto_send_log(ch, pri, text);
+	/* a last word must leave before we do */
+	if (pri == LOG_CRIT)
+		channel_flush(ch, 1000);
+}
+
+void
+child_drop(const struct proto_hello *h, int do_chroot, int no_procs)
+{
+	uid_t	 r, e, s;
+
+	if (h->drop) {
+		if (setgroups(0, NULL) == -1)
+			fatal("setgroups");
+		if (do_chroot && (chroot(h->chroot_dir) == -1 ||
+		    chdir("/") == -1))
+			fatal("chroot %s", h->chroot_dir);
+		if (setresgid(h->gid, h->gid, h->gid) == -1)
+			fatal("setresgid");
+		if (setresuid(h->uid, h->uid, h->uid) == -1)
+			fatal("setresuid");
+		if (h->uid == 0 || getresuid(&r, &e, &s) == -1 ||
+		    r != h->uid || e != h->uid || s != h->uid ||
+		    setuid(0) != -1)
+			fatalx("privileges are still there");
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("no_new_privs");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("PR_SET_DUMPABLE");
+	limit(RLIMIT_CORE, "RLIMIT_CORE");
+	if (no_procs)
+		limit(RLIMIT_NPROC, "RLIMIT_NPROC");
+}
+
+static void
+limit(int what, const char *name)
+{
+	struct rlimit	 none = { 0, 0 };
+
+	if (setrlimit((__rlimit_resource_t)what, &none) == -1)
+		fatal("%s", name);
+}

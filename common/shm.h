@@ -1,0 +1,25 @@
+/*
+ * Memory that the master and all workers share: numbers only, for nobody may
+ * follow a pointer, or trust a length, that another process can change.
+ */
+#ifndef COMMON_SHM_H
+#define COMMON_SHM_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct shm {
+	/* 1 while the audit log cannot be written; set by whoever fails,
+	 * cleared by the master alone once it has mended the file */
+	_Atomic uint32_t audit_broken;
+	uint32_t	 reserved[15];
+};
+
+/* A descriptor (the caller's) of shared memory that can neither shrink nor
+ * grow, mapped at *shm; -1 with errno. */
+int	shm_create(struct shm **);
+/* Map it in another process, after checking its seals and size.  0, or -1
+ * with errno.  fd stays the caller's. */
+int	shm_map(int fd, struct shm **);
+
+#endif
