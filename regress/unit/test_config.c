@@ -258,7 +258,7 @@ test_every_key(void **state)
 	    "  keys:\n"
 	    "  oauth:\n"
 	    "    enabled: true\n"
-	    "    issuer: http://issuer\n"
+	    "    issuer: http://127.0.0.1:9/issuer\n"
 	    "    audience: 12345\n"
 	    "    jwks_url: http://127.9.9.9:1/jwks?x=y\n"
 	    "    required_scopes: [a, 'b!#$', 7]\n"
@@ -304,7 +304,8 @@ test_every_key(void **state)
 	assert_int_equal(conf->w.proxies[1].family, AF_INET6);
 	assert_int_equal(conf->w.proxies[1].prefix, 128);
 	assert_int_equal(conf->w.proxies[3].prefix, 0);
-	assert_string_equal(conf->w.oauth.issuer, "http://issuer");
+	assert_string_equal(conf->w.oauth.issuer,
+	    "http://127.0.0.1:9/issuer");
 	assert_string_equal(conf->w.oauth.audience, "12345");
 	assert_string_equal(conf->jwks_url, "http://127.9.9.9:1/jwks?x=y");
 	assert_int_equal(conf->w.oauth.nscopes, 3);
@@ -500,14 +501,18 @@ static const struct error_row mistakes[] = {
 	    "expected the issuer's URL (it does not begin with a scheme such "
 	    "as http://), got \"idp\"" },
 	{ "auth: {oauth: {issuer: 'https://i/?a'}}\n", "1:24: "
-	    "auth.oauth.issuer: expected an https:// or http:// URL without "
-	    "a query or fragment, got \"https://i/?a\"" },
+	    "auth.oauth.issuer: expected an https:// URL without a query or "
+	    "fragment (http:// only for a loopback address), got \"https://i/?a\"" },
 	{ "auth: {oauth: {issuer: 'https://i/#'}}\n", "1:24: "
-	    "auth.oauth.issuer: expected an https:// or http:// URL without "
-	    "a query or fragment, got \"https://i/#\"" },
+	    "auth.oauth.issuer: expected an https:// URL without a query or "
+	    "fragment (http:// only for a loopback address), got \"https://i/#\"" },
 	{ "auth: {oauth: {issuer: 'ftp://i/'}}\n", "1:24: "
-	    "auth.oauth.issuer: expected an https:// or http:// URL without "
-	    "a query or fragment, got \"ftp://i/\"" },
+	    "auth.oauth.issuer: expected an https:// URL without a query or "
+	    "fragment (http:// only for a loopback address), got \"ftp://i/\"" },
+	{ "auth: {oauth: {issuer: 'http://idp/'}}\n", "1:24: "
+	    "auth.oauth.issuer: expected an https:// URL without a query or "
+	    "fragment (http:// only for a loopback address), got "
+	    "\"http://idp/\"" },
 	{ "auth: {oauth: {audience: ''}}\n", "1:26: auth.oauth.audience: "
 	    "expected a string that is not empty, got \"\"" },
 	{ "auth: {oauth: {audience: \"a\\nb\"}}\n", "1:26: "
@@ -515,15 +520,15 @@ static const struct error_row mistakes[] = {
 	    "characters, got \"a\\x0ab\"" },
 	{ "auth: {oauth: {jwks_url: 'http://idp/'}}\n", "1:26: "
 	    "auth.oauth.jwks_url: expected an https:// URL without a "
-	    "fragment (http:// only to a loopback address), got "
+	    "fragment (http:// only for a loopback address), got "
 	    "\"http://idp/\"" },
 	{ "auth: {oauth: {jwks_url: 'http://128.0.0.1/'}}\n", "1:26: "
 	    "auth.oauth.jwks_url: expected an https:// URL without a "
-	    "fragment (http:// only to a loopback address), got "
+	    "fragment (http:// only for a loopback address), got "
 	    "\"http://128.0.0.1/\"" },
 	{ "auth: {oauth: {jwks_url: 'http://localhost.evil/'}}\n", "1:26: "
 	    "auth.oauth.jwks_url: expected an https:// URL without a "
-	    "fragment (http:// only to a loopback address), got "
+	    "fragment (http:// only for a loopback address), got "
 	    "\"http://localhost.evil/\"" },
 	{ "auth: {oauth: {jwks_url: 'https://u:secret@i/'}}\n", "1:26: "
 	    "auth.oauth.jwks_url: expected the URL of the key set (a user or "
@@ -870,6 +875,48 @@ test_bounds(void **state)
 	free(text);
 }
 
+/* The sample loads as it is and with every line commented in: those of keys
+ * have no blank behind the #, or more than one. */
+static void
+test_sample(void **state)
+{
+	struct config	*conf;
+	const char	*reason;
+	char		*in, *out, *p, *sample;
+	size_t		 len;
+
+	(void)state;
+	sample = cfg_file_read("etc/mcpgw.yaml", CONFIG_FILE_MAX, &len,
+	    &reason);
+	if (sample == NULL)
+		fail_msg("etc/mcpgw.yaml, from the top of the tree: %s",
+		    reason);
+	conf = parse_good(sample);
+	assert_false(conf->w.auth_enabled);
+	assert_int_equal(conf->w.nupstreams, 1);
+	config_free(conf);
+	assert_non_null(out = malloc(len + 1));
+	p = out;
+	for (in = sample; *in != '\0'; in++) {
+		if (*in == '#' && (in == sample || in[-1] == '\n') &&
+		    ((in[1] >= 'a' && in[1] <= 'z') ||
+		    strncmp(in + 1, "  ", 2) == 0))
+			continue;
+		*p++ = *in;
+	}
+	*p = '\0';
+	conf = parse_good(out);
+	assert_true(conf->w.oauth.enabled);
+	assert_int_equal(conf->w.norigins, 1);
+	assert_int_equal(conf->w.nproxies, 1);
+	assert_int_equal(conf->w.t_body, 30000);
+	assert_int_equal(conf->w.buffered, 256 << 20);
+	assert_true(conf->public_url_set);
+	config_free(conf);
+	free(out);
+	free(sample);
+}
+
 static const char *
 file_write(const char *name, const char *text, size_t len)
 {
@@ -918,6 +965,20 @@ test_load(void **state)
 	assert_null(load("/nonexistent.yaml"));
 	assert_string_equal(told.text, "/nonexistent.yaml: cannot be read: "
 	    "No such file or directory\n");
+
+	/* Started by root, -n knows that a user is missing. */
+	path = file_write("good.yaml", "user: no_such_user\n" UP,
+	    strlen("user: no_such_user\n" UP));
+	conf = load(path);
+	if (geteuid() == 0) {
+		assert_null(conf);
+		(void)snprintf(expected, sizeof(expected), "%s:1:7: user: "
+		    "expected a user of this system, got "
+		    "\"no_such_user\"\n", path);
+		assert_string_equal(told.text, expected);
+	} else
+		assert_non_null(conf);
+	config_free(conf);
 
 	/* Nobody writes to this FIFO: opening it must not wait. */
 	(void)snprintf(expected, sizeof(expected), "%s/fifo", dir);
@@ -1263,6 +1324,7 @@ main(void)
 		cmocka_unit_test(test_empty_parts),
 		cmocka_unit_test(test_auth_alone),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_ca_file),
 		cmocka_unit_test(test_keep_fixed),
