@@ -409,3 +409,69 @@ def test_held_clients_may_leave(gateway, auth_server):
     auth_server.normal()
     auth_server.drop_connections()
     assert g.post(token=auth_server.mint()).status == 200
+
+
+# -- SIGHUP ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["refused", "status 500", "not JSON",
+                                  "no usable key", "hang"])
+def test_reload_does_not_prime(gateway, auth_server, name):
+    """A key set that cannot be had rejects the new configuration, with the
+    reason; the old one serves on."""
+    g = gateway()
+    with FakeAS() as other:
+        PRIME_FAILURES[name][0](other)
+        log = g.reload({"auth": {"oauth": {"jwks_url": other.jwks_url}}},
+                       expect="rejected", timeout=40)
+        m = re.search(PRIME, log)
+        assert m and re.search(PRIME_FAILURES[name][1], m[1]), log
+        assert g.post(token=auth_server.mint()).status == 200
+        assert g.post(token=other.mint()).status in (401, 503)
+        other.normal()
+        other.listen()
+        g.reload({"auth": {"oauth": {"jwks_url": other.jwks_url}}})
+        assert g.post(token=other.mint()).status == 200
+        assert g.post(token=auth_server.mint()).status == 401
+        g.stop()
+
+
+def test_reload_while_the_as_is_down(gateway, auth_server):
+    """What does not concern the key set needs no AS: it must not block the
+    taking away of a right."""
+    g = gateway()
+    t = auth_server.mint()
+    assert g.post(token=t).status == 200
+    auth_server.refuse()
+    g.reload({"auth": {"oauth": {"required_scopes": ["mcp:read", "more"]}}})
+    r = g.post(token=t)
+    assert r.status == 401 and "insufficient_scope" in r.header(
+        "WWW-Authenticate"), r
+    g.reload({"auth": {"oauth": {"required_scopes": ["mcp:read"]}}})
+    assert g.post(token=t).status == 200
+    assert g.post(token=auth_server.mint()).status == 200
+
+
+def test_oauth_enabled_by_reload(gateway, auth_server):
+    g = gateway({"auth": {"oauth": {"enabled": False}}})
+    assert g.post().status == 200 and auth_server.fetches == 0
+    g.reload({"auth": {"oauth": {"enabled": True}}})
+    assert g.post().status == 401
+    assert g.post(token=auth_server.mint()).status == 200
+    g.reload({"auth": {"oauth": {"enabled": False}}})
+    assert g.post().status == 200
+    assert g.get(gw.METADATA_PATH).status == 404
+
+
+def test_ca_file_changed_by_reload(make_gateway, tmp):
+    """The same file with another CA in it is another CA."""
+    with FakeAS(tls=True) as a:
+        g = make_gateway(auth_server=a).start()
+        ca = g.dir / "ca.pem"
+        good = ca.read_bytes()
+        ca.write_bytes(CA().pem)
+        g.reload(expect="rejected")
+        assert g.post(token=a.mint()).status == 200
+        ca.write_bytes(good)
+        g.reload()
+        assert g.post(token=a.mint()).status == 200
+        g.stop()
