@@ -14,7 +14,8 @@
 #define ERRORS_KEPT	(10 * CONFIG_ERRORS_MAX)
 
 static void	 error_add(struct cfg *, unsigned, unsigned, const char *,
-		    const char *, va_list) __attribute__((format(printf, 5, 0)));
+		    const char *, va_list)
+		    __attribute__((format(printf, 5, 0)));
 static int	 error_compare(const void *, const void *);
 static void	 path_put(const struct ynode *, char *, size_t, int);
 static void	 describe(const struct ynode *, char *, size_t);

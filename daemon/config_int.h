@@ -36,7 +36,7 @@ struct cfg {
 	struct ynode		*root;
 	struct cfg_error	*errors;
 	size_t			 nerrors;
-	size_t			 ndropped;	/* errors beyond the memory for them */
+	size_t			 ndropped;	/* errors not kept */
 	int			 nomem;
 };
 
