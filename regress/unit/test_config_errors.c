@@ -164,13 +164,16 @@ static const struct error_row mistakes[] = {
 	    "as http://), got \"idp\"" },
 	{ "auth: {oauth: {issuer: 'https://i/?a'}}\n", "1:24: "
 	    "auth.oauth.issuer: expected an https:// URL without a query or "
-	    "fragment (http:// only for a loopback address), got \"https://i/?a\"" },
+	    "fragment (http:// only for a loopback address), got "
+	    "\"https://i/?a\"" },
 	{ "auth: {oauth: {issuer: 'https://i/#'}}\n", "1:24: "
 	    "auth.oauth.issuer: expected an https:// URL without a query or "
-	    "fragment (http:// only for a loopback address), got \"https://i/#\"" },
+	    "fragment (http:// only for a loopback address), got "
+	    "\"https://i/#\"" },
 	{ "auth: {oauth: {issuer: 'ftp://i/'}}\n", "1:24: "
 	    "auth.oauth.issuer: expected an https:// URL without a query or "
-	    "fragment (http:// only for a loopback address), got \"ftp://i/\"" },
+	    "fragment (http:// only for a loopback address), got "
+	    "\"ftp://i/\"" },
 	{ "auth: {oauth: {issuer: 'http://idp/'}}\n", "1:24: "
 	    "auth.oauth.issuer: expected an https:// URL without a query or "
 	    "fragment (http:// only for a loopback address), got "
