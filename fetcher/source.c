@@ -1,0 +1,453 @@
+/*
+ * When to fetch key sets, and what to do with what comes.
+ *
+ * Fetches on demand are paced: one at a time, and PACE_MS between the starts
+ * of two.  A flood of tokens with invented kids therefore costs the
+ * authorization server no more than that, and can never use up what a
+ * rotation needs: a request whose key is new waits for the next fetch, and
+ * that is never further away than a worker holds it.
+ */
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/jwk.h"
+#include "common/log.h"
+#include "common/memfd.h"
+#include "fetcher/http.h"
+#include "fetcher/source.h"
+
+#define PRIME_MS	10000
+#define REFRESH_MS	10000
+#define DEMAND_MS	5000
+#define PACE_MS		1500
+#define RETRY_MIN	1000
+#define RETRY_MAX	60000
+
+struct user {
+	TAILQ_ENTRY(user) link;
+	uint32_t	 gen;
+	int		 waiting;	/* for the outcome of the prime */
+};
+
+struct source {
+	TAILQ_ENTRY(source) link;
+	TAILQ_HEAD(, user) users;
+	char		*issuer;
+	char		*url;
+	char		*ca;
+	size_t		 ca_len;
+	uint64_t	 ttl;		/* ms */
+	struct http_get	*get;		/* under way */
+	uint64_t	 began;		/* when the last one began */
+	int		 wanted;	/* another one is due after this */
+	struct event	*refresh;	/* the schedule */
+	struct event	*demand;	/* the pace */
+	uint64_t	 retry;		/* ms; 0 while all is well */
+	int		 fd;		/* sealed, packed; or -1 */
+	uint8_t		*packed;
+	size_t		 packed_len;
+	int		 restored;	/* from before a crash */
+};
+
+static struct event_base	*base;
+static struct source_cb		 cb;
+static TAILQ_HEAD(, source)	 sources = TAILQ_HEAD_INITIALIZER(sources);
+
+static struct source *source_find(uint32_t, struct user **);
+static struct source *source_like(const struct fetcher_conf *);
+static struct source *source_new(const struct fetcher_conf *);
+static void	 source_free(struct source *);
+static void	 fetch(struct source *, long);
+static void	 fetched(void *, const struct http_reply *);
+static int	 take(struct source *, const struct http_reply *, char *, size_t);
+static int	 keep(struct source *, struct jwk_set *);
+static int	 type_ok(const char *);
+static void	 skipped(void *, size_t, const char *, const char *);
+static void	 schedule(struct source *);
+static void	 prime_over(struct source *, int, const char *);
+static void	 refresh_due(evutil_socket_t, short, void *);
+static void	 demand_due(evutil_socket_t, short, void *);
+static void	 arm(struct event *, uint64_t);
+static uint64_t	 now_ms(void);
+
+void
+source_setup(struct event_base *b, const struct source_cb *c)
+{
+	base = b;
+	cb = *c;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
+
+static void
+arm(struct event *ev, uint64_t ms)
+{
+	struct timeval	 tv;
+
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	if (evtimer_add(ev, &tv) == -1)
+		fatalx("evtimer_add");
+}
+
+static struct source *
+source_find(uint32_t gen, struct user **user)
+{
+	struct source	*s;
+	struct user	*u;
+
+	TAILQ_FOREACH(s, &sources, link)
+		TAILQ_FOREACH(u, &s->users, link)
+			if (u->gen == gen) {
+				if (user != NULL)
+					*user = u;
+				return (s);
+			}
+	return (NULL);
+}
+
+static struct source *
+source_like(const struct fetcher_conf *c)
+{
+	struct source	*s;
+
+	TAILQ_FOREACH(s, &sources, link)
+		if (strcmp(s->issuer, c->issuer) == 0 &&
+		    strcmp(s->url, c->jwks_url) == 0 &&
+		    (s->ca == NULL) == (c->ca == NULL) &&
+		    s->ca_len == c->ca_len &&
+		    (s->ca == NULL || memcmp(s->ca, c->ca, s->ca_len) == 0))
+			return (s);
+	return (NULL);
+}
+
+static struct source *
+source_new(const struct fetcher_conf *c)
+{
+	struct source	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal("calloc");
+	TAILQ_INIT(&s->users);
+	s->fd = -1;
+	s->issuer = strdup(c->issuer);
+	s->url = strdup(c->jwks_url);
+	if (c->ca != NULL && (s->ca = malloc(c->ca_len + 1)) != NULL) {
+		memcpy(s->ca, c->ca, c->ca_len);
+		s->ca[c->ca_len] = '\0';
+		s->ca_len = c->ca_len;
+	}
+	s->refresh = evtimer_new(base, refresh_due, s);
+	s->demand = evtimer_new(base, demand_due, s);
+	if (s->issuer == NULL || s->url == NULL || s->refresh == NULL ||
+	    s->demand == NULL || (c->ca != NULL && s->ca == NULL))
+		fatalx("source: no memory");
+	TAILQ_INSERT_TAIL(&sources, s, link);
+	return (s);
+}
+
+static void
+source_free(struct source *s)
+{
+	TAILQ_REMOVE(&sources, s, link);
+	http_cancel(s->get);
+	event_free(s->refresh);
+	event_free(s->demand);
+	if (s->fd != -1)
+		close(s->fd);
+	free(s->packed);
+	free(s->issuer);
+	free(s->url);
+	free(s->ca);
+	free(s);
+}
+
+void
+source_attach(uint32_t gen, const struct fetcher_conf *c)
+{
+	struct source	*s;
+	struct user	*u;
+
+	if (!c->oauth) {
+		cb.primed(gen, 1, "");
+		return;
+	}
+	if ((s = source_like(c)) == NULL)
+		s = source_new(c);
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		fatal("calloc");
+	u->gen = gen;
+	u->waiting = 1;
+	TAILQ_INSERT_TAIL(&s->users, u, link);
+	s->ttl = c->cache_ttl_ms;
+	if (s->fd != -1) {
+		/* live already: an authorization server that is down now
+		 * must not stand in the way */
+		prime_over(s, 1, "");
+		schedule(s);
+	} else if (s->get == NULL)
+		fetch(s, PRIME_MS);
+}
+
+void
+source_detach(uint32_t gen)
+{
+	struct user	*u = NULL;
+	struct source	*s;
+
+	if ((s = source_find(gen, &u)) == NULL)
+		return;
+	TAILQ_REMOVE(&s->users, u, link);
+	free(u);
+	if (TAILQ_EMPTY(&s->users))
+		source_free(s);
+}
+
+void
+source_restore(uint32_t gen, int fd)
+{
+	struct source	*s = source_find(gen, NULL);
+	struct jwk_set	*set = NULL;
+	const void	*p;
+	size_t		 len;
+
+	if (s == NULL || s->fd != -1 ||
+	    memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
+		close(fd);
+		return;
+	}
+	if ((set = jwk_set_unpack(p, len)) != NULL && keep(s, set) != -1) {
+		s->restored = 1;
+		log_info("oauth: going on with the last good key set");
+		prime_over(s, 1, "");
+	}
+	jwk_set_free(set);
+	memfd_unmap(p, len);
+	close(fd);
+}
+
+int
+source_keys(uint32_t gen)
+{
+	struct source	*s = source_find(gen, NULL);
+
+	return (s == NULL ? -1 : s->fd);
+}
+
+void
+source_wanted(uint32_t gen)
+{
+	struct source	*s = source_find(gen, NULL);
+	uint64_t	 next, now = now_ms();
+
+	if (s == NULL)
+		return;
+	s->wanted = 1;
+	if (s->get != NULL || evtimer_pending(s->demand, NULL))
+		return;
+	next = s->began + PACE_MS;
+	arm(s->demand, next > now ? next - now : 0);
+}
+
+static void
+demand_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct source	*s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->get == NULL)
+		fetch(s, DEMAND_MS);
+}
+
+static void
+refresh_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct source	*s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->get == NULL)
+		fetch(s, REFRESH_MS);
+}
+
+static void
+fetch(struct source *s, long ms)
+{
+	struct http_reply	 r;
+
+	s->wanted = 0;
+	s->began = now_ms();
+	evtimer_del(s->demand);
+	s->get = http_get(s->url, s->ca, s->ca_len, JWK_JSON_MAX, ms, fetched,
+	    s);
+	if (s->get == NULL) {
+		memset(&r, 0, sizeof(r));
+		r.error = "out of memory";
+		fetched(s, &r);
+	}
+}
+
+static void
+fetched(void *arg, const struct http_reply *r)
+{
+	struct source	*s = arg;
+	struct user	*u, *next;
+	char		 why[512] = "";
+	int		 ok;
+
+	s->get = NULL;
+	ok = take(s, r, why, sizeof(why)) == 0;
+	if (ok && s->retry != 0 && s->fd != -1)
+		log_info("oauth: refresh jwks: works again");
+	if (!ok && s->fd != -1)
+		log_warnx("oauth: refresh jwks: %s: %s; keeping the last "
+		    "good key set", s->url, why);
+	if (ok)
+		s->retry = 0;
+	else if ((s->retry = s->retry == 0 ? RETRY_MIN : s->retry * 2) >
+	    RETRY_MAX)
+		s->retry = RETRY_MAX;
+	TAILQ_FOREACH(u, &s->users, link)
+		cb.done(u->gen, ok, s->began);
+	/* who waited for the prime learns now; a generation that fails is
+	 * retired by the master, not here */
+	TAILQ_FOREACH_SAFE(u, &s->users, link, next)
+		if (u->waiting) {
+			char	 text[1024];
+
+			snprintf(text, sizeof(text), "%s: %s", s->url, why);
+			u->waiting = 0;
+			cb.primed(u->gen, ok, ok ? "" : text);
+		}
+	schedule(s);
+	if (s->wanted) {
+		s->wanted = 0;
+		if (!TAILQ_EMPTY(&s->users))
+			source_wanted(TAILQ_FIRST(&s->users)->gen);
+	}
+}
+
+/* A little early, so that many gateways do not ask at one time. */
+static void
+schedule(struct source *s)
+{
+	uint64_t	 ms = s->ttl;
+
+	if (s->retry != 0)
+		ms = s->retry < s->ttl ? s->retry : s->ttl;
+	else if (s->restored) {
+		ms = RETRY_MIN;
+		s->restored = 0;
+	} else
+		ms -= (uint64_t)random() % (s->ttl / 10 + 1);
+	arm(s->refresh, ms);
+}
+
+/* 0: the reply is a usable key set and is in force; -1: why says why not. */
+static int
+take(struct source *s, const struct http_reply *r, char *why, size_t size)
+{
+	struct jwk_set	*set;
+	const char	*reason = NULL;
+	int		 kept;
+
+	if (!r->ok) {
+		snprintf(why, size, "%s", r->error);
+		return (-1);
+	}
+	if (!type_ok(r->content_type)) {
+		snprintf(why, size, "content type \"%.80s\" (expected "
+		    "application/json or application/jwk-set+json)",
+		    r->content_type == NULL ? "" : r->content_type);
+		return (-1);
+	}
+	if ((set = jwk_set_parse(r->body, r->len, skipped, s, &reason)) ==
+	    NULL) {
+		snprintf(why, size, "%s", reason);
+		return (-1);
+	}
+	kept = keep(s, set);
+	jwk_set_free(set);
+	if (kept == -1)
+		snprintf(why, size, "cannot be kept: out of memory");
+	return (kept == -1 ? -1 : 0);
+}
+
+static int
+type_ok(const char *type)
+{
+	size_t	 n;
+
+	if (type == NULL)
+		return (0);
+	n = strcspn(type, "; \t");
+	return ((n == 16 && strncasecmp(type, "application/json", n) == 0) ||
+	    (n == 24 && strncasecmp(type, "application/jwk-set+json", n) == 0));
+}
+
+/* Put a set in force and tell of it.  1 it is new, 0 the same, -1 error. */
+static int
+keep(struct source *s, struct jwk_set *set)
+{
+	struct wbuf	 w;
+	struct user	*u;
+	int		 fd;
+
+	wbuf_init(&w, JWK_PACKED_MAX);
+	jwk_set_pack(set, &w);
+	if (w.failed || (fd = memfd_seal("keys", w.data, w.len)) == -1) {
+		wbuf_free(&w);
+		return (-1);
+	}
+	if (s->fd != -1 && s->packed_len == w.len &&
+	    memcmp(s->packed, w.data, w.len) == 0) {
+		close(fd);
+		wbuf_free(&w);
+		return (0);
+	}
+	if (s->fd != -1)
+		close(s->fd);
+	free(s->packed);
+	s->fd = fd;
+	s->packed = w.data;
+	s->packed_len = w.len;
+	log_info("oauth: %zu keys from %s", set->n, s->url);
+	TAILQ_FOREACH(u, &s->users, link)
+		cb.keys(u->gen, fd);
+	return (1);
+}
+
+static void
+skipped(void *arg, size_t index, const char *kid, const char *why)
+{
+	struct source	*s = arg;
+
+	log_debug("oauth: jwks %s: key %zu (kid \"%.64s\") skipped: %s",
+	    s->url, index, kid == NULL ? "" : kid, why);
+}
+
+static void
+prime_over(struct source *s, int ok, const char *why)
+{
+	struct user	*u, *next;
+
+	TAILQ_FOREACH_SAFE(u, &s->users, link, next)
+		if (u->waiting) {
+			u->waiting = 0;
+			cb.primed(u->gen, ok, why);
+		}
+}
