@@ -1,0 +1,612 @@
+/*
+ * The strict pass over JSON texts.  One loop, a stack of JSON_DEPTH_MAX
+ * levels, and a table of the member names of all open and closed objects, so
+ * that a name that comes twice in one object is found in constant time.
+ */
+#include <sys/random.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+
+#define SMALL	32		/* names that need no memory from the heap */
+
+struct name {
+	uint64_t	 hash;
+	uint32_t	 object;	/* number of its object; 0: free */
+	uint32_t	 off;		/* of the raw name in the text */
+	uint32_t	 len;
+};
+
+struct check {
+	const unsigned char *p;		/* start of the text */
+	size_t		 len;
+	size_t		 pos;
+	struct name	 small[SMALL * 2];
+	struct name	*table;		/* small, or from the heap */
+	size_t		 size;		/* a power of two */
+	size_t		 used;
+	uint32_t	 objects;	/* begun so far */
+	unsigned	 depth;
+	uint32_t	 open[JSON_DEPTH_MAX];	/* object number; 0: array */
+};
+
+/* A walk over an unescaped name. */
+struct bytes {
+	const unsigned char *p;
+	size_t		 i;
+	size_t		 len;
+	unsigned char	 ch[5];		/* as of next_char() */
+	unsigned	 k;		/* of ch used up */
+};
+
+static uint64_t	 seed = 0x9e3779b97f4a7c15ULL;
+
+static enum json_error check_text(struct check *);
+static enum json_error check_value(struct check *, int *);
+static enum json_error check_after(struct check *, int *);
+static enum json_error check_name(struct check *);
+static enum json_error check_string(struct check *, size_t *, size_t *);
+static enum json_error check_escape(struct check *);
+static enum json_error check_utf8(struct check *);
+static enum json_error check_number(struct check *);
+static enum json_error check_literal(struct check *, const char *);
+static enum json_error name_add(struct check *, size_t, size_t);
+static enum json_error names_grow(struct check *);
+static uint64_t	 name_hash(const struct check *, size_t, size_t);
+static int	 name_same(const struct check *, const struct name *, size_t,
+		    size_t);
+static void	 skip_space(struct check *);
+static int	 hex4(const unsigned char *);
+static size_t	 put_utf8(uint32_t, unsigned char *);
+static size_t	 next_char(const unsigned char *, size_t, unsigned char *);
+static int	 next_byte(struct bytes *);
+static size_t	 utf8_len(const unsigned char *, size_t);
+
+void
+json_seed(void)
+{
+	uint64_t	 s;
+
+	if (getrandom(&s, sizeof(s), 0) == sizeof(s))
+		seed = s | 1;
+}
+
+const char *
+json_strerror(enum json_error e)
+{
+	switch (e) {
+	case JSON_OK:
+		return ("no error");
+	case JSON_SYNTAX:
+		return ("not JSON");
+	case JSON_UTF8:
+		return ("invalid UTF-8 in JSON");
+	case JSON_DEPTH:
+		return ("JSON nested too deeply");
+	case JSON_DUPLICATE:
+		return ("duplicate member name in JSON");
+	case JSON_TOO_MANY:
+		return ("too many members in JSON");
+	case JSON_MEMORY:
+		return ("out of memory");
+	}
+	return ("not JSON");
+}
+
+enum json_error
+json_check(const char *text, size_t len)
+{
+	struct check	 c;
+	enum json_error	 e;
+
+	if (len > UINT32_MAX)
+		return (JSON_SYNTAX);
+	c.p = (const unsigned char *)text;
+	c.len = len;
+	c.pos = 0;
+	memset(c.small, 0, sizeof(c.small));
+	c.table = c.small;
+	c.size = SMALL * 2;
+	c.used = 0;
+	c.objects = 0;
+	c.depth = 0;
+	e = check_text(&c);
+	if (c.table != c.small)
+		free(c.table);
+	return (e);
+}
+
+static void
+skip_space(struct check *c)
+{
+	while (c->pos < c->len && (c->p[c->pos] == ' ' ||
+	    c->p[c->pos] == '\t' || c->p[c->pos] == '\n' ||
+	    c->p[c->pos] == '\r'))
+		c->pos++;
+}
+
+static enum json_error
+check_text(struct check *c)
+{
+	enum json_error	 e;
+	int		 opened;
+
+	for (;;) {
+		skip_space(c);
+		if ((e = check_value(c, &opened)) != JSON_OK)
+			return (e);
+		if (opened)
+			continue;
+		/* a value ended: commas and closing brackets */
+		for (;;) {
+			if (c->depth == 0) {
+				skip_space(c);
+				return (c->pos == c->len ? JSON_OK :
+				    JSON_SYNTAX);
+			}
+			if ((e = check_after(c, &opened)) != JSON_OK)
+				return (e);
+			if (opened)
+				break;
+		}
+	}
+}
+
+/* One value; *opened: it was '{' or '[' and what follows is its first. */
+static enum json_error
+check_value(struct check *c, int *opened)
+{
+	unsigned char	 ch;
+
+	*opened = 0;
+	if (c->pos >= c->len)
+		return (JSON_SYNTAX);
+	ch = c->p[c->pos];
+	if (ch == '"') {
+		size_t	 off, len;
+
+		return (check_string(c, &off, &len));
+	}
+	if (ch == 't')
+		return (check_literal(c, "true"));
+	if (ch == 'f')
+		return (check_literal(c, "false"));
+	if (ch == 'n')
+		return (check_literal(c, "null"));
+	if (ch != '{' && ch != '[')
+		return (check_number(c));
+	if (c->depth == JSON_DEPTH_MAX)
+		return (JSON_DEPTH);
+	c->open[c->depth++] = ch == '{' ? ++c->objects : 0;
+	c->pos++;
+	skip_space(c);
+	if (c->pos < c->len && c->p[c->pos] == (ch == '{' ? '}' : ']')) {
+		c->pos++;
+		c->depth--;
+		return (JSON_OK);
+	}
+	*opened = 1;
+	return (ch == '{' ? check_name(c) : JSON_OK);
+}
+
+/* Behind a value inside something: *another value follows, or it closed. */
+static enum json_error
+check_after(struct check *c, int *another)
+{
+	uint32_t	 object = c->open[c->depth - 1];
+
+	*another = 0;
+	skip_space(c);
+	if (c->pos >= c->len)
+		return (JSON_SYNTAX);
+	if (c->p[c->pos] == ',') {
+		c->pos++;
+		*another = 1;
+		if (object == 0)
+			return (JSON_OK);
+		skip_space(c);
+		return (check_name(c));
+	}
+	if (c->p[c->pos] != (object != 0 ? '}' : ']'))
+		return (JSON_SYNTAX);
+	c->pos++;
+	c->depth--;
+	return (JSON_OK);
+}
+
+static enum json_error
+check_name(struct check *c)
+{
+	enum json_error	 e;
+	size_t		 off, len;
+
+	if (c->pos >= c->len || c->p[c->pos] != '"')
+		return (JSON_SYNTAX);
+	if ((e = check_string(c, &off, &len)) != JSON_OK ||
+	    (e = name_add(c, off, len)) != JSON_OK)
+		return (e);
+	skip_space(c);
+	if (c->pos >= c->len || c->p[c->pos] != ':')
+		return (JSON_SYNTAX);
+	c->pos++;
+	return (JSON_OK);
+}
+
+static enum json_error
+check_literal(struct check *c, const char *word)
+{
+	size_t	 n = strlen(word);
+
+	if (c->len - c->pos < n || memcmp(c->p + c->pos, word, n) != 0)
+		return (JSON_SYNTAX);
+	c->pos += n;
+	return (JSON_OK);
+}
+
+static enum json_error
+check_number(struct check *c)
+{
+	const unsigned char	*p = c->p, *end = c->p + c->len, *digits;
+
+	p += c->pos;
+	if (p < end && *p == '-')
+		p++;
+	digits = p;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	if (p == digits || (*digits == '0' && p - digits > 1))
+		return (JSON_SYNTAX);
+	if (p < end && *p == '.') {
+		for (digits = ++p; p < end && *p >= '0' && *p <= '9'; p++)
+			;
+		if (p == digits)
+			return (JSON_SYNTAX);
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		if (++p < end && (*p == '+' || *p == '-'))
+			p++;
+		for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+			;
+		if (p == digits)
+			return (JSON_SYNTAX);
+	}
+	c->pos = (size_t)(p - c->p);
+	return (JSON_OK);
+}
+
+/* The string at pos; *off and *len are what is between the quotes. */
+static enum json_error
+check_string(struct check *c, size_t *off, size_t *len)
+{
+	enum json_error	 e;
+	unsigned char	 ch;
+
+	*off = ++c->pos;
+	while (c->pos < c->len) {
+		ch = c->p[c->pos];
+		if (ch == '"') {
+			*len = c->pos++ - *off;
+			return (JSON_OK);
+		}
+		if (ch < 0x20)
+			return (JSON_SYNTAX);
+		if (ch == '\\')
+			e = check_escape(c);
+		else if (ch >= 0x80)
+			e = check_utf8(c);
+		else {
+			c->pos++;
+			continue;
+		}
+		if (e != JSON_OK)
+			return (e);
+	}
+	return (JSON_SYNTAX);
+}
+
+static int
+hex4(const unsigned char *p)
+{
+	int	 i, v = 0;
+
+	for (i = 0; i < 4; i++) {
+		v <<= 4;
+		if (p[i] >= '0' && p[i] <= '9')
+			v |= p[i] - '0';
+		else if ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')
+			v |= (p[i] | 0x20) - 'a' + 10;
+		else
+			return (-1);
+	}
+	return (v);
+}
+
+static enum json_error
+check_escape(struct check *c)
+{
+	const unsigned char	*p = c->p + c->pos;
+	size_t			 left = c->len - c->pos;
+	int			 v;
+
+	if (left < 2)
+		return (JSON_SYNTAX);
+	if (p[1] != 'u') {
+		if (strchr("\"\\/bfnrt", p[1]) == NULL || p[1] == '\0')
+			return (JSON_SYNTAX);
+		c->pos += 2;
+		return (JSON_OK);
+	}
+	if (left < 6 || (v = hex4(p + 2)) == -1)
+		return (JSON_SYNTAX);
+	c->pos += 6;
+	if (v < 0xd800 || v > 0xdfff)
+		return (JSON_OK);
+	/* a high surrogate with its low one, or nothing */
+	if (v > 0xdbff || left < 12 || p[6] != '\\' || p[7] != 'u' ||
+	    (v = hex4(p + 8)) < 0xdc00 || v > 0xdfff)
+		return (JSON_UTF8);
+	c->pos += 6;
+	return (JSON_OK);
+}
+
+static enum json_error
+check_utf8(struct check *c)
+{
+	size_t	 n = utf8_len(c->p + c->pos, c->len - c->pos);
+
+	if (n == 0)
+		return (JSON_UTF8);
+	c->pos += n;
+	return (JSON_OK);
+}
+
+/* Length of the well-formed sequence at p (Unicode table 3-7), or 0. */
+static size_t
+utf8_len(const unsigned char *p, size_t left)
+{
+	unsigned char	 lo = 0x80, hi = 0xbf;
+	size_t		 n, i;
+
+	if (left == 0)
+		return (0);
+	if (p[0] < 0x80)
+		return (1);
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return (0);
+	if (p[0] == 0xe0)
+		lo = 0xa0;
+	else if (p[0] == 0xed)
+		hi = 0x9f;
+	else if (p[0] == 0xf0)
+		lo = 0x90;
+	else if (p[0] == 0xf4)
+		hi = 0x8f;
+	if (left < n || p[1] < lo || p[1] > hi)
+		return (0);
+	for (i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return (0);
+	return (n);
+}
+
+static size_t
+put_utf8(uint32_t v, unsigned char *out)
+{
+	if (v < 0x80) {
+		out[0] = (unsigned char)v;
+		return (1);
+	}
+	if (v < 0x800) {
+		out[0] = (unsigned char)(0xc0 | v >> 6);
+		out[1] = (unsigned char)(0x80 | (v & 63));
+		return (2);
+	}
+	if (v < 0x10000) {
+		out[0] = (unsigned char)(0xe0 | v >> 12);
+		out[1] = (unsigned char)(0x80 | (v >> 6 & 63));
+		out[2] = (unsigned char)(0x80 | (v & 63));
+		return (3);
+	}
+	out[0] = (unsigned char)(0xf0 | v >> 18);
+	out[1] = (unsigned char)(0x80 | (v >> 12 & 63));
+	out[2] = (unsigned char)(0x80 | (v >> 6 & 63));
+	out[3] = (unsigned char)(0x80 | (v & 63));
+	return (4);
+}
+
+/*
+ * What stands at p[i] of a checked string: one byte, or an escape as UTF-8 in
+ * out[0] to out[3], out[4] of them.  Returns how many bytes of the source it
+ * took.
+ */
+static size_t
+next_char(const unsigned char *p, size_t i, unsigned char *out)
+{
+	static const char	 from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char		*s;
+	uint32_t		 v;
+
+	out[4] = 1;
+	if (p[i] != '\\') {
+		out[0] = p[i];
+		return (1);
+	}
+	if (p[i + 1] != 'u') {
+		s = strchr(from, p[i + 1]);
+		out[0] = s == NULL ? p[i + 1] : (unsigned char)to[s - from];
+		return (2);
+	}
+	v = (uint32_t)hex4(p + i + 2);
+	if (v < 0xd800 || v > 0xdbff) {
+		out[4] = (unsigned char)put_utf8(v, out);
+		return (6);
+	}
+	v = 0x10000 + ((v - 0xd800) << 10) +
+	    ((uint32_t)hex4(p + i + 8) - 0xdc00);
+	out[4] = (unsigned char)put_utf8(v, out);
+	return (12);
+}
+
+size_t
+json_unescape(struct slice in, char *out)
+{
+	const unsigned char	*p = (const unsigned char *)in.p;
+	unsigned char		 ch[5];
+	size_t			 i = 0, n = 0;
+
+	while (i < in.len) {
+		i += next_char(p, i, ch);
+		memcpy(out + n, ch, ch[4]);
+		n += ch[4];
+	}
+	return (n);
+}
+
+/* FNV-1a over the unescaped bytes, from a secret start, mixed at the end. */
+static uint64_t
+name_hash(const struct check *c, size_t off, size_t len)
+{
+	unsigned char	 ch[5];
+	uint64_t	 h = 0xcbf29ce484222325ULL ^ seed;
+	size_t		 i = 0;
+	unsigned	 k;
+
+	while (i < len) {
+		i += next_char(c->p + off, i, ch);
+		for (k = 0; k < ch[4]; k++)
+			h = (h ^ ch[k]) * 0x100000001b3ULL;
+	}
+	h ^= (uint64_t)c->open[c->depth - 1] * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ h >> 32) * (seed | 1);
+	return (h ^ h >> 29);
+}
+
+/* The next byte of an unescaped name, or -1 at its end. */
+static int
+next_byte(struct bytes *b)
+{
+	if (b->k < b->ch[4])
+		return (b->ch[b->k++]);
+	if (b->i >= b->len)
+		return (-1);
+	b->i += next_char(b->p, b->i, b->ch);
+	b->k = 1;
+	return (b->ch[0]);
+}
+
+static int
+name_same(const struct check *c, const struct name *n, size_t off, size_t len)
+{
+	struct bytes	 a = { c->p + n->off, 0, n->len, { 0 }, 0 };
+	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
+	int		 x;
+
+	do
+		if ((x = next_byte(&a)) != next_byte(&b))
+			return (0);
+	while (x != -1);
+	return (1);
+}
+
+static enum json_error
+name_add(struct check *c, size_t off, size_t len)
+{
+	uint32_t	 object = c->open[c->depth - 1];
+	enum json_error	 e;
+	struct name	*n;
+	uint64_t	 h;
+	size_t		 i;
+
+	if (c->used == JSON_MEMBERS_MAX)
+		return (JSON_TOO_MANY);
+	if (c->used * 2 >= c->size && (e = names_grow(c)) != JSON_OK)
+		return (e);
+	h = name_hash(c, off, len);
+	for (i = h & (c->size - 1); c->table[i].object != 0;
+	    i = (i + 1) & (c->size - 1)) {
+		n = &c->table[i];
+		if (n->object == object && n->hash == h &&
+		    name_same(c, n, off, len))
+			return (JSON_DUPLICATE);
+	}
+	n = &c->table[i];
+	n->hash = h;
+	n->object = object;
+	n->off = (uint32_t)off;
+	n->len = (uint32_t)len;
+	c->used++;
+	return (JSON_OK);
+}
+
+static enum json_error
+names_grow(struct check *c)
+{
+	struct name	*grown;
+	size_t		 size = c->size * 4, i, k;
+
+	if ((grown = calloc(size, sizeof(*grown))) == NULL)
+		return (JSON_MEMORY);
+	for (i = 0; i < c->size; i++) {
+		if (c->table[i].object == 0)
+			continue;
+		k = c->table[i].hash & (size - 1);
+		while (grown[k].object != 0)
+			k = (k + 1) & (size - 1);
+		grown[k] = c->table[i];
+	}
+	if (c->table != c->small)
+		free(c->table);
+	c->table = grown;
+	c->size = size;
+	return (JSON_OK);
+}
+
+size_t
+json_escape(struct slice s, size_t max, char *out)
+{
+	static const char	 hex[] = "0123456789abcdef";
+	const unsigned char	*p = (const unsigned char *)s.p;
+	size_t			 i = 0, n = 0, k, len = s.len;
+
+	if (len > max)
+		len = max;
+	while (i < len) {
+		k = utf8_len(p + i, s.len - i);
+		if (k == 0) {
+			memcpy(out + n, "\xef\xbf\xbd", 3);
+			n += 3;
+			i++;
+			continue;
+		}
+		if (i + k > len)
+			break;		/* cut before a character, not in it */
+		if (k == 1 && (p[i] == '"' || p[i] == '\\')) {
+			out[n++] = '\\';
+			out[n++] = (char)p[i];
+		} else if (k == 1 && (p[i] < 0x20 || p[i] == 0x7f)) {
+			memcpy(out + n, "\\u00", 4);
+			out[n + 4] = hex[p[i] >> 4];
+			out[n + 5] = hex[p[i] & 15];
+			n += 6;
+		} else if (k == 3 && p[i] == 0xe2 && p[i + 1] == 0x80 &&
+		    (p[i + 2] == 0xa8 || p[i + 2] == 0xa9)) {
+			memcpy(out + n, p[i + 2] == 0xa8 ? "\\u2028" :
+			    "\\u2029", 6);
+			n += 6;
+		} else {
+			memcpy(out + n, p + i, k);
+			n += k;
+		}
+		i += k;
+	}
+	return (n);
+}
