@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 # These must work before config.mk can exist; they build by calling make.
-BEFORE = deps demo check check-asan bench clean distclean dist
+BEFORE = deps demo check check-asan run-asan bench clean distclean dist
 ifneq ($(filter-out $(BEFORE),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -173,11 +173,9 @@ demo:
 	@O='$(abspath $(O))' exec regress/demo/run
 
 check:
-	@sh etc/deps.sh
-	+@$(RUN) build $(SUITES)
+	+@$(RUN) deps build $(SUITES)
 
 check-asan:
-	@sh etc/deps.sh
 	+@$(MAKE) O=$(O)-asan SANITIZE=address,undefined run-asan
 
 bench:
@@ -194,7 +192,7 @@ $(SUITES):
 
 .PHONY: run-asan
 run-asan:
-	+@$(RUN) build unit system
+	+@$(RUN) deps build unit system
 
 # Installation.
 
@@ -251,7 +249,7 @@ distclean: clean
 	rm -rf autom4te.cache
 	rm -f config.mk config.log config.status configure configure~ \
 	    mcpgw-*.tar.gz
-	rm -rf regress/interop/node_modules
+	rm -rf regress/interop/node_modules regress/interop/node/node_modules
 
 # What is committed, and configure, so that no autoconf is needed.
 dist:

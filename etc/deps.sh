@@ -3,6 +3,8 @@
 # usage: etc/deps.sh [build|demo|all]
 # As root it installs what is missing; as anybody else it says what that is and
 # exits 1. It does nothing, quickly, when everything is there.
+# Debian 12's node is too old for the clients of regress/interop: a newer one is
+# then kept in the tree, for them alone.
 
 set -u
 
@@ -37,10 +39,43 @@ missing() {
 	    tr ' ' '\n' | sort -u >"$tmp/have"
 	comm -23 "$tmp/wanted" "$tmp/have"
 	# Any node will do, the distribution's or another.
-	if [ "${mode:-}" = all ]; then
+	if [ "$mode" = all ]; then
 		command -v node >/dev/null || echo nodejs
 		command -v npm >/dev/null || echo npm
 	fi
+}
+
+install_packages() {
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "deps: missing packages: $list" >&2
+		echo "deps: as root: apt-get install" \
+		    "--no-install-recommends $list" >&2
+		return 1
+	fi
+	echo "deps: installing $list"
+	export DEBIAN_FRONTEND=noninteractive
+	# Test tools that are servers (haproxy) are not to be started.
+	export RUNLEVEL=1
+	apt-get -q update </dev/null || echo "deps: apt-get update failed" >&2
+	# shellcheck disable=SC2086
+	apt-get -q -y install --no-install-recommends $list </dev/null
+}
+
+new_enough() {
+	"$1" -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' \
+	    >/dev/null 2>&1
+}
+
+install_node() {
+	dir=$(dirname "$0")/../regress/interop/node
+
+	[ -d "$dir" ] || return 0
+	new_enough node && return
+	new_enough "$dir/node_modules/.bin/node" && return
+	echo "deps: installing a newer node in regress/interop/node"
+	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund \
+	    --loglevel=error </dev/null) &&
+	    new_enough "$dir/node_modules/.bin/node"
 }
 
 mode=${1:-all}
@@ -49,17 +84,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
 list=$(missing | tr '\n' ' ')
-[ -n "$list" ] || exit 0
-if [ "$(id -u)" -ne 0 ]; then
-	echo "deps: missing packages: $list" >&2
-	echo "deps: as root: apt-get install --no-install-recommends $list" >&2
-	exit 1
+if [ -n "$list" ]; then
+	install_packages || exit 1
 fi
-
-echo "deps: installing $list"
-export DEBIAN_FRONTEND=noninteractive
-# Test tools that are servers (haproxy) are not to be started.
-export RUNLEVEL=1
-apt-get -q update </dev/null || echo "deps: apt-get update failed" >&2
-# shellcheck disable=SC2086
-apt-get -q -y install --no-install-recommends $list </dev/null || exit 1
+[ "$mode" != all ] || install_node
