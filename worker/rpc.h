@@ -29,6 +29,7 @@ struct rpc {
 	struct slice	 version;	/* params._meta["io.modelcontextprotocol/
 					 * protocolVersion"]; p NULL when none */
 	char		*scratch;	/* owned; backs unescaped strings */
+	size_t		 scratch_used;
 };
 
 /*

@@ -1,0 +1,435 @@
+/*
+ * Finding the end of a head, start lines (RFC 9112 sections 3 and 4), and
+ * chunked bodies (section 7.1).
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "worker/http1_int.h"
+
+#define METHOD_MAX	32
+#define LINES_MAX	(HTTP1_FIELDS_MAX + 2)
+#define CHUNK_OVERHEAD	(16 * 1024)	/* extensions and trailers */
+#define CHUNK_DIGITS	13		/* hexadecimal: below 2^52 */
+
+static int	 request_line(struct http1_head *, const char *, const char *,
+		    const char **);
+static int	 target(struct http1_head *, struct slice *, const char **);
+static int	 absolute_form(struct http1_head *, struct slice *,
+		    const char **);
+static int	 split_query(struct http1_head *, struct slice);
+static int	 host(struct http1_head *, struct slice, const char **);
+static int	 host_ok(struct slice);
+static int	 version(const char *, size_t);
+static int	 status_line(struct http1_head *, const char *, const char *);
+
+enum http1_more
+http1_scan_head(struct http1_scan *s, const char *buf, size_t len, size_t max,
+    size_t *headlen, int *status, const char **why)
+{
+	const char	*nl;
+	size_t		 eol;
+
+	*status = 400;
+	while (s->pos < len &&
+	    (nl = memchr(buf + s->pos, '\n', len - s->pos)) != NULL) {
+		eol = (size_t)(nl - buf);
+		if (eol == s->line || buf[eol - 1] != '\r') {
+			*why = "a line does not end in CRLF";
+			return (HTTP1_BAD);
+		}
+		if (eol + 1 > max)
+			break;
+		s->pos = eol + 1;
+		if (eol - s->line == 1) {
+			/* an empty line: the end, or (once) before a start */
+			if (s->nlines > 0) {
+				*headlen = s->pos;
+				return (HTTP1_DONE);
+			}
+			if (s->line != 0) {
+				*why = "empty lines before a request";
+				return (HTTP1_BAD);
+			}
+			s->line = s->pos;
+			continue;
+		}
+		if ((buf[s->line] == ' ' || buf[s->line] == '\t')) {
+			*why = "a line begins with space";
+			return (HTTP1_BAD);
+		}
+		if (memchr(buf + s->line, '\0', eol - s->line) != NULL) {
+			*why = "a NUL in the head";
+			return (HTTP1_BAD);
+		}
+		if (++s->nlines > LINES_MAX) {
+			*status = 431;
+			*why = "too many header fields";
+			return (HTTP1_BAD);
+		}
+		s->line = s->pos;
+	}
+	if (len >= max || (s->pos < len && memchr(buf + s->pos, '\n',
+	    len - s->pos) != NULL)) {
+		*status = s->nlines == 0 ? 414 : 431;
+		*why = "the head is larger than limits.max_header";
+		return (HTTP1_BAD);
+	}
+	s->pos = len;
+	return (HTTP1_MORE);
+}
+
+int
+http1_parse_request(struct http1_head *h, const char *buf, size_t headlen,
+    const char **why)
+{
+	const char	*p = buf, *end = buf + headlen - 2, *eol;
+	struct slice	 authority = { NULL, 0 };
+	int		 status;
+
+	http1_head_clear(h);
+	*why = "";
+	if (p[0] == '\r')
+		p += 2;
+	eol = memchr(p, '\n', (size_t)(end - p));
+	if (eol == NULL || eol == p || eol[-1] != '\r') {
+		*why = "malformed request line";
+		return (400);
+	}
+	if ((status = request_line(h, p, eol - 1, why)) != 0 ||
+	    (status = http1_fields(h, eol + 1, end, why)) != 0 ||
+	    (status = target(h, &authority, why)) != 0 ||
+	    (status = host(h, authority, why)) != 0 ||
+	    (status = http1_framing(h, why)) != 0)
+		return (status);
+	if (h->count[HTTP1_EXPECT] > 0) {
+		if (h->count[HTTP1_EXPECT] > 1 || !slice_is_nocase(
+		    http1_value(h, HTTP1_EXPECT), "100-continue")) {
+			*why = "unknown expectation";
+			return (417);
+		}
+		/* RFC 9110 section 10.1.1: ignored from HTTP/1.0 */
+		h->expect_continue = h->minor == 1;
+	}
+	return (0);
+}
+
+static int
+version(const char *p, size_t len)
+{
+	if (len != 8 || memcmp(p, "HTTP/", 5) != 0 ||
+	    p[5] < '0' || p[5] > '9' || p[6] != '.' ||
+	    p[7] < '0' || p[7] > '9')
+		return (-1);
+	if (p[5] != '1' || p[7] > '1')
+		return (-2);
+	return (p[7] - '0');
+}
+
+static int
+request_line(struct http1_head *h, const char *p, const char *end,
+    const char **why)
+{
+	const char	*q = p;
+
+	*why = "malformed request line";
+	while (q < end && http1_is_tchar((unsigned char)*q))
+		q++;
+	if (q == p || q - p > METHOD_MAX || q == end || *q != ' ')
+		return (400);
+	h->method = (struct slice){ p, (size_t)(q - p) };
+	p = ++q;
+	for (; q < end && *q != ' '; q++)
+		if ((unsigned char)*q <= 0x20 || (unsigned char)*q >= 0x7f)
+			return (400);
+	if (q == p || q == end)
+		return (400);
+	h->target = (struct slice){ p, (size_t)(q - p) };
+	q++;
+	h->minor = version(q, (size_t)(end - q));
+	if (h->minor == -2) {
+		h->minor = 1;
+		*why = "HTTP version not supported";
+		return (505);
+	}
+	if (h->minor == -1) {
+		h->minor = 1;
+		return (400);
+	}
+	*why = "";
+	return (0);
+}
+
+/* RFC 9112 section 3.2: origin, absolute, authority and asterisk form. */
+static int
+target(struct http1_head *h, struct slice *authority, const char **why)
+{
+	struct slice	 t = h->target;
+
+	*why = "malformed request target";
+	if (memchr(t.p, '#', t.len) != NULL)
+		return (400);
+	if (t.p[0] == '/')
+		return (split_query(h, t));
+	if (slice_is(t, "*")) {
+		h->path = t;
+		return (slice_is(h->method, "OPTIONS") ? 0 : 400);
+	}
+	if (slice_is(h->method, "CONNECT")) {
+		h->path = t;
+		return (0);
+	}
+	return (absolute_form(h, authority, why));
+}
+
+static int
+split_query(struct http1_head *h, struct slice t)
+{
+	const char	*q = memchr(t.p, '?', t.len);
+
+	h->path = t;
+	if (q != NULL) {
+		h->path.len = (size_t)(q - t.p);
+		h->query.p = q + 1;
+		h->query.len = t.len - h->path.len - 1;
+	}
+	return (0);
+}
+
+static int
+absolute_form(struct http1_head *h, struct slice *authority, const char **why)
+{
+	struct slice	 t = h->target;
+	size_t		 skip, n;
+
+	*why = "malformed request target";
+	if (t.len > 7 && strncasecmp(t.p, "http://", 7) == 0)
+		skip = 7;
+	else if (t.len > 8 && strncasecmp(t.p, "https://", 8) == 0)
+		skip = 8;
+	else
+		return (400);
+	t.p += skip;
+	t.len -= skip;
+	for (n = 0; n < t.len && t.p[n] != '/' && t.p[n] != '?'; n++)
+		;
+	*authority = (struct slice){ t.p, n };
+	if (!host_ok(*authority))
+		return (400);
+	t.p += n;
+	t.len -= n;
+	if (t.len == 0 || t.p[0] != '/') {
+		/* an empty path is "/" (section 3.2.1) */
+		if (t.len > 0) {
+			h->query.p = t.p + 1;
+			h->query.len = t.len - 1;
+		}
+		h->path = slice_of("/");
+		return (0);
+	}
+	return (split_query(h, t));
+}
+
+/* One Host, valid, and the same as the target's authority (section 3.2). */
+static int
+host(struct http1_head *h, struct slice authority, const char **why)
+{
+	struct slice	 v = http1_value(h, HTTP1_HOST);
+
+	*why = "missing, repeated or malformed Host";
+	if (h->count[HTTP1_HOST] > 1 ||
+	    (h->count[HTTP1_HOST] == 0 && h->minor == 1))
+		return (400);
+	if (v.p != NULL && !host_ok(v))
+		return (400);
+	if (authority.p != NULL && v.p != NULL &&
+	    (authority.len != v.len ||
+	    strncasecmp(authority.p, v.p, v.len) != 0)) {
+		*why = "Host differs from the request target";
+		return (400);
+	}
+	*why = "";
+	return (0);
+}
+
+/* uri-host [":" port] (RFC 9110 section 7.2, RFC 3986 section 3.2.2). */
+static int
+host_ok(struct slice v)
+{
+	const char	*p = v.p, *end = v.p + v.len;
+	int		 digits = 0;
+
+	if (v.len == 0 || v.len > 263)
+		return (0);
+	if (*p == '[') {
+		for (p++; p < end && (isxdigit((unsigned char)*p) ||
+		    *p == ':' || *p == '.'); p++)
+			;
+		if (p == end || *p != ']' || p - v.p < 3)
+			return (0);
+		p++;
+	} else {
+		for (; p < end && *p != ':'; p++)
+			if (!isalnum((unsigned char)*p) &&
+			    strchr("-._~%!$&'()*+,;=", *p) == NULL)
+				return (0);
+		if (p == v.p)
+			return (0);
+	}
+	if (p == end)
+		return (1);
+	if (*p++ != ':')
+		return (0);
+	for (; p < end; p++, digits++)
+		if (*p < '0' || *p > '9')
+			return (0);
+	return (digits <= 5);
+}
+
+int
+http1_parse_response(struct http1_head *h, const char *buf, size_t headlen,
+    struct slice method, const char **why)
+{
+	const char	*end = buf + headlen - 2, *eol;
+
+	http1_head_clear(h);
+	*why = "malformed status line";
+	eol = memchr(buf, '\n', (size_t)(end - buf));
+	if (eol == NULL || eol == buf || eol[-1] != '\r' ||
+	    status_line(h, buf, eol - 1) == -1)
+		return (-1);
+	if (http1_fields(h, eol + 1, end, why) != 0 ||
+	    http1_framing(h, why) != 0)
+		return (-1);
+	if (h->status < 200 || h->status == 204) {
+		/* section 6.1: neither may declare a body */
+		if (h->body == HTTP1_BODY_CHUNKED || h->content_length > 0) {
+			*why = "a body where none may be";
+			return (-1);
+		}
+		h->body = HTTP1_BODY_NONE;
+	} else if (h->status == 304 || slice_is(method, "HEAD"))
+		h->body = HTTP1_BODY_NONE;
+	else if (h->body == HTTP1_BODY_NONE) {
+		h->body = HTTP1_BODY_CLOSE;
+		h->keepalive = 0;
+	}
+	return (0);
+}
+
+static int
+status_line(struct http1_head *h, const char *p, const char *end)
+{
+	const char	*q;
+
+	if (end - p < 12 || (h->minor = version(p, 8)) < 0 || p[8] != ' ')
+		return (-1);
+	for (q = p + 9; q < p + 12; q++) {
+		if (*q < '0' || *q > '9')
+			return (-1);
+		h->status = h->status * 10 + (*q - '0');
+	}
+	if (h->status < 100 || h->status > 599 || (q < end && *q != ' '))
+		return (-1);
+	for (; q < end; q++)
+		if (((unsigned char)*q < 0x20 && *q != '\t') || *q == 0x7f)
+			return (-1);
+	return (0);
+}
+
+enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LF,
+    OVER };
+
+/* One byte of what is not data.  HTTP1_MORE, DONE or BAD. */
+static enum http1_more
+chunk_byte(struct http1_chunk *c, unsigned char b)
+{
+	switch (c->state) {
+	case SIZE:
+		if (isxdigit(b)) {
+			if (++c->digits > CHUNK_DIGITS)
+				return (HTTP1_BAD);
+			c->left = c->left << 4 | (uint64_t)(b <= '9' ?
+			    b - '0' : (b | 0x20) - 'a' + 10);
+			return (HTTP1_MORE);
+		}
+		if (c->digits == 0)
+			return (HTTP1_BAD);
+		/* BWS before an extension is not taken: ambiguous */
+		if (b != ';' && b != '\r')
+			return (HTTP1_BAD);
+		c->state = b == ';' ? EXTENSION : SIZE_LF;
+		return (HTTP1_MORE);
+	case EXTENSION:
+		if (++c->overhead > CHUNK_OVERHEAD ||
+		    (b < 0x20 && b != '\t' && b != '\r') || b == 0x7f)
+			return (HTTP1_BAD);
+		if (b == '\r')
+			c->state = SIZE_LF;
+		return (HTTP1_MORE);
+	case SIZE_LF:
+		if (b != '\n')
+			return (HTTP1_BAD);
+		c->digits = 0;
+		c->line = 0;
+		c->state = c->left > 0 ? DATA : TRAILER;
+		return (HTTP1_MORE);
+	case DATA_CR:
+		c->state = DATA_LF;
+		return (b == '\r' ? HTTP1_MORE : HTTP1_BAD);
+	case DATA_LF:
+		c->state = SIZE;
+		return (b == '\n' ? HTTP1_MORE : HTTP1_BAD);
+	case TRAILER:
+		if (b == '\r') {
+			c->state = TRAILER_LF;
+			return (HTTP1_MORE);
+		}
+		if (++c->overhead > CHUNK_OVERHEAD ||
+		    (b < 0x20 && b != '\t') || b == 0x7f)
+			return (HTTP1_BAD);
+		c->line++;
+		return (HTTP1_MORE);
+	case TRAILER_LF:
+		if (b != '\n')
+			return (HTTP1_BAD);
+		if (c->line == 0) {
+			c->state = OVER;
+			return (HTTP1_DONE);
+		}
+		c->line = 0;
+		c->state = TRAILER;
+		return (HTTP1_MORE);
+	default:
+		return (HTTP1_BAD);
+	}
+}
+
+enum http1_more
+http1_chunk_decode(struct http1_chunk *c, const char *in, size_t len,
+    size_t *used, struct slice *data, const char **why)
+{
+	enum http1_more	 more;
+
+	*used = 0;
+	data->p = in;
+	data->len = 0;
+	while (*used < len) {
+		if (c->state == DATA) {
+			data->p = in + *used;
+			data->len = len - *used < c->left ? len - *used :
+			    (size_t)c->left;
+			c->left -= data->len;
+			*used += data->len;
+			if (c->left == 0)
+				c->state = DATA_CR;
+			return (HTTP1_MORE);
+		}
+		more = chunk_byte(c, (unsigned char)in[(*used)++]);
+		if (more != HTTP1_MORE) {
+			*why = "malformed chunked body";
+			return (more);
+		}
+	}
+	return (HTTP1_MORE);
+}

@@ -1,0 +1,269 @@
+/*
+ * Header fields (RFC 9112 section 5) and the framing they declare (section
+ * 6).
+ */
+#include <string.h>
+
+#include "worker/http1_int.h"
+
+#define LENGTH_DIGITS	16	/* of a Content-Length: below 2^53 */
+
+/* token characters */
+static const unsigned char tchar[256] = {
+	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1,
+	['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1,
+	['`'] = 1, ['|'] = 1, ['~'] = 1,
+	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1,
+	['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
+	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
+	['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1,
+	['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1,
+	['S'] = 1, ['T'] = 1, ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1,
+	['Y'] = 1, ['Z'] = 1,
+	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+	['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1,
+	['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1,
+	['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
+	['y'] = 1, ['z'] = 1
+};
+
+static int	 one_field(struct http1_head *, const char *, const char *,
+		    const char **);
+static int	 content_length(struct http1_head *, const char **);
+static int	 transfer_encoding(struct http1_head *, const char **);
+static void	 mark_connection(struct http1_head *);
+static int	 next_item(struct slice *, struct slice *);
+
+int
+http1_is_tchar(unsigned char c)
+{
+	return (tchar[c]);
+}
+
+void
+http1_head_clear(struct http1_head *h)
+{
+	/* the fields themselves are covered by nfield */
+	h->method = h->target = h->path = h->query =
+	    (struct slice){ NULL, 0 };
+	h->status = 0;
+	h->minor = 1;
+	h->nfield = 0;
+	memset(h->first, 0xff, sizeof(h->first));
+	memset(h->count, 0, sizeof(h->count));
+	h->body = HTTP1_BODY_NONE;
+	h->content_length = 0;
+	h->keepalive = 0;
+	h->expect_continue = 0;
+}
+
+int
+http1_fields(struct http1_head *h, const char *p, const char *end,
+    const char **why)
+{
+	const char	*eol;
+	int		 status;
+
+	while (p < end) {
+		if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL ||
+		    eol == p || eol[-1] != '\r') {
+			*why = "a line does not end in CRLF";
+			return (400);
+		}
+		if (h->nfield == HTTP1_FIELDS_MAX) {
+			*why = "too many header fields";
+			return (431);
+		}
+		if ((status = one_field(h, p, eol - 1, why)) != 0)
+			return (status);
+		p = eol + 1;
+	}
+	mark_connection(h);
+	return (0);
+}
+
+static int
+one_field(struct http1_head *h, const char *p, const char *end,
+    const char **why)
+{
+	struct http1_field	*f = &h->field[h->nfield];
+	const char		*v;
+	unsigned char		 c;
+
+	*why = "malformed header field name";
+	for (v = p; v < end && tchar[(unsigned char)*v]; v++)
+		;
+	/* no name, space before the colon, obs-fold, no colon at all */
+	if (v == p || v == end || *v != ':')
+		return (400);
+	f->name = (struct slice){ p, (size_t)(v - p) };
+	v++;
+	while (v < end && (*v == ' ' || *v == '\t'))
+		v++;
+	while (end > v && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	f->value = (struct slice){ v, (size_t)(end - v) };
+	*why = "invalid character in a header field value";
+	for (; v < end; v++) {
+		c = (unsigned char)*v;
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return (400);
+	}
+	f->connection = 0;
+	f->id = http1_name_find(f->name);
+	if (h->first[f->id] == -1)
+		h->first[f->id] = (short)h->nfield;
+	h->count[f->id]++;
+	h->nfield++;
+	*why = "";
+	return (0);
+}
+
+/* The next item of a comma-separated list; 0 at its end. */
+static int
+next_item(struct slice *list, struct slice *item)
+{
+	const char	*comma;
+
+	if (list->p == NULL)
+		return (0);
+	comma = memchr(list->p, ',', list->len);
+	item->p = list->p;
+	item->len = comma == NULL ? list->len : (size_t)(comma - list->p);
+	if (comma == NULL)
+		list->p = NULL;
+	else {
+		list->len -= item->len + 1;
+		list->p = comma + 1;
+	}
+	while (item->len > 0 && (*item->p == ' ' || *item->p == '\t')) {
+		item->p++;
+		item->len--;
+	}
+	while (item->len > 0 && (item->p[item->len - 1] == ' ' ||
+	    item->p[item->len - 1] == '\t'))
+		item->len--;
+	return (1);
+}
+
+int
+http1_list_has(struct slice list, const char *token)
+{
+	struct slice	 item;
+
+	while (next_item(&list, &item))
+		if (slice_is_nocase(item, token))
+			return (1);
+	return (0);
+}
+
+/* Fields that are named in Connection belong to this connection only
+ * (RFC 9110 section 7.6.1). */
+static void
+mark_connection(struct http1_head *h)
+{
+	struct slice	 list, item;
+	size_t		 i, k;
+
+	for (i = 0; i < h->nfield && h->count[HTTP1_CONNECTION] > 0; i++) {
+		if (h->field[i].id != HTTP1_CONNECTION)
+			continue;
+		list = h->field[i].value;
+		while (next_item(&list, &item))
+			for (k = 0; k < h->nfield; k++)
+				if (h->field[k].name.len == item.len &&
+				    strncasecmp(h->field[k].name.p, item.p,
+				    item.len) == 0)
+					h->field[k].connection = 1;
+	}
+}
+
+struct slice
+http1_value(const struct http1_head *h, enum http1_name id)
+{
+	if (h->first[id] == -1)
+		return ((struct slice){ NULL, 0 });
+	return (h->field[h->first[id]].value);
+}
+
+int
+http1_is_event_stream(const struct http1_head *h)
+{
+	struct slice	 v = http1_value(h, HTTP1_CONTENT_TYPE);
+	const char	*semi;
+
+	if (v.p == NULL)
+		return (0);
+	if ((semi = memchr(v.p, ';', v.len)) != NULL)
+		v.len = (size_t)(semi - v.p);
+	while (v.len > 0 && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\t'))
+		v.len--;
+	return (slice_is_nocase(v, "text/event-stream"));
+}
+
+int
+http1_framing(struct http1_head *h, const char **why)
+{
+	size_t	 i;
+	int	 status, close = 0, keep = 0;
+
+	for (i = 0; i < h->nfield; i++) {
+		if (h->field[i].id != HTTP1_CONNECTION)
+			continue;
+		close |= http1_list_has(h->field[i].value, "close");
+		keep |= http1_list_has(h->field[i].value, "keep-alive");
+	}
+	h->keepalive = !close && (h->minor == 1 || keep);
+	if (h->count[HTTP1_TRANSFER_ENCODING] > 0) {
+		if (h->count[HTTP1_CONTENT_LENGTH] > 0) {
+			*why = "both Content-Length and Transfer-Encoding";
+			return (400);
+		}
+		if ((status = transfer_encoding(h, why)) != 0)
+			return (status);
+	} else if (h->count[HTTP1_CONTENT_LENGTH] > 0 &&
+	    (status = content_length(h, why)) != 0)
+		return (status);
+	return (0);
+}
+
+static int
+transfer_encoding(struct http1_head *h, const char **why)
+{
+	struct slice	 v = http1_value(h, HTTP1_TRANSFER_ENCODING);
+
+	*why = "malformed Transfer-Encoding";
+	if (h->minor == 0 || h->count[HTTP1_TRANSFER_ENCODING] > 1)
+		return (400);
+	if (!slice_is_nocase(v, "chunked")) {
+		/* a coding that we do not know, or chunked in a wrong place */
+		if (v.len == 0 || http1_list_has(v, "chunked"))
+			return (400);
+		*why = "unknown transfer coding";
+		return (501);
+	}
+	h->body = HTTP1_BODY_CHUNKED;
+	return (0);
+}
+
+static int
+content_length(struct http1_head *h, const char **why)
+{
+	struct slice	 v = http1_value(h, HTTP1_CONTENT_LENGTH);
+	size_t		 i;
+
+	*why = "malformed Content-Length";
+	if (h->count[HTTP1_CONTENT_LENGTH] > 1 || v.len == 0 ||
+	    v.len > LENGTH_DIGITS)
+		return (400);
+	for (i = 0; i < v.len; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return (400);
+		h->content_length = h->content_length * 10 +
+		    (uint64_t)(v.p[i] - '0');
+	}
+	if (h->content_length > 1ULL << 53)
+		return (400);
+	h->body = HTTP1_BODY_LENGTH;
+	return (0);
+}

@@ -1,0 +1,214 @@
+/*
+ * Watching an event stream.  Lines are told apart by CR, LF and CRLF; the
+ * data of an event goes through a scanner that looks at the top level of a
+ * JSON object only and keeps nothing but a name, so that an event may be of
+ * any size.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/sse.h"
+
+#define NAME_MAX_LEN	8	/* "result", "error", "method" and some */
+
+enum line { L_FIELD, L_DATA, L_OTHER };
+
+struct sse {
+	/* the line */
+	enum line	 line;
+	char		 field[6];	/* the beginning of the line */
+	unsigned	 nfield;
+	int		 cr;		/* the last byte was CR */
+	int		 empty;		/* nothing on this line yet */
+	int		 space;		/* a space after the colon may follow */
+	/* the event */
+	int		 any;		/* it has a line already */
+	int		 has_data;
+	/* the JSON of its data */
+	unsigned	 depth;
+	int		 in_string;
+	int		 escaped;
+	int		 expect_name;	/* at the top level, a name is next */
+	int		 naming;	/* inside that name */
+	char		 name[NAME_MAX_LEN];
+	unsigned	 nname;
+	int		 is_object;
+	int		 has_answer;	/* result or error */
+	int		 has_method;
+};
+
+static int	 line_end(struct sse *);
+static void	 line_byte(struct sse *, char);
+static void	 data_byte(struct sse *, char);
+static void	 name_end(struct sse *);
+static void	 event_begin(struct sse *);
+
+struct sse *
+sse_new(void)
+{
+	struct sse	*s = calloc(1, sizeof(*s));
+
+	if (s != NULL) {
+		s->empty = 1;
+		event_begin(s);
+	}
+	return (s);
+}
+
+void
+sse_free(struct sse *s)
+{
+	free(s);
+}
+
+int
+sse_at_boundary(const struct sse *s)
+{
+	return (!s->any && s->empty);
+}
+
+static void
+event_begin(struct sse *s)
+{
+	s->any = 0;
+	s->has_data = 0;
+	s->depth = 0;
+	s->in_string = s->escaped = 0;
+	s->expect_name = s->naming = 0;
+	s->nname = 0;
+	s->is_object = 0;
+	s->has_answer = s->has_method = 0;
+}
+
+size_t
+sse_feed(struct sse *s, struct slice in, int *response)
+{
+	size_t	 i;
+	char	 c;
+
+	*response = 0;
+	for (i = 0; i < in.len; i++) {
+		c = in.p[i];
+		if (c == '\n' && s->cr) {
+			s->cr = 0;	/* the other half of CRLF */
+			continue;
+		}
+		s->cr = c == '\r';
+		if (c != '\n' && c != '\r') {
+			line_byte(s, c);
+			continue;
+		}
+		/* the line end that is the last of this event: stop at it */
+		if (s->empty && s->any && s->has_data && s->is_object &&
+		    s->has_answer && !s->has_method) {
+			event_begin(s);
+			*response = 1;
+			return (i);
+		}
+		if (line_end(s))
+			event_begin(s);
+	}
+	return (in.len);
+}
+
+/* 1 when an event ended. */
+static int
+line_end(struct sse *s)
+{
+	int	 was_empty = s->empty;
+
+	/* a field that is shorter than "data:" */
+	if (s->line == L_DATA)
+		data_byte(s, '\n');
+	s->line = L_FIELD;
+	s->nfield = 0;
+	s->space = 0;
+	s->empty = 1;
+	if (!was_empty)
+		s->any = 1;
+	return (was_empty);
+}
+
+static void
+line_byte(struct sse *s, char c)
+{
+	s->empty = 0;
+	switch (s->line) {
+	case L_FIELD:
+		s->field[s->nfield++] = c;
+		if (memcmp(s->field, "data:", s->nfield) != 0)
+			s->line = L_OTHER;
+		else if (s->nfield == 5) {
+			s->line = L_DATA;
+			s->space = 1;
+			s->has_data = 1;
+		}
+		break;
+	case L_DATA:
+		if (s->space && c == ' ') {
+			s->space = 0;
+			break;
+		}
+		s->space = 0;
+		data_byte(s, c);
+		break;
+	case L_OTHER:
+		break;
+	}
+}
+
+/* Just enough of JSON to see the member names of the outermost object. */
+static void
+data_byte(struct sse *s, char c)
+{
+	if (s->in_string) {
+		if (s->escaped)
+			s->escaped = 0;
+		else if (c == '\\')
+			s->escaped = 1;
+		else if (c == '"') {
+			s->in_string = 0;
+			if (s->naming)
+				name_end(s);
+			return;
+		}
+		if (s->naming && s->nname < NAME_MAX_LEN)
+			s->name[s->nname++] = c;
+		return;
+	}
+	switch (c) {
+	case '"':
+		s->in_string = 1;
+		s->naming = s->expect_name;
+		s->nname = 0;
+		s->expect_name = 0;
+		break;
+	case '{':
+	case '[':
+		if (s->depth++ == 0 && c == '{') {
+			s->is_object = 1;
+			s->expect_name = 1;
+		}
+		break;
+	case '}':
+	case ']':
+		if (s->depth > 0)
+			s->depth--;
+		break;
+	case ',':
+		s->expect_name = s->depth == 1 && s->is_object;
+		break;
+	}
+}
+
+static void
+name_end(struct sse *s)
+{
+	struct slice	 name = { s->name, s->nname };
+
+	s->naming = 0;
+	if (slice_is(name, "result") || slice_is(name, "error"))
+		s->has_answer = 1;
+	else if (slice_is(name, "method"))
+		s->has_method = 1;
+}
