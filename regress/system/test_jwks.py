@@ -70,8 +70,8 @@ PRIME_FAILURES = {
                            r"(?i)redirect|30[0-9]|protocol|scheme"),
     "redirect loop": (lambda a: a.redirect(a.jwks_url),
                       r"(?i)redirect|30[0-9]"),
-    "hang": (lambda a: a.hang(), r"(?i)tim(e|ed) ?out|slow|too long"),
-    "drip": (lambda a: a.drip(), r"(?i)tim(e|ed) ?out|slow|too long"),
+    "hang": (lambda a: a.hang(), r"(?i)time|slow|too long"),
+    "drip": (lambda a: a.drip(), r"(?i)time|slow|too long"),
 }
 
 
