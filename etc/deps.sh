@@ -68,14 +68,15 @@ new_enough() {
 
 install_node() {
 	dir=$(dirname "$0")/../regress/interop/node
+	new="$dir/node_modules/node-linux-*/bin/node"
 
 	[ -d "$dir" ] || return 0
-	new_enough node && return
-	new_enough "$dir/node_modules/.bin/node" && return
+	# shellcheck disable=SC2086
+	new_enough node || new_enough $new && return
 	echo "deps: installing a newer node in regress/interop/node"
+	# shellcheck disable=SC2086
 	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund \
-	    --loglevel=error </dev/null) &&
-	    new_enough "$dir/node_modules/.bin/node"
+	    --loglevel=error </dev/null) && new_enough $new
 }
 
 mode=${1:-all}
