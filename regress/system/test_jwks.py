@@ -284,9 +284,16 @@ def test_rotation_fails_no_request(gateway, auth_server):
     assert max(r.seconds for r in load.results) < HOLD + 1
 
 
+def settle(a):
+    """Until the pace allows another fetch at once: the gateway has been at
+    rest for a while."""
+    time.sleep(max(0, a.fetch_times[-1] + PACE - time.monotonic()))
+
+
 def test_rotation_with_a_slow_as(gateway, auth_server):
     """A request is held while the answer is on its way."""
     g = gateway()
+    settle(auth_server)
     auth_server.rotate()
     auth_server.slow(1)
     t = time.monotonic()
@@ -297,6 +304,7 @@ def test_rotation_with_a_slow_as(gateway, auth_server):
 
 def test_many_wait_for_one_fetch(gateway, auth_server):
     g = gateway({"workers": 2})
+    settle(auth_server)
     auth_server.rotate()
     auth_server.slow(0.5)
     clients = [g.client() for _ in range(40)]
@@ -383,7 +391,7 @@ def test_unknown_kid_while_the_as_is_down(gateway, auth_server, upstream,
     auth_server.rotate()
     t = time.monotonic()
     v = judge(s, auth_server.mint())
-    assert time.monotonic() - t < HOLD + 1.5
+    assert time.monotonic() - t < HOLD + 1
     v.refused("unavailable", 503, -31503)
     assert int(v.r.header("Retry-After")) >= 1, v.r
     assert not v.r.headers("WWW-Authenticate")
