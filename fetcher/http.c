@@ -281,16 +281,20 @@ finish(struct http_get *g, CURLcode code)
 	struct http_reply	 r;
 	char			 why[CURL_ERROR_SIZE + 64];
 	char			*ip = NULL;
-	long			 status = 0;
+	long			 status = 0, os_error = 0;
 
 	memset(&r, 0, sizeof(r));
 	curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(g->easy, CURLINFO_PRIMARY_IP, &ip);
+	curl_easy_getinfo(g->easy, CURLINFO_OS_ERRNO, &os_error);
 	why[0] = '\0';
 	if (g->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		snprintf(why, sizeof(why), "larger than %zu bytes", g->max);
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		snprintf(why, sizeof(why), "no answer in time");
+	else if (code == CURLE_COULDNT_CONNECT && os_error != 0)
+		snprintf(why, sizeof(why), "connect: %s",
+		    strerror((int)os_error));
 	else if (code != CURLE_OK)
 		snprintf(why, sizeof(why), "%s", g->error[0] != '\0' ?
 		    g->error : curl_easy_strerror(code));

@@ -45,6 +45,7 @@ struct source {
 	uint64_t	 ttl;		/* ms */
 	struct http_get	*get;		/* under way */
 	uint64_t	 began;		/* when the last one began */
+	uint64_t	 demanded;	/* when the last on demand began */
 	int		 wanted;	/* another one is due after this */
 	struct event	*refresh;	/* the schedule */
 	struct event	*demand;	/* the pace */
@@ -258,7 +259,7 @@ source_wanted(uint32_t gen)
 	s->wanted = 1;
 	if (s->get != NULL || evtimer_pending(s->demand, NULL))
 		return;
-	next = s->began + PACE_MS;
+	next = s->demanded == 0 ? now : s->demanded + PACE_MS;
 	arm(s->demand, next > now ? next - now : 0);
 }
 
@@ -269,8 +270,10 @@ demand_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->get == NULL)
+	if (s->get == NULL) {
+		s->demanded = now_ms();
 		fetch(s, DEMAND_MS);
+	}
 }
 
 static void

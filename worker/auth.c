@@ -78,9 +78,13 @@ auth_credential(const struct http1_head *h, struct slice *token)
 {
 	struct slice	 v;
 
-	if (h->count[HTTP1_AUTHORIZATION] > 1 ||
-	    (h->query.p != NULL &&
-	    memmem(h->query.p, h->query.len, "access_token=", 13) != NULL))
+	int		 in_query;
+
+	/* a token in the query would travel on and into logs: never taken */
+	in_query = h->query.p != NULL && memmem(h->query.p, h->query.len,
+	    "access_token=", 13) != NULL;
+	if (h->count[HTTP1_AUTHORIZATION] + in_query > 1 ||
+	    (in_query && !required))
 		return (CREDENTIAL_AMBIGUOUS);
 	v = http1_value(h, HTTP1_AUTHORIZATION);
 	if (v.p == NULL || v.len < 6 || strncasecmp(v.p, "Bearer", 6) != 0 ||

@@ -38,6 +38,7 @@ static enum auth_result judge_times(const struct jwt_policy *, yajl_val,
 static struct jwt_claims *make_claims(yajl_val, const char *, int64_t,
 		    const struct jwk *);
 static yajl_val	 decode(struct slice);
+static void	 mask_nul(char *, size_t);
 static yajl_val	 member(yajl_val, const char *);
 static const char *string(yajl_val, const char *);
 static int	 seconds(yajl_val, const char *, double *);
@@ -291,8 +292,9 @@ scopes_of(yajl_val v)
 	char		*out, *p;
 	size_t		 i, len = 1;
 
-	if (s == NULL)
-		s = member(v, "scp");
+	if (s != NULL)
+		return (YAJL_IS_STRING(s) ? strdup(s->u.string) : NULL);
+	s = member(v, "scp");
 	if (s == NULL)
 		return (strdup(""));
 	if (YAJL_IS_STRING(s))
@@ -381,15 +383,30 @@ decode(struct slice seg)
 	if ((text = malloc(seg.len + 4)) == NULL)
 		return (NULL);
 	n = base64url_decode(seg.p, seg.len, (uint8_t *)text);
-	/* yajl's strings end at a NUL: none may be in them */
-	if (n > 0 && json_check(text, (size_t)n) == JSON_OK &&
-	    memmem(text, (size_t)n, "\\u0000", 6) == NULL) {
+	if (n > 0 && json_check(text, (size_t)n) == JSON_OK) {
 		text[n] = '\0';
+		mask_nul(text, (size_t)n);
 		v = yajl_tree_parse(text, error, sizeof(error));
 	}
 	explicit_bzero(text, seg.len + 4);
 	free(text);
 	return (v);
+}
+
+/* yajl's strings end at a NUL: \u0000 becomes \uffff, which is no character
+ * and equals nothing that is configured, so that nothing is cut off. */
+static void
+mask_nul(char *text, size_t len)
+{
+	size_t	 i;
+
+	for (i = 0; i + 5 < len; i++) {
+		if (text[i] != '\\')
+			continue;
+		if (memcmp(text + i, "\\u0000", 6) == 0)
+			memcpy(text + i, "\\uffff", 6);
+		i++;		/* what an escape escapes is not one */
+	}
 }
 
 static yajl_val
