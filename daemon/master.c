@@ -105,9 +105,11 @@ coming(void)
 static void
 begin(struct generation *g)
 {
+	struct timeval	 tv = { START_MS / 1000, 0 };
 	struct process	*f = supervise_fetcher();
 
 	g->state = GEN_PRIMING;
+	evtimer_add(reload_ev, &tv);
 	if (f != NULL && f->acked)
 		supervise_fetch_config(f, g);
 	/* else its hello brings it what there is */
@@ -280,8 +282,11 @@ reload_late(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (g != NULL)
-		give_up(g, "its workers did not become ready in time");
+	if (g == NULL)
+		return;
+	if (!started)
+		log_errx("no worker became ready in %d s", START_MS / 1000);
+	give_up(g, "its workers did not become ready in time");
 }
 
 void

@@ -60,10 +60,12 @@ main(int argc, char *argv[])
 	/* its resolver needs /etc: Landlock stands in for chroot */
 	child_drop(&hello, 0, 0);
 	http_setup(base);
+	/* before the first thread, which would stay outside */
+	fetcher_sandbox();
+	resolve_start();
 	resolve_setup(base, peers_resolved);
 	source_setup(base, &callbacks);
 	peers_setup(base);
-	fetcher_sandbox();
 	if (event_base_dispatch(base) == -1)
 		fatalx("event_base_dispatch");
 	return (0);

@@ -54,8 +54,6 @@ void
 resolve_setup(struct event_base *base, void (*changed)(const char *))
 {
 	struct timeval	 tv = { AGAIN_S, 0 };
-	pthread_attr_t	 attr;
-	pthread_t	 t;
 
 	tell = changed;
 	/* packets, so that a job is whole or not there */
@@ -68,6 +66,14 @@ resolve_setup(struct event_base *base, void (*changed)(const char *))
 	if (reply_ev == NULL || again_ev == NULL ||
 	    event_add(reply_ev, NULL) == -1 || event_add(again_ev, &tv) == -1)
 		fatalx("event_new");
+}
+
+void
+resolve_start(void)
+{
+	pthread_attr_t	 attr;
+	pthread_t	 t;
+
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&t, &attr, thread_main, NULL) != 0)

@@ -8,6 +8,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include <linux/netlink.h>
+#include <netinet/in.h>
+
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -15,26 +18,31 @@
 #include "common/sandbox.h"
 #include "fetcher/sandbox_rules.h"
 
-#define ANY		{ { 0, 0, 0 }, { 0, 0, 0 } }
-#define ALLOW(name, why) { SCMP_SYS(name), why, SANDBOX_ALLOW, ANY }
-#define FCNTL(cmd, why)	{ SCMP_SYS(fcntl), why, SANDBOX_ALLOW, \
-	{ { 1, 0xffffffff, cmd }, { 0, 0, 0 } } }
-#define SOCKET(family, type, why) { SCMP_SYS(socket), why, SANDBOX_ALLOW, \
-	{ { 0, 0xffffffff, family }, { 1, 0xf, type } } }
+#define ALLOW(name, why) \
+	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { SANDBOX_ANY } }
+#define ALLOW_IF(name, why, ...) \
+	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { __VA_ARGS__ } }
+#define FCNTL(cmd, why)	ALLOW_IF(fcntl, why, SANDBOX_INT(1, cmd))
+#define SOCKET(family, type, protocol, why) \
+	ALLOW_IF(socket, why, SANDBOX_INT(0, family), \
+	    SANDBOX_BITS(1, 0xf, type), SANDBOX_INT(2, protocol))
 
+/* What pthread_create(3) passes: a thread, never a process or a namespace. */
 #define THREAD_FLAGS	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | \
-	CLONE_THREAD | CLONE_SYSVSEM)
+	CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
+	CLONE_CHILD_CLEARTID)
+#define MEMFD_FLAGS	(MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x8U)
 
 static const struct sandbox_rule rules[] = {
-	/* bind(2) only of the resolver's own netlink and UDP sockets, to
-	 * ports that the kernel chooses: Landlock forbids TCP */
-	ALLOW(bind, "getaddrinfo: netlink"),
+	/* an address of a netlink socket's length: too short for IP */
+	ALLOW_IF(bind, "getaddrinfo: netlink",
+	    SANDBOX_INT(2, sizeof(struct sockaddr_nl))),
 	ALLOW(brk, "malloc"),
 	ALLOW(clock_gettime, "where it is no vdso call"),
 	ALLOW(clock_nanosleep, "libcurl's resolver thread"),
-	{ SCMP_SYS(clone), "threads", SANDBOX_ALLOW,
-	    { { 0, THREAD_FLAGS, THREAD_FLAGS }, { 0, 0, 0 } } },
-	{ SCMP_SYS(clone3), "threads: plan B is clone", SANDBOX_ENOSYS, ANY },
+	ALLOW_IF(clone, "threads", SANDBOX_BITS(0, UINT64_MAX, THREAD_FLAGS)),
+	{ SCMP_SYS(clone3), "threads: plan B is clone", SANDBOX_ENOSYS,
+	    { SANDBOX_ANY } },
 	ALLOW(close, "everything"),
 	ALLOW(connect, "servers"),
 	ALLOW(epoll_ctl, "libevent"),
@@ -61,31 +69,29 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(getrandom, "OpenSSL"),
 	ALLOW(getsockname, "libcurl"),
 	ALLOW(getsockopt, "libcurl"),
-	ALLOW(gettid, "threads"),
 	ALLOW(gettimeofday, "libevent"),
 	ALLOW(getuid, "OpenSSL"),
-	{ SCMP_SYS(ioctl), "libcurl, resolver", SANDBOX_ALLOW,
-	    { { 1, 0xffffffff, FIONREAD }, { 0, 0, 0 } } },
-	{ SCMP_SYS(ioctl), "libcurl", SANDBOX_ALLOW,
-	    { { 1, 0xffffffff, FIONBIO }, { 0, 0, 0 } } },
+	ALLOW_IF(ioctl, "resolver", SANDBOX_INT(1, FIONREAD)),
+	ALLOW_IF(ioctl, "libcurl", SANDBOX_INT(1, FIONBIO)),
 	ALLOW(lseek, "stdio"),
 	ALLOW(madvise, "free, thread stacks"),
-	ALLOW(memfd_create, "memfd_seal"),
+	ALLOW_IF(memfd_create, "memfd_seal",
+	    SANDBOX_BITS(1, 0xffffffff & ~MEMFD_FLAGS, 0)),
 	/* a name service module that would be loaded now is done without */
 	{ SCMP_SYS(mmap), "dlopen of NSS", SANDBOX_EACCES,
-	    { { 2, PROT_EXEC | PROT_WRITE, PROT_EXEC }, { 0, 0, 0 } } },
+	    { SANDBOX_BITS(2, PROT_EXEC | PROT_WRITE, PROT_EXEC) } },
 	ALLOW(mremap, "realloc"),
 	ALLOW(munmap, "free"),
 	ALLOW(newfstatat, "files"),
-	{ SCMP_SYS(openat), "the resolver's files, certificates",
-	    SANDBOX_ALLOW, { { 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
-	    { 0, 0, 0 } } },
+	ALLOW_IF(openat, "the resolver's files, certificates",
+	    SANDBOX_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
 	ALLOW(pipe2, "libcurl"),
 	ALLOW(poll, "libcurl, resolver"),
 	ALLOW(ppoll, "libcurl"),
-	ALLOW(prlimit64, "thread stacks"),
-	{ SCMP_SYS(prctl), "thread names", SANDBOX_ALLOW,
-	    { { 0, 0xffffffff, PR_SET_NAME }, { 0, 0, 0 } } },
+	/* limits of itself, to read */
+	ALLOW_IF(prlimit64, "thread stacks", SANDBOX_INT(0, 0),
+	    SANDBOX_NULL(2)),
+	ALLOW_IF(prctl, "thread names", SANDBOX_INT(0, PR_SET_NAME)),
 	ALLOW(pread64, "files"),
 	ALLOW(read, "sockets, files"),
 	ALLOW(readlink, "resolver"),
@@ -103,18 +109,22 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(sendmsg, "channels"),
 	ALLOW(sendto, "sockets"),
 	ALLOW(set_robust_list, "threads"),
-	ALLOW(setsockopt, "sockets"),
+	ALLOW_IF(setsockopt, "sockets", SANDBOX_INT(1, SOL_SOCKET)),
+	ALLOW_IF(setsockopt, "libcurl", SANDBOX_INT(1, IPPROTO_TCP)),
+	ALLOW_IF(setsockopt, "resolver", SANDBOX_INT(1, IPPROTO_IP)),
+	ALLOW_IF(setsockopt, "resolver", SANDBOX_INT(1, IPPROTO_IPV6)),
 	ALLOW(shutdown, "libcurl"),
-	SOCKET(AF_INET, SOCK_STREAM, "servers"),
-	SOCKET(AF_INET6, SOCK_STREAM, "servers"),
-	SOCKET(AF_INET, SOCK_DGRAM, "DNS"),
-	SOCKET(AF_INET6, SOCK_DGRAM, "DNS"),
-	SOCKET(AF_NETLINK, SOCK_RAW, "getaddrinfo"),
+	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP, "servers"),
+	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP, "servers"),
+	SOCKET(AF_INET, SOCK_STREAM, 0, "DNS"),
+	SOCKET(AF_INET6, SOCK_STREAM, 0, "DNS"),
+	SOCKET(AF_INET, SOCK_DGRAM, 0, "DNS"),
+	SOCKET(AF_INET6, SOCK_DGRAM, 0, "DNS"),
+	SOCKET(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, "getaddrinfo"),
 	/* nscd and resolved's varlink: glibc goes on without them */
 	{ SCMP_SYS(socket), "getaddrinfo", SANDBOX_EACCES,
-	    { { 0, 0xffffffff, AF_UNIX }, { 0, 0, 0 } } },
-	{ SCMP_SYS(socketpair), "libcurl's resolver thread", SANDBOX_ALLOW,
-	    { { 0, 0xffffffff, AF_UNIX }, { 0, 0, 0 } } },
+	    { SANDBOX_INT(0, AF_UNIX) } },
+	ALLOW_IF(socketpair, "resolver threads", SANDBOX_INT(0, AF_UNIX)),
 	ALLOW(sysinfo, "qsort of getaddrinfo"),
 	ALLOW(uname, "resolver"),
 	ALLOW(write, "sockets"),
@@ -124,10 +134,12 @@ static const struct sandbox_rule rules[] = {
 void
 fetcher_sandbox(void)
 {
+	/* where /etc/resolv.conf and /etc/ssl/certs/ may point to, too;
+	 * directories, for a rule on a file ends when it is renamed over */
 	static const char *const dirs[] = { "/etc", "/run/systemd/resolve",
-			    "/usr/lib/ssl", "/usr/share/ca-certificates",
-			    "/usr/local/share/ca-certificates",
-			    "/usr/lib/x86_64-linux-gnu", "/lib", NULL };
+			    "/run/resolvconf", "/run/NetworkManager",
+			    "/usr/share/ca-certificates",
+			    "/usr/local/share/ca-certificates", NULL };
 	struct sandbox_reach	 reach = { dirs, NULL, 0, 1 };
 
 	sandbox_landlock(&reach);

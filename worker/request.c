@@ -29,7 +29,8 @@ static void	 request_free(struct request *);
 static void	 request_id(char *);
 static void	 request_route(struct request *, const struct http1_head *);
 static int	 request_check(struct request *, const struct http1_head *);
-static int	 request_check_body(struct request *,
+static int	 request_check_body(struct request *);
+static int	 request_check_type(struct request *,
 		    const struct http1_head *);
 static void	 request_judge(struct request *, const struct http1_head *);
 static void	 request_accept(struct request *, const struct http1_head *);
@@ -199,27 +200,33 @@ request_check(struct request *r, const struct http1_head *h)
 		    "repeated Mcp-Session-Id or MCP-Protocol-Version", NULL);
 		return (-1);
 	}
-	return (request_check_body(r, h));
+	return (request_check_body(r));
 }
 
 static int
-request_check_body(struct request *r, const struct http1_head *h)
+request_check_body(struct request *r)
 {
-	struct slice	 type;
-
 	if (r->left > conf->max_body) {
 		answer_error(r, 413, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "body larger than limits.max_body", NULL);
 		return (-1);
 	}
-	if (r->method != METHOD_POST) {
-		if (r->framing == HTTP1_BODY_NONE)
-			return (0);
+	if (r->method != METHOD_POST && r->framing != HTTP1_BODY_NONE) {
 		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "only POST has a body", NULL);
 		return (-1);
 	}
-	type = http1_value(h, HTTP1_CONTENT_TYPE);
+	return (0);
+}
+
+/* Can the body be read?  Told to those only who may come in.  0 or -1. */
+static int
+request_check_type(struct request *r, const struct http1_head *h)
+{
+	struct slice	 type = http1_value(h, HTTP1_CONTENT_TYPE);
+
+	if (r->method != METHOD_POST)
+		return (0);
 	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
 	    !mcp_is_json_type(type)) {
 		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
@@ -310,7 +317,7 @@ request_accept(struct request *r, const struct http1_head *h)
 {
 	struct conn	*c = r->conn;
 
-	if (mcp_check_head(r, h) == -1)
+	if (request_check_type(r, h) == -1 || mcp_check_head(r, h) == -1)
 		return;
 	if (forward_request(r, h) == -1) {
 		conn_abort(c);

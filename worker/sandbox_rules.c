@@ -5,60 +5,69 @@
  */
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <fcntl.h>
 #include <seccomp.h>
 
 #include "common/sandbox.h"
 #include "worker/sandbox_rules.h"
 
-#define ANY		{ { 0, 0, 0 }, { 0, 0, 0 } }
-#define ALLOW(name, why) { SCMP_SYS(name), why, SANDBOX_ALLOW, ANY }
-#define FCNTL(cmd, why)	{ SCMP_SYS(fcntl), why, SANDBOX_ALLOW, \
-	{ { 1, 0xffffffff, cmd }, { 0, 0, 0 } } }
-#define SOCKET(family)	{ SCMP_SYS(socket), "upstream connections", \
-	SANDBOX_ALLOW, { { 0, 0xffffffff, family }, \
-	{ 1, 0xf, SOCK_STREAM } } }
+#define ALLOW(name, why) \
+	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { SANDBOX_ANY } }
+#define ALLOW_IF(name, why, ...) \
+	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { __VA_ARGS__ } }
+#define SOCKET(family) \
+	ALLOW_IF(socket, "upstreams", SANDBOX_INT(0, family), \
+	    SANDBOX_BITS(1, 0xf, SOCK_STREAM), SANDBOX_INT(2, 0))
 
 static const struct sandbox_rule rules[] = {
 	ALLOW(accept4, "clients"),
 	ALLOW(brk, "malloc"),
 	ALLOW(clock_gettime, "where it is no vdso call"),
 	ALLOW(close, "connections"),
-	ALLOW(connect, "upstreams"),
+	ALLOW(connect, "upstreams; Landlock says which ports"),
 	ALLOW(epoll_ctl, "libevent"),
 	ALLOW(epoll_pwait, "libevent"),
 	ALLOW(epoll_wait, "libevent"),
 	ALLOW(exit, "leaving"),
 	ALLOW(exit_group, "leaving"),
-	FCNTL(F_GET_SEALS, "memfd_map"),
-	FCNTL(F_GETFL, "channel_new"),
-	FCNTL(F_SETFD, "channel_new"),
+	ALLOW_IF(fcntl, "memfd_map", SANDBOX_INT(1, F_GET_SEALS)),
+	ALLOW_IF(fcntl, "channel_new", SANDBOX_INT(1, F_GETFL)),
+	ALLOW_IF(fcntl, "channel_new", SANDBOX_INT(1, F_SETFD)),
 	ALLOW(fstat, "memfd_map"),
-	{ SCMP_SYS(newfstatat), "fstat of glibc", SANDBOX_ALLOW,
-	    { { 3, AT_EMPTY_PATH, AT_EMPTY_PATH }, { 0, 0, 0 } } },
+	ALLOW_IF(newfstatat, "glibc's fstat",
+	    SANDBOX_BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH)),
 	ALLOW(futex, "libcrypto's locks"),
 	ALLOW(getpeername, "who the client is"),
 	ALLOW(getpid, "imsg header, libcrypto"),
 	ALLOW(getrandom, "ids, libcrypto"),
-	ALLOW(getsockopt, "SO_ERROR of a connect"),
-	ALLOW(gettimeofday, "libevent"),
+	ALLOW_IF(getsockopt, "the result of a connect",
+	    SANDBOX_INT(1, SOL_SOCKET), SANDBOX_INT(2, SO_ERROR)),
+	ALLOW(gettimeofday, "where it is no vdso call"),
 	ALLOW(madvise, "free"),
 	ALLOW(mremap, "realloc"),
 	ALLOW(munmap, "free, memfd_unmap"),
 	ALLOW(poll, "channel_flush"),
 	ALLOW(read, "connections"),
-	ALLOW(recvfrom, "recv"),
+	ALLOW(recvfrom, "connections"),
 	ALLOW(recvmsg, "channels"),
 	ALLOW(restart_syscall, "after SIGSTOP"),
-	ALLOW(rt_sigprocmask, "abort, libevent"),
+	ALLOW(rt_sigprocmask, "abort"),
 	ALLOW(rt_sigreturn, "signals"),
-	ALLOW(sendmsg, "channels"),
-	ALLOW(sendto, "send"),
-	ALLOW(setsockopt, "TCP_NODELAY, SO_LINGER"),
+	/* MSG_FASTOPEN and an address would connect behind Landlock's back */
+	ALLOW_IF(sendmsg, "channels", SANDBOX_BITS(2, MSG_FASTOPEN, 0)),
+	ALLOW_IF(sendto, "connections", SANDBOX_BITS(3, MSG_FASTOPEN, 0),
+	    SANDBOX_NULL(4)),
+	ALLOW_IF(setsockopt, "connections", SANDBOX_INT(1, IPPROTO_TCP),
+	    SANDBOX_INT(2, TCP_NODELAY)),
+	ALLOW_IF(setsockopt, "connections that are cut off",
+	    SANDBOX_INT(1, SOL_SOCKET), SANDBOX_INT(2, SO_LINGER)),
 	ALLOW(shutdown, "lingering close"),
 	SOCKET(AF_INET),
 	SOCKET(AF_INET6),
-	ALLOW(write, "the audit log"),
+	ALLOW(write, "the audit log, connections"),
 	ALLOW(writev, "upstreams")
 };
 
