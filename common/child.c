@@ -1,7 +1,6 @@
 /*
  * The start of a child.
  */
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <grp.h>
@@ -12,10 +11,12 @@
 
 #include "common/child.h"
 #include "common/log.h"
+#include "common/sandbox.h"
 
 #define HELLO_MS	10000
 
 static void	 log_to_master(void *, int, const char *);
+static void	 become(const struct proto_hello *);
 static void	 limit(int, const char *);
 
 void
@@ -42,14 +43,18 @@ child_hello(struct proto_hello *h, enum proto_role me)
 	const char	*why;
 	char		 name[32];
 
+	/* whatever else was open where the daemon was started */
+	closefrom(PROTO_CHANNEL_FD + 1);
 	if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body, HELLO_MS) != 1)
 		fatalx("no hello came: this program is started by mcpgw");
 	if (proto_check(ROLE_MASTER, me, &m, &why) == -1 ||
 	    m.type != MSG_HELLO || proto_get_hello(&m, h) == -1)
 		fatalx("the first message is not a hello");
-	if (h->version != PROTO_VERSION || h->role != me)
+	if (h->version != PROTO_VERSION)
 		fatalx("protocol version %u, expected %u: mcpgw was "
 		    "upgraded; restart it", h->version, PROTO_VERSION);
+	if (h->role != me)
+		fatalx("started in place of another program");
 	if (me == ROLE_WORKER)
 		snprintf(name, sizeof(name), "worker %u (g%u)", h->instance,
 		    h->generation);
@@ -79,30 +84,37 @@ log_to_master(void *arg, int pri, const char *text)
 void
 child_drop(const struct proto_hello *h, int do_chroot, int no_procs)
 {
-	uid_t	 r, e, s;
-
-	if (h->drop) {
-		if (setgroups(0, NULL) == -1)
-			fatal("setgroups");
-		if (do_chroot && (chroot(h->chroot_dir) == -1 ||
-		    chdir("/") == -1))
-			fatal("chroot %s", h->chroot_dir);
-		if (setresgid(h->gid, h->gid, h->gid) == -1)
-			fatal("setresgid");
-		if (setresuid(h->uid, h->uid, h->uid) == -1)
-			fatal("setresuid");
-		if (h->uid == 0 || getresuid(&r, &e, &s) == -1 ||
-		    r != h->uid || e != h->uid || s != h->uid ||
-		    setuid(0) != -1)
-			fatalx("privileges are still there");
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		fatal("no_new_privs");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
-		fatal("PR_SET_DUMPABLE");
+	if (h->drop && do_chroot && chroot(h->chroot_dir) == -1)
+		fatal("chroot %s", h->chroot_dir);
+	if (chdir("/") == -1)
+		fatal("chdir");
+	if (h->drop)
+		become(h);
+	sandbox_no_privileges();
 	limit(RLIMIT_CORE, "RLIMIT_CORE");
 	if (no_procs)
 		limit(RLIMIT_NPROC, "RLIMIT_NPROC");
+}
+
+static void
+become(const struct proto_hello *h)
+{
+	uid_t	 ru, eu, su;
+	gid_t	 rg, eg, sg;
+
+	if (h->uid == 0 || h->gid == 0)
+		fatalx("told to run as root");
+	if (setgroups(0, NULL) == -1)
+		fatal("setgroups");
+	if (setresgid(h->gid, h->gid, h->gid) == -1)
+		fatal("setresgid");
+	if (setresuid(h->uid, h->uid, h->uid) == -1)
+		fatal("setresuid");
+	if (getresuid(&ru, &eu, &su) == -1 || getresgid(&rg, &eg, &sg) == -1 ||
+	    ru != h->uid || eu != h->uid || su != h->uid ||
+	    rg != h->gid || eg != h->gid || sg != h->gid ||
+	    getgroups(0, NULL) != 0 || setuid(0) != -1 || setgid(0) != -1)
+		fatalx("privileges are still there");
 }
 
 static void

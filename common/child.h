@@ -11,15 +11,17 @@
 /* Ignore HUP, INT, TERM, USR1 and PIPE, which a terminal or systemd sends to
  * everybody: the master alone decides.  Then unblock all signals. */
 void	child_signals(void);
-/* Wait for MSG_HELLO on PROTO_CHANNEL_FD, check it and answer it; sets name
- * and verbosity of the log.  Exits when it does not come or does not fit. */
+/* Close all descriptors but 0 to 2 and PROTO_CHANNEL_FD, and wait there for
+ * MSG_HELLO; sets name and verbosity of the log.  Exits when it does not come
+ * or does not fit.  Must come before anything opens a descriptor. */
 void	child_hello(struct proto_hello *, enum proto_role me);
-/* From now on every log line goes to the master. */
+/* Answer the hello; from now on every log line goes to the master. */
 void	child_log_to(struct channel *);
 /*
- * Give up what a child does not need: groups, ids, (if do_chroot) the file
- * system, core files, being traced, new privileges, new processes (if
- * no_procs).  Exits unless every step succeeded.
+ * Give up what a child does not need: (if do_chroot) the file system, and
+ * groups and ids where the hello says so; in any case the working directory,
+ * all capabilities, core files, being traced, new privileges and (if
+ * no_procs) new processes.  Exits unless every step succeeded.
  */
 void	child_drop(const struct proto_hello *, int do_chroot, int no_procs);
 

@@ -15,6 +15,7 @@
 
 #define PER_TURN	64	/* messages read in one go */
 #define FDS_MAX		8	/* room to receive, and close, too many */
+#define RETRY_MS	10	/* when the kernel is short of something */
 
 struct header {
 	uint32_t	 type;
@@ -33,10 +34,12 @@ struct outgoing {
 struct channel {
 	struct event	*read_ev;
 	struct event	*write_ev;
+	struct event	*retry_ev;
 	channel_cb	 cb;
 	void		*arg;
 	int		 fd;
 	int		 dead;		/* broken: sends and delivers nothing */
+	int		 mute;		/* nothing can be sent any more */
 	int		 busy;		/* inside its callback */
 	int		 doomed;	/* freed inside its callback */
 	size_t		 nqueued;
@@ -47,7 +50,9 @@ static void	 channel_read(evutil_socket_t, short, void *);
 static void	 channel_write(evutil_socket_t, short, void *);
 static void	 channel_deliver(struct channel *, struct imsg *);
 static void	 channel_break(struct channel *);
+static void	 channel_drop(struct channel *);
 static void	 channel_destroy(struct channel *);
+static int	 channel_push(struct channel *);
 static int	 send_one(int, const struct outgoing *);
 static int	 receive(int, struct imsg *, uint8_t *);
 static int	 take_fds(struct msghdr *, int *);
@@ -81,8 +86,9 @@ channel_new(struct event_base *base, int fd, channel_cb cb, void *arg)
 	ch->read_ev = event_new(base, fd, EV_READ | EV_PERSIST, channel_read,
 	    ch);
 	ch->write_ev = event_new(base, fd, EV_WRITE, channel_write, ch);
+	ch->retry_ev = evtimer_new(base, channel_write, ch);
 	if (ch->read_ev == NULL || ch->write_ev == NULL ||
-	    event_add(ch->read_ev, NULL) == -1) {
+	    ch->retry_ev == NULL || event_add(ch->read_ev, NULL) == -1) {
 		channel_destroy(ch);
 		return (NULL);
 	}
@@ -109,6 +115,8 @@ channel_destroy(struct channel *ch)
 		event_free(ch->read_ev);
 	if (ch->write_ev != NULL)
 		event_free(ch->write_ev);
+	if (ch->retry_ev != NULL)
+		event_free(ch->retry_ev);
 	close(ch->fd);
 	free(ch);
 }
@@ -117,21 +125,30 @@ channel_destroy(struct channel *ch)
 static void
 channel_break(struct channel *ch)
 {
-	struct outgoing	*o;
-
 	ch->dead = 1;
 	if (ch->read_ev != NULL)
 		event_del(ch->read_ev);
 	if (ch->write_ev != NULL)
 		event_del(ch->write_ev);
-	while ((o = TAILQ_FIRST(&ch->queue)) != NULL) {
-		TAILQ_REMOVE(&ch->queue, o, link);
-		if (o->fd != -1)
-			close(o->fd);
-		explicit_bzero(o->data, o->len);
-		free(o);
-	}
-	ch->nqueued = 0;
+	if (ch->retry_ev != NULL)
+		event_del(ch->retry_ev);
+	while (ch->nqueued > 0)
+		channel_drop(ch);
+}
+
+/* The first message of the queue is sent, or will never be. */
+static void
+channel_drop(struct channel *ch)
+{
+	struct outgoing	*o = TAILQ_FIRST(&ch->queue);
+
+	TAILQ_REMOVE(&ch->queue, o, link);
+	ch->nqueued--;
+	if (o->fd != -1)
+		close(o->fd);
+	/* a connection that is handed over may bring a token with it */
+	explicit_bzero(o->data, o->len);
+	free(o);
 }
 
 int
@@ -142,7 +159,7 @@ channel_send(struct channel *ch, uint32_t type, uint32_t peerid, int fd,
 			    (uint32_t)getpid() };
 	struct outgoing	*o = NULL;
 
-	if (ch == NULL || ch->dead || len > IMSG_BODY_MAX ||
+	if (ch == NULL || ch->dead || ch->mute || len > IMSG_BODY_MAX ||
 	    ch->nqueued >= IMSG_QUEUE_MAX ||
 	    (o = malloc(sizeof(*o) + sizeof(h) + len)) == NULL) {
 		if (fd != -1)
@@ -157,32 +174,48 @@ channel_send(struct channel *ch, uint32_t type, uint32_t peerid, int fd,
 	TAILQ_INSERT_TAIL(&ch->queue, o, link);
 	ch->nqueued++;
 	if (ch->nqueued == 1)
-		channel_write(ch->fd, EV_WRITE, ch);
+		channel_push(ch);
 	return (0);
 }
 
 static void
 channel_write(evutil_socket_t fd, short what, void *arg)
 {
-	struct channel	*ch = arg;
-	struct outgoing	*o;
-
+	(void)fd;
 	(void)what;
-	while ((o = TAILQ_FIRST(&ch->queue)) != NULL) {
-		if (send_one(fd, o) == -1) {
-			/* a peer that is gone is found by the reader */
-			if (errno == EAGAIN || errno == ETOOMANYREFS ||
-			    errno == ENOBUFS)
-				event_add(ch->write_ev, NULL);
-			return;
+	channel_push(arg);
+}
+
+/* Send what can be sent.  0, or the error that the rest waits for. */
+static int
+channel_push(struct channel *ch)
+{
+	static const struct timeval	 retry = { 0, RETRY_MS * 1000 };
+
+	while (ch->nqueued > 0) {
+		if (send_one(ch->fd, TAILQ_FIRST(&ch->queue)) == 0) {
+			channel_drop(ch);
+			continue;
 		}
-		TAILQ_REMOVE(&ch->queue, o, link);
-		ch->nqueued--;
-		if (o->fd != -1)
-			close(o->fd);
-		explicit_bzero(o->data, o->len);
-		free(o);
+		switch (errno) {
+		case EAGAIN:
+			event_add(ch->write_ev, NULL);
+			return (EAGAIN);
+		case ENOBUFS:
+		case ENOMEM:
+		case ETOOMANYREFS:
+			/* the socket may be writable all the while */
+			event_add(ch->retry_ev, &retry);
+			return (ENOBUFS);
+		}
+		/* what the peer said last can still be read: the reader
+		 * tells the owner when it comes to the end */
+		ch->mute = 1;
+		while (ch->nqueued > 0)
+			channel_drop(ch);
+		event_active(ch->read_ev, EV_READ, 0);
 	}
+	return (0);
 }
 
 static int
@@ -221,26 +254,27 @@ channel_flush(struct channel *ch, int ms)
 {
 	struct pollfd	 pfd;
 	struct timespec	 now, end;
+	int		 error;
 
 	if (ch == NULL)
 		return (-1);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += ms / 1000;
 	end.tv_nsec += ms % 1000 * 1000000L;
-	while (!ch->dead && ch->nqueued > 0) {
-		channel_write(ch->fd, EV_WRITE, ch);
-		if (ch->nqueued == 0)
-			break;
+	while ((error = channel_push(ch)) != 0) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		ms = (int)((end.tv_sec - now.tv_sec) * 1000 +
 		    (end.tv_nsec - now.tv_nsec) / 1000000);
+		if (ms <= 0)
+			return (-1);
 		pfd.fd = ch->fd;
 		pfd.events = POLLOUT;
-		if (ms <= 0 || poll(&pfd, 1, ms) <= 0 ||
-		    (pfd.revents & (POLLERR | POLLHUP)))
-			return (-1);
+		if (error == EAGAIN)
+			poll(&pfd, 1, ms);
+		else
+			poll(NULL, 0, RETRY_MS);
 	}
-	return (ch->dead ? -1 : 0);
+	return (ch->dead || ch->mute ? -1 : 0);
 }
 
 size_t
@@ -267,19 +301,22 @@ imsg_take_fd(struct imsg *m)
 static void
 channel_read(evutil_socket_t fd, short what, void *arg)
 {
-	static uint8_t	 body[sizeof(struct header) + IMSG_BODY_MAX];
+	uint8_t		 body[sizeof(struct header) + IMSG_BODY_MAX];
 	struct channel	*ch = arg;
 	struct imsg	 m;
+	size_t		 len;
 	int		 i, r;
 
 	(void)what;
 	for (i = 0; i < PER_TURN && !ch->dead; i++) {
-		if ((r = receive(fd, &m, body)) == -2)
+		if ((r = receive(fd, &m, body)) == -2 && !ch->mute)
 			break;
 		if (r == 1) {
+			len = m.len;
 			channel_deliver(ch, &m);
 			if (m.fd != -1)
 				close(m.fd);
+			explicit_bzero(body, sizeof(struct header) + len);
 		} else {
 			channel_break(ch);
 			channel_deliver(ch, NULL);
@@ -289,6 +326,16 @@ channel_read(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 	}
+	if (ch->mute && !ch->dead)
+		event_active(ch->read_ev, EV_READ, 0);
+}
+
+void
+channel_drain(struct channel *ch)
+{
+	/* a turn is more than the kernel queues on such a socket */
+	if (ch != NULL && !ch->busy)
+		channel_read(ch->fd, EV_READ, ch);
 }
 
 static void
@@ -311,6 +358,7 @@ receive(int fd, struct imsg *m, uint8_t *buf)
 	struct iovec	 iov = { buf, sizeof(h) + IMSG_BODY_MAX };
 	struct msghdr	 msg;
 	ssize_t		 n;
+	int		 resets = 0;
 
 	memset(&msg, 0, sizeof(msg));
 	memset(&control, 0, sizeof(control));
@@ -319,9 +367,12 @@ receive(int fd, struct imsg *m, uint8_t *buf)
 	msg.msg_control = &control;
 	msg.msg_controllen = sizeof(control);
 	m->fd = -1;
+	/* a peer that left with messages unread resets the socket, once, but
+	 * its own last words are still there */
 	do
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
+	while (n == -1 && (errno == EINTR ||
+	    (errno == ECONNRESET && resets++ == 0)));
 	if (n == -1)
 		return (errno == EAGAIN || errno == EWOULDBLOCK ? -2 : -1);
 	if (n == 0 && msg.msg_controllen == 0)

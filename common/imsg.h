@@ -7,6 +7,9 @@
  *
  * A channel is one end in an event loop.  The descriptor that a message came
  * in on is its sender's identity; peer id and pid are informative only.
+ *
+ * A process at its limit of descriptors cannot receive one: the kernel drops
+ * it, which looks like broken framing and ends the channel.
  */
 #ifndef COMMON_IMSG_H
 #define COMMON_IMSG_H
@@ -50,6 +53,9 @@ int	channel_send(struct channel *, uint32_t type, uint32_t peerid, int fd,
 /* Send what is queued, blocking for at most ms milliseconds; for last words
  * and for start-up.  0 when the queue is empty, else -1. */
 int	channel_flush(struct channel *, int ms);
+/* Deliver at once what has come in, as the event loop would; for what a dead
+ * peer said last.  Not inside the channel's own callback (does nothing). */
+void	channel_drain(struct channel *);
 size_t	channel_queued(const struct channel *);
 int	channel_fd(const struct channel *);
 

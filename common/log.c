@@ -2,6 +2,7 @@
  * Logging: to stderr, to syslog(3), or (in a child) to whoever the sink is.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static void	*sink_arg;
 static void	 vlog(int, int, const char *, va_list)
 		    __attribute__((format(printf, 3, 0)));
 static void	 escape(char *, size_t, const char *);
+static size_t	 printable(const unsigned char *);
 static void	 write_line(const char *, int, const char *);
 static const char *level(int);
 
@@ -95,21 +97,47 @@ static void
 escape(char *out, size_t size, const char *in)
 {
 	static const char	 hex[] = "0123456789abcdef";
-	size_t			 n = 0;
-	unsigned char		 c;
+	const unsigned char	*p = (const unsigned char *)in;
+	size_t			 len, n = 0;
 
-	for (; *in != '\0' && n + 5 < size; in++) {
-		c = (unsigned char)*in;
-		if (c >= 0x20 && c != 0x7f) {
-			out[n++] = (char)c;
+	while (*p != '\0' && n + 5 < size) {
+		if ((len = printable(p)) > 0) {
+			memcpy(out + n, p, len);
+			n += len;
+			p += len;
 			continue;
 		}
 		out[n++] = '\\';
 		out[n++] = 'x';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
+		out[n++] = hex[*p >> 4];
+		out[n++] = hex[*p++ & 15];
 	}
 	out[n] = '\0';
+}
+
+/* Length of the UTF-8 character at p; 0 when it is none, or a control
+ * character (C1 too: terminals obey them). */
+static size_t
+printable(const unsigned char *p)
+{
+	static const uint32_t	 least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	uint32_t		 c = *p;
+	size_t			 i, len;
+
+	if (c < 0x80)
+		return (c >= 0x20 && c != 0x7f);
+	len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	if (c < 0xc2 || c > 0xf4)
+		return (0);
+	c &= 0x7fU >> len;
+	for (i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)	/* the final NUL too */
+			return (0);
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return (0);
+	return (len);
 }
 
 static void

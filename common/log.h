@@ -4,8 +4,8 @@
  * the master.  Until a sink is set a child writes to stderr.
  *
  * No secret, token or argument value may be passed to any of these.  Control
- * characters in a message are escaped, so one call is one line of at most
- * LOG_LINE_MAX bytes.
+ * characters and what is not UTF-8 are escaped as \xNN, so one call is one
+ * line whose text is at most LOG_LINE_MAX - 1 bytes; the rest is cut.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H

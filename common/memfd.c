@@ -13,6 +13,24 @@
 
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
+#ifndef MFD_NOEXEC_SEAL		/* Linux 6.3 */
+#define MFD_NOEXEC_SEAL	0x0008U
+#endif
+
+int
+memfd_new(const char *name)
+{
+	int	 fd;
+
+	/* never to be executed: newer systems may insist that we say so,
+	 * older ones do not know the flag */
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING |
+	    MFD_NOEXEC_SEAL);
+	if (fd == -1 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return (fd);
+}
+
 int
 memfd_seal(const char *name, const void *data, size_t len)
 {
@@ -21,7 +39,7 @@ memfd_seal(const char *name, const void *data, size_t len)
 	ssize_t		 n;
 	int		 fd, saved;
 
-	if ((fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)) == -1)
+	if ((fd = memfd_new(name)) == -1)
 		return (-1);
 	while (done < len) {
 		if ((n = write(fd, p + done, len - done)) == -1 &&

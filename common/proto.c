@@ -3,6 +3,7 @@
  * each beside its receiver.
  */
 #include <string.h>
+#include <syslog.h>
 
 #include "common/proto.h"
 #include "common/wire.h"
@@ -23,14 +24,16 @@ struct rule {
 	int		 fd;		/* carries a descriptor */
 };
 
-#define LOG_BODY	(1 + 4 + PROTO_TEXT_MAX)
-#define PRIMED_BODY	(4 + 1 + 4 + PROTO_TEXT_MAX)
-#define HELLO_BODY	(4 * 4 + 2 + 4 + 4 + 4 + 256)
-#define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * (1 + 4 + 16))
+#define LOG_BODY	(1 + 4 + PROTO_TEXT_MAX - 1)
+#define PRIMED_BODY	(4 + 1 + 4 + PROTO_TEXT_MAX - 1)
+#define HELLO_BODY	(4 * 4 + 2 + 4 + 4 + 4)
+#define CHROOT_MAX	255
+#define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * ADDR_BODY)
+#define ADDR_BODY	(1 + 4 + 16)
 
 static const struct rule rules[MSG_MAX] = {
 	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | W) },
-	    1, HELLO_BODY, 0 },
+	    HELLO_BODY, HELLO_BODY + CHROOT_MAX, 0 },
 	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | W, M) }, 4, 4, 0 },
 	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | W, M) }, 5, LOG_BODY, 0 },
 	[MSG_READY] = { "MSG_READY", { ROUTE(F | W, M) }, 0, 0, 0 },
@@ -59,6 +62,7 @@ static const struct rule rules[MSG_MAX] = {
 
 static int	 send_buf(struct channel *, enum proto_type, int,
 		    struct wbuf *);
+static int	 get_flag(struct rbuf *);
 
 int
 proto_check(enum proto_role from, enum proto_role to, const struct imsg *m,
@@ -118,6 +122,17 @@ send_buf(struct channel *ch, enum proto_type type, int fd, struct wbuf *w)
 	return (r);
 }
 
+/* A truth value has one spelling. */
+static int
+get_flag(struct rbuf *r)
+{
+	uint8_t	 v = wire_get_u8(r);
+
+	if (v > 1)
+		r->failed = 1;
+	return (v == 1);
+}
+
 int
 proto_send_hello(struct channel *ch, const struct proto_hello *h)
 {
@@ -128,8 +143,8 @@ proto_send_hello(struct channel *ch, const struct proto_hello *h)
 	wire_put_u32(&w, h->role);
 	wire_put_u32(&w, h->instance);
 	wire_put_u32(&w, h->generation);
-	wire_put_u8(&w, h->verbose);
-	wire_put_u8(&w, h->drop);
+	wire_put_u8(&w, h->verbose != 0);
+	wire_put_u8(&w, h->drop != 0);
 	wire_put_u32(&w, (uint32_t)h->uid);
 	wire_put_u32(&w, (uint32_t)h->gid);
 	wire_put_str(&w, h->chroot_dir);
@@ -147,8 +162,8 @@ proto_get_hello(const struct imsg *m, struct proto_hello *h)
 	h->role = wire_get_u32(&r);
 	h->instance = wire_get_u32(&r);
 	h->generation = wire_get_u32(&r);
-	h->verbose = wire_get_u8(&r);
-	h->drop = wire_get_u8(&r);
+	h->verbose = (uint8_t)get_flag(&r);
+	h->drop = (uint8_t)get_flag(&r);
 	h->uid = (uid_t)wire_get_u32(&r);
 	h->gid = (gid_t)wire_get_u32(&r);
 	wire_get_cstr(&r, h->chroot_dir, sizeof(h->chroot_dir));
@@ -200,8 +215,12 @@ proto_get_log(const struct imsg *m, int *pri, char text[PROTO_TEXT_MAX])
 	struct rbuf	 r;
 
 	rbuf_init(&r, m->data, m->len);
-	*pri = wire_get_u8(&r) & 7;
+	*pri = wire_get_u8(&r);
 	wire_get_cstr(&r, text, PROTO_TEXT_MAX);
+	/* syslogd shows an emergency on every terminal: not a child's to
+	 * say, and neither is the facility */
+	if (*pri < LOG_CRIT || *pri > LOG_DEBUG)
+		return (-1);
 	return (wire_end(&r));
 }
 
@@ -226,7 +245,7 @@ proto_get_primed(const struct imsg *m, uint32_t *gen, int *ok,
 
 	rbuf_init(&r, m->data, m->len);
 	*gen = wire_get_u32(&r);
-	*ok = wire_get_u8(&r) == 1;
+	*ok = get_flag(&r);
 	wire_get_cstr(&r, reason, PROTO_TEXT_MAX);
 	return (wire_end(&r));
 }
@@ -267,7 +286,7 @@ proto_get_fetch_done(const struct imsg *m, int *ok, uint64_t *began_ms)
 	struct rbuf	 r;
 
 	rbuf_init(&r, m->data, m->len);
-	*ok = wire_get_u8(&r) == 1;
+	*ok = get_flag(&r);
 	*began_ms = wire_get_u64(&r);
 	return (wire_end(&r));
 }
@@ -335,7 +354,7 @@ proto_get_drain(const struct imsg *m, int *handover, uint64_t *ms)
 	struct rbuf	 r;
 
 	rbuf_init(&r, m->data, m->len);
-	*handover = wire_get_u8(&r) == 1;
+	*handover = get_flag(&r);
 	*ms = wire_get_u64(&r);
 	return (wire_end(&r));
 }

@@ -34,7 +34,8 @@ enum proto_type {
 	MSG_HELLO = 1,
 	/* child to master: u32 PROTO_VERSION, its answer to MSG_HELLO */
 	MSG_HELLO_ACK,
-	/* child to master: u8 syslog priority, str text */
+	/* child to master: u8 syslog priority, LOG_CRIT to LOG_DEBUG, str
+	 * text */
 	MSG_LOG,
 	/* child to master: empty; set up, sandboxed, and config understood.
 	 * From a worker: it will serve as soon as it gets MSG_START. */

@@ -1,7 +1,10 @@
 /*
- * Closing a process in: Landlock first, then a seccomp allow-list whose
- * default is to kill the process.  Each process has its own table, in its own
- * folder; this is the mechanism, and one file per system.
+ * Closing a process in: no privileges, Landlock, then a seccomp allow-list
+ * whose default is to kill the process.  Each process has its own table, in
+ * its own folder; this is the mechanism, and one file per system.
+ *
+ * Everything here binds the calling thread and those that it starts later:
+ * it comes before the first pthread_create(3).
  */
 #ifndef COMMON_SANDBOX_H
 #define COMMON_SANDBOX_H
@@ -9,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SANDBOX_ARGS	2
+#define SANDBOX_ARGS	3
 
 enum sandbox_action {
 	SANDBOX_ALLOW = 0,
@@ -24,6 +27,9 @@ struct sandbox_arg {
 	uint64_t	 want;
 };
 
+/* A system call that is not in the table, or not with these arguments, is
+ * the end of the process.  All conditions of one rule must hold; a call may
+ * have several rules. */
 struct sandbox_rule {
 	int		 syscall;
 	const char	*needed_by;
@@ -31,17 +37,30 @@ struct sandbox_rule {
 	struct sandbox_arg arg[SANDBOX_ARGS];
 };
 
-/* What Landlock leaves; NULL-terminated and counted lists. */
+/* For tables.  int arguments: the kernel does not look at the upper half of
+ * the register, and neither do we. */
+#define SANDBOX_BITS(i, mask, want)	{ (i), (mask), (want) }
+#define SANDBOX_INT(i, value)		{ (i), 0xffffffff, (value) }
+#define SANDBOX_NULL(i)			{ (i), UINT64_MAX, 0 }
+#define SANDBOX_ANY			{ 0, 0, 0 }
+
+/* What Landlock leaves. */
 struct sandbox_reach {
-	const char *const *read_dirs;	/* read below these; NULL: nothing */
-	const uint16_t	*tcp_ports;	/* may connect to these only */
+	const char *const *read_dirs;	/* read below these, NULL-terminated;
+					 * NULL: no file system at all */
+	const uint16_t	*tcp_ports;	/* connect to these only, or, */
 	size_t		 ntcp_ports;
-	int		 tcp_any;	/* may connect to any port */
+	int		 tcp_any;	/* if set, to any port; bind to none */
 };
 
-/* Both need no_new_privs.  They exit when the kernel refuses what it knows;
- * what it does not know (an older Landlock) is logged at LOG_DEBUG. */
+/* All of them exit when a step fails.  In this order: */
+
+/* No privileges to be had by exec, no capabilities, no tracing and no core. */
+void	sandbox_no_privileges(void);
+/* What the kernel's Landlock does not know is logged at LOG_DEBUG and done
+ * without: the system calls' table stands by itself. */
 void	sandbox_landlock(const struct sandbox_reach *);
+/* Besides the table: memory that is not executable, and abort(3). */
 void	sandbox_enter(const struct sandbox_rule *, size_t n);
 
 #endif

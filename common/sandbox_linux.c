@@ -6,10 +6,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <linux/capability.h>
 #include <linux/landlock.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,11 +40,31 @@ struct net_port_attr {
 	uint64_t	 port;
 };
 
+static int	 landlock_abi(void);
 static uint64_t	 fs_rights(int);
 static void	 allow_dirs(int, const char *const *);
 static void	 allow_ports(int, const struct sandbox_reach *);
+static void	 set_attributes(scmp_filter_ctx);
 static void	 add_rule(scmp_filter_ctx, const struct sandbox_rule *);
-static void	 add_memory_rules(scmp_filter_ctx);
+static void	 add_common(scmp_filter_ctx);
+
+void
+sandbox_no_privileges(void)
+{
+	struct __user_cap_header_struct	 header;
+	struct __user_cap_data_struct	 none[_LINUX_CAPABILITY_U32S_3];
+
+	/* a container or a unit file may have given us some without root */
+	memset(&header, 0, sizeof(header));
+	memset(none, 0, sizeof(none));
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	if (syscall(SYS_capset, &header, none) == -1)
+		fatal("capset");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("no_new_privs");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("PR_SET_DUMPABLE");
+}
 
 void
 sandbox_landlock(const struct sandbox_reach *reach)
@@ -51,12 +73,12 @@ sandbox_landlock(const struct sandbox_reach *reach)
 	size_t			 size;
 	int			 abi, fd;
 
-	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 1) {
-		log_debug("sandbox: this kernel has no Landlock");
+	/* changes nothing, but is refused when there are threads: they would
+	 * stay outside */
+	if (unshare(CLONE_THREAD) == -1 && errno == EINVAL)
+		fatalx("sandbox: entered after threads were started");
+	if ((abi = landlock_abi()) < 1)
 		return;
-	}
 	memset(&attr, 0, sizeof(attr));
 	attr.handled_access_fs = fs_rights(abi);
 	size = sizeof(attr.handled_access_fs);
@@ -64,9 +86,7 @@ sandbox_landlock(const struct sandbox_reach *reach)
 		attr.handled_access_net = NET_BIND_TCP | (reach->tcp_any ? 0 :
 		    NET_CONNECT_TCP);
 		size = 2 * sizeof(uint64_t);
-	} else
-		log_debug("sandbox: this kernel's Landlock has no network "
-		    "rules");
+	}
 	if (abi >= 6) {
 		attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 		size = sizeof(attr);
@@ -81,6 +101,21 @@ sandbox_landlock(const struct sandbox_reach *reach)
 	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
 		fatal("landlock_restrict_self");
 	close(fd);
+}
+
+static int
+landlock_abi(void)
+{
+	int	 abi;
+
+	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi < 1)
+		log_debug("sandbox: this kernel has no Landlock");
+	else if (abi < 4)
+		log_debug("sandbox: this kernel's Landlock (version %d) does "
+		    "not restrict TCP ports", abi);
+	return (abi);
 }
 
 /* Everything that this version of Landlock can forbid. */
@@ -107,7 +142,7 @@ allow_dirs(int ruleset, const char *const *dirs)
 		memset(&a, 0, sizeof(a));
 		a.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
 		    LANDLOCK_ACCESS_FS_READ_DIR;
-		a.parent_fd = open(*dirs, O_PATH | O_CLOEXEC);
+		a.parent_fd = open(*dirs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (a.parent_fd == -1)
 			continue;	/* not on this machine */
 		if (syscall(SYS_landlock_add_rule, ruleset,
@@ -132,6 +167,32 @@ allow_ports(int ruleset, const struct sandbox_reach *reach)
 	}
 }
 
+/*
+ * What the sanitizers' runtime does beside the program, in builds for tests.
+ */
+#ifdef SANITIZE
+static int	 entered;
+
+static const int for_sanitizers[] = {
+	SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(ioctl),
+	SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(openat),
+	SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(prctl),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(readlink),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
+	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(uname)
+};
+
+int	__lsan_is_turned_off(void);
+
+/* Called at exit.  The search for leaks is a tracing clone: not in here. */
+int
+__lsan_is_turned_off(void)
+{
+	return (entered);
+}
+#endif
+
 void
 sandbox_enter(const struct sandbox_rule *rules, size_t n)
 {
@@ -141,30 +202,36 @@ sandbox_enter(const struct sandbox_rule *rules, size_t n)
 
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		fatalx("seccomp_init");
+	set_attributes(ctx);
 	for (i = 0; i < n; i++)
 		add_rule(ctx, &rules[i]);
-	add_memory_rules(ctx);
+	add_common(ctx);
 #ifdef SANITIZE
-	{
-		/* what the sanitizers' runtime does beside the program */
-		static const int sanitizer[] = { SCMP_SYS(sigaltstack),
-		    SCMP_SYS(gettid), SCMP_SYS(readlink), SCMP_SYS(openat),
-		    SCMP_SYS(prctl), SCMP_SYS(sched_yield), SCMP_SYS(getuid),
-		    SCMP_SYS(mprotect), SCMP_SYS(sched_getaffinity),
-		    SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill),
-		    SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(ioctl),
-		    SCMP_SYS(set_robust_list), SCMP_SYS(process_vm_readv),
-		    SCMP_SYS(pipe2), SCMP_SYS(pipe), SCMP_SYS(uname) };
-
-		for (i = 0; i < sizeof(sanitizer) / sizeof(sanitizer[0]); i++)
-			seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer[i], 0);
-	}
+	for (i = 0; i < sizeof(for_sanitizers) / sizeof(for_sanitizers[0]);
+	    i++)
+		seccomp_rule_add(ctx, SCMP_ACT_ALLOW, for_sanitizers[i], 0);
+	entered = 1;
 #endif
 	if ((r = seccomp_load(ctx)) < 0) {
 		errno = -r;
 		fatal("seccomp_load");
 	}
 	seccomp_release(ctx);
+}
+
+static void
+set_attributes(scmp_filter_ctx ctx)
+{
+	int	 r;
+
+	/* a call by another architecture's numbers kills the process, not
+	 * the thread alone; threads that should not be there are caught */
+	if ((r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+	    SCMP_ACT_KILL_PROCESS)) < 0 ||
+	    (r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1)) < 0) {
+		errno = -r;
+		fatal("seccomp_attr_set");
+	}
 }
 
 static void
@@ -195,19 +262,21 @@ add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
 	}
 }
 
-/* Memory is never writable and executable at once, nor made executable. */
+/* Memory never becomes executable; a failed check can still say abort. */
 static void
-add_memory_rules(scmp_filter_ctx ctx)
+add_common(scmp_filter_ctx ctx)
 {
-	int	 r;
+	const struct sandbox_rule	 rules[] = {
+		{ SCMP_SYS(mmap), "malloc", SANDBOX_ALLOW,
+		    { SANDBOX_BITS(2, PROT_EXEC, 0) } },
+		{ SCMP_SYS(mprotect), "malloc, stacks", SANDBOX_ALLOW,
+		    { SANDBOX_BITS(2, PROT_EXEC, 0) } },
+		{ SCMP_SYS(gettid), "abort", SANDBOX_ALLOW, { SANDBOX_ANY } },
+		{ SCMP_SYS(tgkill), "abort", SANDBOX_ALLOW,
+		    { SANDBOX_INT(0, (uint32_t)getpid()) } }
+	};
+	size_t				 i;
 
-	r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-		    1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r < 0) {
-		errno = -r;
-		fatal("seccomp: memory rules");
-	}
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		add_rule(ctx, &rules[i]);
 }

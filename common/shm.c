@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/memfd.h"
 #include "common/shm.h"
 
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -17,8 +18,7 @@ shm_create(struct shm **shm)
 {
 	int	 fd, saved;
 
-	if ((fd = memfd_create("state", MFD_CLOEXEC | MFD_ALLOW_SEALING)) ==
-	    -1)
+	if ((fd = memfd_new("state")) == -1)
 		return (-1);
 	if (ftruncate(fd, sizeof(**shm)) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, SEALS) == 0 && shm_map(fd, shm) == 0)
