@@ -35,6 +35,7 @@ static void	 complain(void *, const char *);
 static int	 find_user(const struct config *, struct proto_hello *);
 static int	 make_chroot(const char *);
 static int	 own_path(char *, size_t);
+static int	 give_up(struct config *, int);
 static void	 daemonise(void);
 static void	 tell_verdict(int);
 static struct pidfh *pid_file(const char *);
@@ -89,12 +90,12 @@ main(int argc, char *argv[])
 	opt.hello.verbose = (uint8_t)verbose;
 	if (own_path(self, sizeof(self)) == -1 ||
 	    find_user(conf, &opt.hello) == -1)
-		return (EXIT_CONFIG);
+		return (give_up(conf, EXIT_CONFIG));
 	opt.self = self;
 	if (listen_raise_nofile(conf) == -1)
-		return (EXIT_CONFIG);
+		return (give_up(conf, EXIT_CONFIG));
 	if ((opt.listen_fd = listen_open(conf)) == -1)
-		return (1);
+		return (give_up(conf, 1));
 	umask(027);
 	/* PID 1 of a container cannot leave anything behind itself */
 	if (!foreground && getpid() != 1) {
@@ -142,6 +143,14 @@ own_path(char *path, size_t size)
 	}
 	path[n] = '\0';
 	return (0);
+}
+
+/* Before the master owns the configuration. */
+static int
+give_up(struct config *c, int code)
+{
+	config_free(c);
+	return (code);
 }
 
 /* Whom the children become.  Not root: they stay who we are. */
@@ -285,7 +294,7 @@ run(struct master_options *opt, struct config *conf)
 
 	if ((pfh = pid_file(conf->pid_file)) == NULL) {
 		tell_verdict(1);
-		return (1);
+		return (give_up(conf, 1));
 	}
 	signal(SIGPIPE, SIG_IGN);
 	if ((base = event_base_new()) == NULL)
