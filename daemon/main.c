@@ -29,6 +29,7 @@
 #define CHROOT_DIR	LOCALSTATEDIR "/empty/mcpgw"
 
 static int	 verdict_fd = -1;	/* to the process that daemonised */
+static int	 log_verbosely;		/* once we log to syslog */
 
 static void	 usage(void) __attribute__((noreturn));
 static void	 complain(void *, const char *);
@@ -36,7 +37,7 @@ static int	 find_user(const struct config *, struct proto_hello *);
 static int	 make_chroot(const char *);
 static int	 own_path(char *, size_t);
 static int	 give_up(struct config *, int);
-static void	 daemonise(void);
+static void	 daemonise(int);
 static void	 tell_verdict(int);
 static struct pidfh *pid_file(const char *);
 static int	 run(struct master_options *, struct config *);
@@ -98,10 +99,8 @@ main(int argc, char *argv[])
 		return (give_up(conf, 1));
 	umask(027);
 	/* PID 1 of a container cannot leave anything behind itself */
-	if (!foreground && getpid() != 1) {
-		daemonise();
-		log_init("master", 0, verbose);
-	}
+	if (!foreground && getpid() != 1)
+		daemonise(verbose);
 	return (run(&opt, conf));
 }
 
@@ -216,7 +215,7 @@ make_chroot(const char *dir)
  * with it, so that a start that failed is seen where it was asked for.
  */
 static void
-daemonise(void)
+daemonise(int verbose)
 {
 	int	 pipefd[2], fd, status = 1;
 	pid_t	 pid;
@@ -233,13 +232,14 @@ daemonise(void)
 	}
 	close(pipefd[0]);
 	verdict_fd = pipefd[1];
+	log_verbosely = verbose;
 	if (setsid() == -1 || chdir("/") == -1)
 		fatal("daemonise");
 	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 		fatal("/dev/null");
 	dup2(fd, STDIN_FILENO);
 	dup2(fd, STDOUT_FILENO);
-	/* standard error stays the terminal's until we serve */
+	/* standard error, and the log, stay the terminal's until we serve */
 	close(fd);
 }
 
@@ -251,6 +251,7 @@ tell_verdict(int code)
 
 	if (verdict_fd == -1)
 		return;
+	log_init("master", 0, log_verbosely);
 	n = write(verdict_fd, &code, sizeof(code));
 	(void)n;
 	close(verdict_fd);

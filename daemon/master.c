@@ -249,6 +249,7 @@ static void
 give_up(struct generation *g, const char *why)
 {
 	struct process	*p;
+	int		 priming = g->state == GEN_PRIMING;
 
 	evtimer_del(reload_ev);
 	TAILQ_FOREACH(p, process_all(), link)
@@ -257,7 +258,7 @@ give_up(struct generation *g, const char *why)
 	supervise_retire(g);
 	generation_free(g);
 	if (!started) {
-		exit_code = EXIT_CONFIG;
+		exit_code = priming ? EXIT_CONFIG : 1;
 		master_stop();
 		return;
 	}

@@ -17,7 +17,7 @@
 static const struct conf_oauth	*oauth;
 
 static void	 answer_send(struct request *, int, const char *,
-		    const char *, struct slice, int);
+		    const char *, struct slice);
 static void	 answer_challenge(struct request *, const char *,
 		    const char *, const char *);
 
@@ -94,7 +94,7 @@ answer_settle_body(struct request *r)
 
 static void
 answer_send(struct request *r, int status, const char *type,
-    const char *extra, struct slice body, int head_only)
+    const char *extra, struct slice body)
 {
 	struct buf	*out = conn_out(r->conn);
 	int		 failed;
@@ -116,9 +116,9 @@ answer_send(struct request *r, int status, const char *type,
 	if (extra != NULL)
 		failed |= buf_puts(out, extra) == -1;
 	failed |= answer_end_head(r, out) == -1;
-	if (!head_only)
+	if (!r->head_only)
 		failed |= buf_append(out, body.p, body.len) == -1;
-	r->bytes_out = head_only ? 0 : body.len;
+	r->bytes_out = r->head_only ? 0 : body.len;
 	if (failed) {
 		conn_abort(r->conn);
 		return;
@@ -149,7 +149,7 @@ answer_rpc_error(struct request *r, int status, int code,
 	r->action = action;
 	r->error = message;
 	answer_send(r, status, "application/json", extra,
-	    (struct slice){ body, (size_t)n }, 0);
+	    (struct slice){ body, (size_t)n });
 }
 
 void
@@ -231,14 +231,14 @@ answer_metadata(struct request *r, struct slice method)
 		    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
 		    "Access-Control-Allow-Headers: *, Authorization, "
 		    "MCP-Protocol-Version\r\n"
-		    "Access-Control-Max-Age: 86400\r\n", slice_of(""), 0);
+		    "Access-Control-Max-Age: 86400\r\n", slice_of(""));
 	else if (slice_is(method, "GET") || slice_is(method, "HEAD"))
 		answer_send(r, 200, "application/json", CORS,
-		    metadata_document(), slice_is(method, "HEAD"));
+		    metadata_document());
 	else
 		answer_send(r, 405, "text/plain",
 		    CORS "Allow: GET, HEAD, OPTIONS\r\n",
-		    slice_of("method not allowed\n"), 0);
+		    slice_of("method not allowed\n"));
 }
 
 void
@@ -246,10 +246,9 @@ answer_health(struct request *r, int ready, struct slice method)
 {
 	if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
 		answer_send(r, 405, "text/plain", "Allow: GET, HEAD\r\n",
-		    slice_of("method not allowed\n"), 0);
+		    slice_of("method not allowed\n"));
 	else
 		answer_send(r, ready ? 200 : 503, "text/plain",
 		    ready ? NULL : "Retry-After: 1\r\n",
-		    slice_of(ready ? "ok\n" : "not ready\n"),
-		    slice_is(method, "HEAD"));
+		    slice_of(ready ? "ok\n" : "not ready\n"));
 }

@@ -188,6 +188,13 @@ auth_fetch_done(int ok, uint64_t began_ms)
 	}
 }
 
+void
+auth_ask_again(void)
+{
+	if (!TAILQ_EMPTY(&waiting))
+		ask_keys();
+}
+
 static void
 hold_expired(struct timer *t)
 {

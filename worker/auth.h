@@ -48,5 +48,7 @@ void	auth_unwait(struct request *);
 void	auth_set_keys(struct jwk_set *);
 void	auth_fetch_done(int ok, uint64_t began_ms);
 int	auth_have_keys(void);
+/* There is a new fetcher: ask it again for those who wait. */
+void	auth_ask_again(void);
 
 #endif

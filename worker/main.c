@@ -256,6 +256,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		    NULL);
 		if (fetcher == NULL)
 			fatalx("channel_new");
+		auth_ask_again();
 		break;
 	case MSG_AUDIT_FD:
 		audit_set_fd(imsg_take_fd(m));

@@ -128,6 +128,7 @@ request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 	r->state = REQ_BODY;
 	r->headlen = headlen;
 	r->minor = h->minor;
+	r->head_only = slice_is(h->method, "HEAD");
 	r->framing = h->body;
 	r->left = h->body == HTTP1_BODY_LENGTH ? h->content_length : 0;
 	if (r->framing == HTTP1_BODY_LENGTH && r->left == 0)

@@ -62,6 +62,7 @@ struct request {
 	struct buf	 head;		/* for the upstream, without framing */
 	/* the answer on its way out */
 	int		 minor;		/* the client's HTTP/1.minor */
+	int		 head_only;	/* HEAD: no body in the answer */
 	int		 chunked;	/* we send chunks */
 	int		 answering;	/* the answer's head is queued */
 	int		 expect;	/* the client waits for 100 (Continue) */
