@@ -45,7 +45,6 @@ server_open(struct server *s, const char *address, size_t max_body)
 	    (s->http = evhttp_new(s->base)) == NULL ||
 	    (s->term = evsignal_new(s->base, SIGTERM, on_signal, s)) == NULL ||
 	    (s->intr = evsignal_new(s->base, SIGINT, on_signal, s)) == NULL ||
-	    (s->again = evtimer_new(s->base, on_again, s)) == NULL ||
 	    event_add(s->term, NULL) == -1 || event_add(s->intr, NULL) == -1)
 		errx(1, "cannot set up libevent");
 	evhttp_set_max_headers_size(s->http, HEADERS_MAX);
@@ -75,7 +74,6 @@ server_close(struct server *s)
 	evhttp_free(s->http);
 	event_free(s->term);
 	event_free(s->intr);
-	event_free(s->again);
 	event_base_free(s->base);
 	libevent_global_shutdown();
 	memset(s, 0, sizeof(*s));
@@ -223,24 +221,21 @@ static void
 on_accept_error(struct evconnlistener *l, void *arg)
 {
 	struct timeval	 tv = { 0, 100000 };
-	struct server	*s;
 
 	(void)arg;
 	warn("accept");
-	/* evhttp has taken the listener's argument for itself */
-	s = the_server;
 	evconnlistener_disable(l);
-	evtimer_add(s->again, &tv);
+	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT,
+	    on_again, l, &tv) == -1)
+		errx(1, "no memory");
 }
 
 static void
 on_again(evutil_socket_t fd, short what, void *arg)
 {
-	struct server	*s = arg;
-
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(s->listener);
+	evconnlistener_enable(arg);
 }
 
 /* The bound holds while we write and evhttp reads nothing. */

@@ -21,7 +21,6 @@ struct server {
 	struct evconnlistener	*listener;	/* http owns it */
 	struct event		*term;
 	struct event		*intr;
-	struct event		*again;		/* accept after EMFILE */
 	char			 url[64];	/* http://ADDRESS:PORT */
 };
 
