@@ -257,9 +257,12 @@ conn_busy(struct conn *c)
 		request_input(c->req);
 		return;
 	}
-	if (!c->hup)
+	/* a reset comes as readable, without EV_CLOSED */
+	if (!c->hup && !c->readable)
 		return;
 	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n == -1 && errno == EAGAIN)
+		c->readable = 0;
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
 		request_client_gone(c->req);
 		conn_close(c);
