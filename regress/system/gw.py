@@ -173,6 +173,12 @@ class Gateway:
 
     # -- running -----------------------------------------------------------
 
+    @staticmethod
+    def environment():
+        # A build with sanitizers: the leak checker wants ptrace(2) and
+        # clone(2) at exit, for which the sandbox kills a child.
+        return {"ASAN_OPTIONS": "detect_leaks=0", **os.environ}
+
     def argv(self, *args):
         return [str(MCPGW), *args, "-f", str(self.path)]
 
@@ -189,9 +195,12 @@ class Gateway:
         assert self.proc is None or self.proc.poll() is not None
         self.write_config()
         out = open(self.stderr_path, "wb")
+        # With setpriv it ends, too, when the tests are killed.
         self.proc = subprocess.Popen(
-            self.argv("-d", *args), stdin=subprocess.DEVNULL, stdout=out,
-            stderr=out, start_new_session=True, cwd=TOP)
+            ["setpriv", "--pdeathsig", "TERM", "--",
+             *self.argv("-d", *args)], stdin=subprocess.DEVNULL, stdout=out,
+            stderr=out, start_new_session=True, cwd=TOP,
+            env=self.environment())
         out.close()
         return self
 
@@ -279,6 +288,10 @@ class Gateway:
             except ProcessLookupError:
                 pass
         self.proc.wait(10)
+        deadline = time.monotonic() + 10
+        while any(p[3] != "Z" for p in session_members(self.pid)):
+            assert time.monotonic() < deadline, "SIGKILL does not help"
+            time.sleep(0.01)
 
     def assert_nobody_left(self, timeout=5):
         """Children end before or right after their master."""
