@@ -31,7 +31,6 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(epoll_ctl, "libevent"),
 	ALLOW(epoll_pwait, "libevent"),
 	ALLOW(epoll_wait, "libevent"),
-	ALLOW(exit, "leaving"),
 	ALLOW(exit_group, "leaving"),
 	ALLOW_IF(fcntl, "memfd_map", SANDBOX_INT(1, F_GET_SEALS)),
 	ALLOW_IF(fcntl, "channel_new", SANDBOX_INT(1, F_GETFL)),
