@@ -337,8 +337,41 @@ status_line(struct http1_head *h, const char *p, const char *end)
 	return (0);
 }
 
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LF,
-    OVER };
+enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER,
+    TRAILER_NAME, TRAILER_VALUE, TRAILER_LF, OVER };
+
+/*
+ * One byte of the trailers, which are dropped.  Each must be a field all the
+ * same: who takes the last chunk for the end of the body would read a request
+ * in their place.
+ */
+static enum http1_more
+trailer_byte(struct http1_chunk *c, unsigned char b)
+{
+	if (++c->overhead > CHUNK_OVERHEAD)
+		return (HTTP1_BAD);
+	if (c->state == TRAILER_LF) {
+		if (b != '\n')
+			return (HTTP1_BAD);
+		c->state = c->line == 0 ? OVER : TRAILER;
+		c->line = 0;
+		return (c->state == OVER ? HTTP1_DONE : HTTP1_MORE);
+	}
+	if (b == '\r' && c->state != TRAILER_NAME) {
+		c->state = TRAILER_LF;
+		return (HTTP1_MORE);
+	}
+	c->line++;
+	if (c->state == TRAILER_VALUE)
+		return ((b < 0x20 && b != '\t') || b == 0x7f ? HTTP1_BAD :
+		    HTTP1_MORE);
+	if (b == ':' && c->state == TRAILER_NAME) {
+		c->state = TRAILER_VALUE;
+		return (HTTP1_MORE);
+	}
+	c->state = TRAILER_NAME;
+	return (http1_is_tchar(b) ? HTTP1_MORE : HTTP1_BAD);
+}
 
 /* One byte of what is not data.  HTTP1_MORE, DONE or BAD. */
 static enum http1_more
@@ -381,25 +414,10 @@ chunk_byte(struct http1_chunk *c, unsigned char b)
 		c->state = SIZE;
 		return (b == '\n' ? HTTP1_MORE : HTTP1_BAD);
 	case TRAILER:
-		if (b == '\r') {
-			c->state = TRAILER_LF;
-			return (HTTP1_MORE);
-		}
-		if (++c->overhead > CHUNK_OVERHEAD ||
-		    (b < 0x20 && b != '\t') || b == 0x7f)
-			return (HTTP1_BAD);
-		c->line++;
-		return (HTTP1_MORE);
+	case TRAILER_NAME:
+	case TRAILER_VALUE:
 	case TRAILER_LF:
-		if (b != '\n')
-			return (HTTP1_BAD);
-		if (c->line == 0) {
-			c->state = OVER;
-			return (HTTP1_DONE);
-		}
-		c->line = 0;
-		c->state = TRAILER;
-		return (HTTP1_MORE);
+		return (trailer_byte(c, b));
 	default:
 		return (HTTP1_BAD);
 	}
