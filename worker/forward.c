@@ -61,6 +61,9 @@ forward_request(struct request *r, const struct http1_head *h)
 		    "Accept: application/json, text/event-stream\r\n") == -1;
 	for (i = 0; i < h->nfield; i++) {
 		if (!carried(&h->field[i]) ||
+		    /* where '_' counts as '-' it would pass for one of ours */
+		    memchr(h->field[i].name.p, '_',
+		    h->field[i].name.len) != NULL ||
 		    (h->field[i].id == HTTP1_ACCEPT &&
 		    slice_is(accept, "*/*")) ||
 		    (h->field[i].id == HTTP1_TRACESTATE &&
