@@ -1,72 +1,72 @@
 /*
- * A small authorization server for the demo and the tests: client_credentials
- * (RFC 6749 section 4.4), JWT access tokens (RFC 9068), JWKS, metadata (RFC
- * 8414), and key rotation on demand.
+ * A small OAuth 2.1 authorization server for the demo and for tests: one
+ * client, the client_credentials grant, JWT access tokens, their keys, and
+ * metadata.  It believes whatever audience and scope the client asks for, so
+ * that tokens which a gateway must refuse are easy to get; it therefore
+ * listens on loopback only.
  */
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
-
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/rsa.h>
-
 #include <err.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/base64url.h"
-#include "regress/demo/serve.h"
+#include <event2/buffer.h>
 
-#define CLIENT_ID	"demo-client"
-#define CLIENT_SECRET	"demo-secret"
-#define KEYS_MAX	16
-#define TEXT_MAX	4096
+#include "regress/demo/access_token.h"
+#include "regress/demo/client_auth.h"
+#include "regress/demo/form.h"
+#include "regress/demo/json_out.h"
+#include "regress/demo/keys.h"
+#include "regress/demo/server.h"
 
-enum kind { RS256, ES256 };
+#define FORM_MAX	(16 * 1024)
+#define LIFETIME	3600		/* seconds, when not asked */
+#define LIFETIME_MAX	86400
+#define TEXT_MAX	1024		/* a scope or an audience */
 
-struct key {
-	enum kind	 kind;
-	EVP_PKEY	*pkey;
-	char		 kid[32];
+/* One answer to a client that asked for a token. */
+struct grant {
+	struct access_token	 token;
+	const struct key	*key;
+	long long		 lifetime;
 };
 
-static struct key	 keys[KEYS_MAX];	/* newest first */
-static size_t		 nkeys;
-static unsigned		 serial;
+static struct server	 server;
 static const char	*audience = "mcpgw-prod";
 static const char	*issuer;
-static char		*url;
+static char		 own_issuer[sizeof(server.url) + 1];
 
-static void	 add_key(enum kind);
-static void	 rotate(int);
-static char	*number64(const struct key *, const char *, size_t);
-static size_t	 jwk_json(const struct key *, char *, size_t);
+static void	 usage(void) __attribute__((noreturn));
+static void	 on_token(struct evhttp_request *, void *);
 static void	 on_jwks(struct evhttp_request *, void *);
 static void	 on_metadata(struct evhttp_request *, void *);
 static void	 on_rotate(struct evhttp_request *, void *);
-static void	 on_token(struct evhttp_request *, void *);
-static int	 client_ok(struct evhttp_request *, struct evkeyvalq *);
-static char	*mint(const struct key *, const char *, const char *, long);
-static size_t	 sign(const struct key *, const char *, size_t, uint8_t *);
-static void	 oauth_error(struct evhttp_request *, int, const char *,
+static void	 on_other(struct evhttp_request *, void *);
+static void	 token(struct evhttp_request *, const struct form *);
+static int	 read_form(struct evhttp_request *, struct form *);
+static const char *grant_read(struct grant *, const struct form *,
+		    const char **);
+static const char *grant_audience(struct grant *, const struct form *);
+static const char *grant_scope(struct grant *, const struct form *);
+static const char *grant_lifetime(struct grant *, const struct form *);
+static int	 is_text(const char *);
+static int	 is_scope(const char *);
+static void	 answer(struct evhttp_request *, const struct grant *);
+static void	 answer_jwks(struct evhttp_request *);
+static void	 refuse(struct evhttp_request *, int, const char *,
 		    const char *);
-static int	 plain(const char *);
+static void	 no_store(struct evhttp_request *);
+static int	 asks_keep(struct evhttp_request *);
+static void	 url(yajl_gen, const char *, const char *);
+static void	 list(yajl_gen, const char *, const char *, const char *);
 
 int
 main(int argc, char *argv[])
 {
-	struct event_base	*base;
-	struct evhttp		*http;
-	const char		*where = "127.0.0.1:0";
-	char			*own_issuer;
-	int			 ch;
+	const char	*address = "127.0.0.1:0";
+	int		 ch;
 
 	while ((ch = getopt(argc, argv, "a:i:l:")) != -1) {
 		switch (ch) {
@@ -77,325 +77,375 @@ main(int argc, char *argv[])
 			issuer = optarg;
 			break;
 		case 'l':
-			where = optarg;
+			address = optarg;
 			break;
 		default:
-			fprintf(stderr, "usage: demo-as [-a audience] "
-			    "[-i issuer] [-l address:port]\n");
-			return (1);
+			usage();
 		}
 	}
-	rotate(0);
-	if ((base = event_base_new()) == NULL)
-		errx(1, "event_base_new");
-	http = serve_listen(base, where, &url);
-	if (asprintf(&own_issuer, "%s/", url) == -1)
-		err(1, NULL);
+	if (argc != optind)
+		usage();
+	if (!is_text(audience) || (issuer != NULL && !is_text(issuer)))
+		errx(1, "issuer and audience are printable ASCII, no spaces");
+	keys_rotate(0);
+	server_open(&server, address, FORM_MAX);
+	snprintf(own_issuer, sizeof(own_issuer), "%s/", server.url);
 	if (issuer == NULL)
 		issuer = own_issuer;
-	evhttp_set_cb(http, "/oauth/token", on_token, NULL);
-	evhttp_set_cb(http, "/.well-known/jwks.json", on_jwks, NULL);
-	evhttp_set_cb(http, "/.well-known/oauth-authorization-server",
+	evhttp_set_cb(server.http, "/oauth/token", on_token, NULL);
+	evhttp_set_cb(server.http, "/.well-known/jwks.json", on_jwks, NULL);
+	evhttp_set_cb(server.http, "/.well-known/oauth-authorization-server",
 	    on_metadata, NULL);
-	evhttp_set_cb(http, "/.well-known/openid-configuration", on_metadata,
-	    NULL);
-	evhttp_set_cb(http, "/admin/rotate", on_rotate, NULL);
-	serve_loop(base);
-	evhttp_free(http);
-	event_base_free(base);
-	rotate(-1);
-	free(own_issuer);
-	free(url);
+	evhttp_set_cb(server.http, "/.well-known/openid-configuration",
+	    on_metadata, NULL);
+	evhttp_set_cb(server.http, "/admin/rotate", on_rotate, NULL);
+	evhttp_set_gencb(server.http, on_other, NULL);
+	server_run(&server);
+	server_close(&server);
+	keys_free();
 	return (0);
 }
 
 static void
-add_key(enum kind kind)
+usage(void)
 {
-	struct key	*k = &keys[nkeys++];
-
-	k->kind = kind;
-	k->pkey = kind == RS256 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
-	if (k->pkey == NULL)
-		errx(1, "cannot make a key");
-	snprintf(k->kid, sizeof(k->kid), "%s-%u",
-	    kind == RS256 ? "rsa" : "ec", serial);
-}
-
-/* New keys in front; the old ones go unless keep.  keep -1: all go. */
-static void
-rotate(int keep)
-{
-	struct key	 old[KEYS_MAX];
-	size_t		 n = nkeys, i;
-
-	memcpy(old, keys, sizeof(old));
-	nkeys = 0;
-	if (keep >= 0) {
-		serial++;
-		add_key(RS256);
-		add_key(ES256);
-	}
-	for (i = 0; i < n; i++) {
-		if (keep == 1 && nkeys < KEYS_MAX)
-			keys[nkeys++] = old[i];
-		else
-			EVP_PKEY_free(old[i].pkey);
-	}
-}
-
-/* A BIGNUM parameter of a key, in base64url, padded to size bytes. */
-static char *
-number64(const struct key *k, const char *name, size_t size)
-{
-	BIGNUM	*bn = NULL;
-	uint8_t	 raw[512];
-	char	*text;
-	int	 n;
-
-	if (EVP_PKEY_get_bn_param(k->pkey, name, &bn) != 1)
-		errx(1, "key has no %s", name);
-	n = BN_num_bytes(bn);
-	if (size == 0)
-		size = (size_t)n;
-	if ((text = malloc(size * 2 + 8)) == NULL || size > sizeof(raw) ||
-	    BN_bn2binpad(bn, raw, (int)size) == -1)
-		errx(1, "key is too large");
-	base64url_encode(raw, size, text);
-	BN_free(bn);
-	return (text);
-}
-
-static size_t
-jwk_json(const struct key *k, char *out, size_t size)
-{
-	char	*a, *b;
-	int	 n;
-
-	if (k->kind == RS256) {
-		a = number64(k, OSSL_PKEY_PARAM_RSA_N, 0);
-		b = number64(k, OSSL_PKEY_PARAM_RSA_E, 0);
-		n = snprintf(out, size, "{\"kty\":\"RSA\",\"use\":\"sig\","
-		    "\"alg\":\"RS256\",\"kid\":\"%s\",\"n\":\"%s\","
-		    "\"e\":\"%s\"}", k->kid, a, b);
-	} else {
-		a = number64(k, OSSL_PKEY_PARAM_EC_PUB_X, 32);
-		b = number64(k, OSSL_PKEY_PARAM_EC_PUB_Y, 32);
-		n = snprintf(out, size, "{\"kty\":\"EC\",\"use\":\"sig\","
-		    "\"alg\":\"ES256\",\"crv\":\"P-256\",\"kid\":\"%s\","
-		    "\"x\":\"%s\",\"y\":\"%s\"}", k->kid, a, b);
-	}
-	free(a);
-	free(b);
-	if (n < 0 || (size_t)n >= size)
-		errx(1, "JWKS is too large");
-	return ((size_t)n);
-}
-
-static void
-on_jwks(struct evhttp_request *req, void *arg)
-{
-	static char	 text[KEYS_MAX * 1024];
-	size_t		 n, i;
-
-	(void)arg;
-	n = (size_t)snprintf(text, sizeof(text), "{\"keys\":[");
-	for (i = 0; i < nkeys; i++) {
-		if (i > 0)
-			text[n++] = ',';
-		n += jwk_json(&keys[i], text + n, sizeof(text) - n - 8);
-	}
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "]}\n");
-	serve_reply(req, 200, "application/json", text, n);
-}
-
-static void
-on_metadata(struct evhttp_request *req, void *arg)
-{
-	char	 text[TEXT_MAX];
-	int	 n;
-
-	(void)arg;
-	n = snprintf(text, sizeof(text), "{\"issuer\":\"%s\","
-	    "\"token_endpoint\":\"%s/oauth/token\","
-	    "\"jwks_uri\":\"%s/.well-known/jwks.json\","
-	    "\"scopes_supported\":[\"mcp:read\",\"mcp:write\"],"
-	    "\"response_types_supported\":[],"
-	    "\"grant_types_supported\":[\"client_credentials\"],"
-	    "\"token_endpoint_auth_methods_supported\":"
-	    "[\"client_secret_post\",\"client_secret_basic\"]}\n",
-	    issuer, url, url);
-	serve_reply(req, 200, "application/json", text, (size_t)n);
-}
-
-static void
-on_rotate(struct evhttp_request *req, void *arg)
-{
-	const char	*query;
-
-	(void)arg;
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_POST) {
-		serve_reply(req, 405, "text/plain", "POST only\n", 10);
-		return;
-	}
-	query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
-	rotate(query != NULL && strcmp(query, "keep=1") == 0);
-	serve_reply(req, 200, "text/plain", "rotated\n", 8);
-}
-
-static void
-oauth_error(struct evhttp_request *req, int status, const char *error,
-    const char *text)
-{
-	char	 body[512];
-	int	 n;
-
-	n = snprintf(body, sizeof(body), "{\"error\":\"%s\","
-	    "\"error_description\":\"%s\"}\n", error, text);
-	if (status == 401)
-		evhttp_add_header(evhttp_request_get_output_headers(req),
-		    "WWW-Authenticate", "Basic realm=\"demo-as\"");
-	serve_reply(req, status, "application/json", body, (size_t)n);
-}
-
-/* Only what needs no escaping goes into a token. */
-static int
-plain(const char *s)
-{
-	return (strlen(s) < 512 && strpbrk(s, "\"\\") == NULL &&
-	    strspn(s, " !#$%&'()*+,-./0123456789:;<=>?@"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~")
-	    == strlen(s));
-}
-
-/* client_secret_post or client_secret_basic. */
-static int
-client_ok(struct evhttp_request *req, struct evkeyvalq *form)
-{
-	const char	*id = evhttp_find_header(form, "client_id");
-	const char	*secret = evhttp_find_header(form, "client_secret");
-	const char	*basic;
-
-	basic = evhttp_find_header(evhttp_request_get_input_headers(req),
-	    "Authorization");
-	/* demo-client:demo-secret */
-	if (basic != NULL && id == NULL)
-		return (strcmp(basic,
-		    "Basic ZGVtby1jbGllbnQ6ZGVtby1zZWNyZXQ=") == 0);
-	return (id != NULL && secret != NULL && strcmp(id, CLIENT_ID) == 0 &&
-	    strcmp(secret, CLIENT_SECRET) == 0);
+	fprintf(stderr, "usage: demo-as [-a audience] [-i issuer] "
+	    "[-l address:port]\n");
+	exit(2);
 }
 
 static void
 on_token(struct evhttp_request *req, void *arg)
 {
-	struct evkeyvalq	 form;
-	const char		*grant, *aud, *scope, *alg, *expires;
-	char			*body, *token, answer[TEXT_MAX];
-	size_t			 len, i;
-	long			 ttl = 3600;
-	int			 n;
+	struct form	 form;
 
 	(void)arg;
-	body = serve_body(req, &len);
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_POST ||
-	    evhttp_parse_query_str(body, &form) == -1) {
-		free(body);
-		oauth_error(req, 400, "invalid_request", "POST a form");
+	if (!server_allow(req, EVHTTP_REQ_POST, "POST"))
+		return;
+	if (!server_is_type(server_field(req, "Content-Type"),
+	    "application/x-www-form-urlencoded"))
+		refuse(req, 400, "invalid_request",
+		    "Content-Type is not application/x-www-form-urlencoded");
+	else if (read_form(req, &form) == -1)
+		refuse(req, 400, "invalid_request", "malformed form");
+	else {
+		token(req, &form);
+		form_clear(&form);
+	}
+}
+
+static void
+on_jwks(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	if (server_allow(req, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD"))
+		answer_jwks(req);
+}
+
+/* RFC 8414 section 2. */
+static void
+on_metadata(struct evhttp_request *req, void *arg)
+{
+	yajl_gen	 g;
+
+	(void)arg;
+	if (!server_allow(req, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD"))
+		return;
+	g = json_out_new();
+	json_out_map(g, NULL);
+	json_out_str(g, "issuer", issuer);
+	url(g, "token_endpoint", "/oauth/token");
+	url(g, "jwks_uri", "/.well-known/jwks.json");
+	list(g, "scopes_supported", "mcp:read", "mcp:write");
+	/* required, and without an authorization endpoint there are none */
+	list(g, "response_types_supported", NULL, NULL);
+	list(g, "grant_types_supported", "client_credentials", NULL);
+	list(g, "token_endpoint_auth_methods_supported",
+	    "client_secret_basic", "client_secret_post");
+	json_out_map_end(g);
+	server_json(req, 200, g);
+}
+
+static void
+on_rotate(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	if (!server_allow(req, EVHTTP_REQ_POST, "POST"))
+		return;
+	keys_rotate(asks_keep(req));
+	answer_jwks(req);
+}
+
+static void
+on_other(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	server_empty(req, 404);
+}
+
+static void
+token(struct evhttp_request *req, const struct form *form)
+{
+	struct grant	 grant;
+	const char	*type, *error, *why;
+	const char	*authorization = server_field(req, "Authorization");
+
+	switch (client_auth_check(authorization, form)) {
+	case CLIENT_AUTH_OK:
+		break;
+	case CLIENT_AUTH_TWICE:
+		refuse(req, 400, "invalid_request",
+		    "client authentication is repeated");
+		return;
+	default:
+		/* RFC 6749 section 5.2: required when it was tried */
+		if (authorization != NULL)
+			server_add(req, "WWW-Authenticate",
+			    "Basic realm=\"demo-as\"");
+		refuse(req, 401, "invalid_client",
+		    "unknown client or wrong secret");
 		return;
 	}
-	free(body);
-	grant = evhttp_find_header(&form, "grant_type");
-	scope = evhttp_find_header(&form, "scope");
-	alg = evhttp_find_header(&form, "alg");
-	expires = evhttp_find_header(&form, "expires_in");
-	if ((aud = evhttp_find_header(&form, "audience")) == NULL &&
-	    (aud = evhttp_find_header(&form, "resource")) == NULL)
-		aud = audience;
-	scope = scope == NULL ? "" : scope;
-	if (expires != NULL)
-		ttl = atol(expires);
-	for (i = 0; i < nkeys; i++)
-		if (keys[i].kind == (alg != NULL &&
-		    strcmp(alg, "ES256") == 0 ? ES256 : RS256))
-			break;
-	if (!client_ok(req, &form))
-		oauth_error(req, 401, "invalid_client", "who are you");
-	else if (grant == NULL || strcmp(grant, "client_credentials") != 0)
-		oauth_error(req, 400, "unsupported_grant_type",
-		    "client_credentials only");
-	else if (!plain(aud) || !plain(scope) || i == nkeys)
-		oauth_error(req, 400, "invalid_request", "not plain text");
-	else {
-		token = mint(&keys[i], aud, scope, ttl);
-		n = snprintf(answer, sizeof(answer), "{\"access_token\":"
-		    "\"%s\",\"token_type\":\"Bearer\",\"expires_in\":%ld,"
-		    "\"scope\":\"%s\"}\n", token, ttl, scope);
-		free(token);
-		evhttp_add_header(evhttp_request_get_output_headers(req),
-		    "Cache-Control", "no-store");
-		serve_reply(req, 200, "application/json", answer, (size_t)n);
+	if (form_get(form, "grant_type", &type) != 1 || type == NULL) {
+		refuse(req, 400, "invalid_request", "want one grant_type");
+		return;
 	}
-	evhttp_clear_headers(&form);
+	if (strcmp(type, "client_credentials") != 0) {
+		refuse(req, 400, "unsupported_grant_type",
+		    "only client_credentials");
+		return;
+	}
+	if ((error = grant_read(&grant, form, &why)) != NULL)
+		refuse(req, 400, error, why);
+	else
+		answer(req, &grant);
 }
 
-/* A JWT access token (RFC 9068 section 2). */
-static char *
-mint(const struct key *k, const char *aud, const char *scope, long ttl)
+static int
+read_form(struct evhttp_request *req, struct form *form)
 {
-	char	 header[128], claims[2048], *token;
-	uint8_t	 jti[12], sig[512];
-	char	 id[32];
-	time_t	 now = time(NULL);
-	size_t	 n;
-	int	 hlen, clen;
+	struct evbuffer	*in = evhttp_request_get_input_buffer(req);
+	size_t		 len = evbuffer_get_length(in);
+	unsigned char	*text;
+	int		 ret;
 
-	if (RAND_bytes(jti, sizeof(jti)) != 1)
-		errx(1, "RAND_bytes");
-	base64url_encode(jti, sizeof(jti), id);
-	hlen = snprintf(header, sizeof(header), "{\"typ\":\"at+jwt\","
-	    "\"alg\":\"%s\",\"kid\":\"%s\"}",
-	    k->kind == RS256 ? "RS256" : "ES256", k->kid);
-	clen = snprintf(claims, sizeof(claims), "{\"iss\":\"%s\","
-	    "\"aud\":\"%s\",\"sub\":\"%s\",\"client_id\":\"%s\","
-	    "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",\"scope\":\"%s\"}",
-	    issuer, aud, CLIENT_ID, CLIENT_ID, (long long)now,
-	    (long long)now + ttl, id, scope);
-	if (clen < 0 || (size_t)clen >= sizeof(claims) ||
-	    (token = malloc(TEXT_MAX * 2)) == NULL)
-		errx(1, "token is too large");
-	n = base64url_encode((uint8_t *)header, (size_t)hlen, token);
-	token[n++] = '.';
-	n += base64url_encode((uint8_t *)claims, (size_t)clen, token + n);
-	hlen = (int)sign(k, token, n, sig);
-	token[n++] = '.';
-	base64url_encode(sig, (size_t)hlen, token + n);
-	return (token);
+	if (len > FORM_MAX)
+		return (-1);
+	if ((text = evbuffer_pullup(in, -1)) == NULL && len > 0)
+		errx(1, "no memory");
+	ret = form_parse(form, len == 0 ? "" : (const char *)text, len);
+	if (ret == -1)
+		form_clear(form);
+	if (len > 0)
+		explicit_bzero(text, len);
+	return (ret);
 }
 
-static size_t
-sign(const struct key *k, const char *text, size_t len, uint8_t *out)
+/* What is asked for; NULL, or an error code of RFC 6749 section 5.2. */
+static const char *
+grant_read(struct grant *g, const struct form *form, const char **why)
 {
-	const unsigned char	*p;
-	unsigned char		 der[512];
-	EVP_MD_CTX		*ctx = EVP_MD_CTX_new();
-	ECDSA_SIG		*s;
-	size_t			 n = sizeof(der);
+	const char	*alg;
 
-	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL,
-	    k->pkey) != 1 || EVP_DigestSign(ctx, der, &n,
-	    (const unsigned char *)text, len) != 1)
-		errx(1, "cannot sign");
-	EVP_MD_CTX_free(ctx);
-	if (k->kind == RS256) {
-		memcpy(out, der, n);
-		return (n);
+	memset(g, 0, sizeof(*g));
+	g->token.issuer = issuer;
+	g->token.client_id = CLIENT_ID;
+	if ((*why = grant_audience(g, form)) != NULL)
+		return ("invalid_target");
+	if ((*why = grant_scope(g, form)) != NULL)
+		return ("invalid_scope");
+	if ((*why = grant_lifetime(g, form)) != NULL)
+		return ("invalid_request");
+	*why = "alg is RS256 or ES256";
+	if (form_get(form, "alg", &alg) > 1 ||
+	    (g->key = keys_find(alg == NULL ? "RS256" : alg)) == NULL)
+		return ("invalid_request");
+	return (NULL);
+}
+
+/* audience, and resource of RFC 8707, which may be there several times. */
+static const char *
+grant_audience(struct grant *g, const struct form *form)
+{
+	const char	*value;
+	size_t		 i;
+
+	if (form_get(form, "audience", &value) > 1)
+		return ("audience is repeated");
+	if (value != NULL)
+		g->token.aud[g->token.naud++] = value;
+	for (i = 0; i < form->n; i++) {
+		if (strcmp(form->field[i].name, "resource") != 0 ||
+		    form->field[i].value[0] == '\0')
+			continue;
+		if (g->token.naud == ACCESS_TOKEN_AUD_MAX)
+			return ("too many resources");
+		g->token.aud[g->token.naud++] = form->field[i].value;
 	}
-	p = der;
-	if ((s = d2i_ECDSA_SIG(NULL, &p, (long)n)) == NULL ||
-	    BN_bn2binpad(ECDSA_SIG_get0_r(s), out, 32) == -1 ||
-	    BN_bn2binpad(ECDSA_SIG_get0_s(s), out + 32, 32) == -1)
-		errx(1, "cannot sign");
-	ECDSA_SIG_free(s);
-	return (64);
+	if (g->token.naud == 0)
+		g->token.aud[g->token.naud++] = audience;
+	for (i = 0; i < g->token.naud; i++) {
+		if (!is_text(g->token.aud[i]))
+			return ("malformed audience or resource");
+	}
+	return (NULL);
+}
+
+/* Whoever asks for no scope gets none. */
+static const char *
+grant_scope(struct grant *g, const struct form *form)
+{
+	if (form_get(form, "scope", &g->token.scope) > 1)
+		return ("scope is repeated");
+	if (g->token.scope != NULL && !is_scope(g->token.scope))
+		return ("malformed scope");
+	return (NULL);
+}
+
+/* Below zero the token has expired already: somebody tests that. */
+static const char *
+grant_lifetime(struct grant *g, const struct form *form)
+{
+	const char	*value, *why;
+	long long	 now = time(NULL);
+
+	if (form_get(form, "expires_in", &value) > 1)
+		return ("expires_in is repeated");
+	g->lifetime = LIFETIME;
+	if (value != NULL) {
+		g->lifetime = strtonum(value, -LIFETIME_MAX, LIFETIME_MAX,
+		    &why);
+		if (why != NULL)
+			return ("expires_in is a number of seconds, "
+			    "-86400 to 86400");
+	}
+	g->token.exp = now + g->lifetime;
+	g->token.iat = now < g->token.exp ? now : g->token.exp;
+	return (NULL);
+}
+
+/* Printable ASCII without spaces, not empty, not endless. */
+static int
+is_text(const char *s)
+{
+	size_t	 i;
+
+	for (i = 0; s[i] != '\0'; i++) {
+		if (i == TEXT_MAX || s[i] <= ' ' || s[i] > '~')
+			return (0);
+	}
+	return (i > 0);
+}
+
+/* RFC 6749 section 3.3: tokens with one space between them. */
+static int
+is_scope(const char *s)
+{
+	size_t	 i;
+
+	for (i = 0; s[i] != '\0'; i++) {
+		if (i == TEXT_MAX || s[i] < ' ' || s[i] > '~' ||
+		    s[i] == '"' || s[i] == '\\')
+			return (0);
+		if (s[i] == ' ' && (i == 0 || s[i + 1] == ' ' ||
+		    s[i + 1] == '\0'))
+			return (0);
+	}
+	return (i > 0);
+}
+
+/* RFC 6749 section 5.1. */
+static void
+answer(struct evhttp_request *req, const struct grant *g)
+{
+	yajl_gen	 out;
+	char		*jwt;
+
+	if ((jwt = access_token_sign(&g->token, g->key)) == NULL) {
+		refuse(req, 500, "server_error", "cannot sign");
+		return;
+	}
+	out = json_out_new();
+	json_out_map(out, NULL);
+	json_out_str(out, "access_token", jwt);
+	json_out_str(out, "token_type", "Bearer");
+	json_out_int(out, "expires_in", g->lifetime);
+	if (g->token.scope != NULL)
+		json_out_str(out, "scope", g->token.scope);
+	json_out_map_end(out);
+	free(jwt);
+	no_store(req);
+	server_json(req, 200, out);
+}
+
+static void
+answer_jwks(struct evhttp_request *req)
+{
+	yajl_gen	 g = json_out_new();
+
+	json_out_map(g, NULL);
+	keys_write(g);
+	json_out_map_end(g);
+	server_json(req, 200, g);
+}
+
+static void
+refuse(struct evhttp_request *req, int status, const char *error,
+    const char *description)
+{
+	yajl_gen	 g = json_out_new();
+
+	json_out_map(g, NULL);
+	json_out_str(g, "error", error);
+	json_out_str(g, "error_description", description);
+	json_out_map_end(g);
+	no_store(req);
+	server_json(req, status, g);
+}
+
+static void
+no_store(struct evhttp_request *req)
+{
+	server_add(req, "Cache-Control", "no-store");
+	server_add(req, "Pragma", "no-cache");
+}
+
+/* ?keep=1 */
+static int
+asks_keep(struct evhttp_request *req)
+{
+	const struct evhttp_uri	*uri = evhttp_request_get_evhttp_uri(req);
+	const char		*query, *keep = NULL;
+	struct form		 form;
+	int			 ret = 0;
+
+	if ((query = evhttp_uri_get_query(uri)) == NULL)
+		return (0);
+	if (form_parse(&form, query, strlen(query)) == 0 &&
+	    form_get(&form, "keep", &keep) > 0)
+		ret = keep != NULL && strcmp(keep, "1") == 0;
+	form_clear(&form);
+	return (ret);
+}
+
+/* A path of ours as a URL. */
+static void
+url(yajl_gen g, const char *key, const char *path)
+{
+	char	 text[128];
+
+	snprintf(text, sizeof(text), "%s%s", server.url, path);
+	json_out_str(g, key, text);
+}
+
+/* An array of what is not NULL. */
+static void
+list(yajl_gen g, const char *key, const char *first, const char *second)
+{
+	json_out_array(g, key);
+	if (first != NULL)
+		json_out_str(g, NULL, first);
+	if (second != NULL)
+		json_out_str(g, NULL, second);
+	json_out_array_end(g);
 }

@@ -71,7 +71,7 @@ json_out_ascii(yajl_gen g, const char *key, const char *value)
 	if ((copy = strdup(value)) == NULL)
 		err(1, NULL);
 	for (p = copy; *p != '\0'; p++) {
-		if (*p < 0x20 || *p > 0x7e)
+		if ((*p < 0x20 && *p != '\n') || *p > 0x7e)
 			*p = '?';
 	}
 	json_out_str(g, key, copy);

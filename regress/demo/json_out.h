@@ -22,7 +22,8 @@ void	json_out_map_end(yajl_gen);
 void	json_out_array(yajl_gen, const char *key);
 void	json_out_array_end(yajl_gen);
 void	json_out_str(yajl_gen, const char *key, const char *);
-/* A string of bytes from outside: all but printable ASCII becomes '?'. */
+/* A string of bytes from outside: all but printable ASCII and line
+ * breaks becomes '?'. */
 void	json_out_ascii(yajl_gen, const char *key, const char *);
 void	json_out_int(yajl_gen, const char *key, long long);
 void	json_out_bool(yajl_gen, const char *key, int);

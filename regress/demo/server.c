@@ -94,7 +94,7 @@ server_is_type(const char *value, const char *type)
 	if (value == NULL)
 		return (0);
 	value += strspn(value, " \t");
-	len = strcspn(value, "; \t");
+	len = strcspn(value, ";, \t");
 	return (len == strlen(type) && strncasecmp(value, type, len) == 0);
 }
 

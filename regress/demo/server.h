@@ -34,7 +34,8 @@ void	server_close(struct server *);
 
 /* The value of a field of the request, or NULL. */
 const char *server_field(struct evhttp_request *, const char *name);
-/* Is value (may be NULL) this media type, parameters ignored? */
+/* Does value (may be NULL), a list perhaps, begin with this media type?
+ * Parameters are ignored. */
 int	server_is_type(const char *value, const char *type);
 /* Does the request have one of the methods (EVHTTP_REQ_*)?  If not it has
  * been answered with 405 and allow: returns 0. */
