@@ -96,7 +96,7 @@ jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
 	kid[0] = '\0';
 	memset(&p, 0, sizeof(p));
 	if (token.len > JWT_TOKEN_MAX || split(token, &p) == -1 ||
-	    (r = read_header(&p)) != AUTH_OK)
+	    read_header(&p) != AUTH_OK)
 		return (AUTH_INVALID);
 	memcpy(kid, p.kid, sizeof(p.kid));
 	if ((r = find_key(keys, &p, &key)) != AUTH_OK)

@@ -356,7 +356,7 @@ request_input(struct request *r)
 	int		 more;
 
 	for (;;) {
-		if ((more = request_take(r)) != 0)
+		if (request_take(r))
 			return;
 		/* timeouts.body is for 64 KiB, not for a byte */
 		if (r->body.len / BODY_READ != r->laps) {
