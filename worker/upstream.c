@@ -98,6 +98,7 @@ static struct upconn *upconn_connect(struct upstream *, struct exchange *);
 static void	 upconn_close(struct upconn *);
 static void	 upconn_event(evutil_socket_t, short, void *);
 static void	 upconn_connected(struct upconn *);
+static int	 upconn_send(struct upconn *);
 static void	 upconn_write(struct upconn *);
 static void	 upconn_read(struct upconn *);
 static void	 upconn_eof(struct upconn *, int);
@@ -199,6 +200,9 @@ exchange_start(size_t upstream, const char *method, struct buf *head,
 	ex->body = *body;
 	memset(head, 0, sizeof(*head));
 	memset(body, 0, sizeof(*body));
+	if (ex->up->state == UP_BUSY && upconn_send(ex->up) == -1 &&
+	    errno != EAGAIN)
+		event_active(ex->up->ev, EV_WRITE, 0);	/* it fails there */
 	return (ex);
 }
 
@@ -275,10 +279,8 @@ exchange_attach(struct exchange *ex)
 		return (-1);
 	ex->up = up;
 	up->ex = ex;
-	if (up->state == UP_BUSY) {
+	if (up->state == UP_BUSY)
 		timer_start(&up->timer, &q_response);
-		event_active(up->ev, EV_WRITE, 0);
-	}
 	return (0);
 }
 
@@ -469,8 +471,9 @@ upconn_connected(struct upconn *up)
 	    "name not resolved" : strerrordesc_np(error));
 }
 
-static void
-upconn_write(struct upconn *up)
+/* Send what the socket takes.  0 when all is sent, or -1 with errno. */
+static int
+upconn_send(struct upconn *up)
 {
 	struct exchange	*ex = up->ex;
 	struct iovec	 iov[2];
@@ -491,17 +494,7 @@ upconn_write(struct upconn *up)
 		if ((n = writev(up->fd, iov, niov)) == -1) {
 			if (errno == EINTR)
 				continue;
-			if (errno == EAGAIN)
-				return;
-			if (up->reused && !ex->sent_any) {
-				upconn_eof(up, errno);
-				return;
-			}
-			/* it may have answered before it closed: what is
-			 * there to read decides */
-			ex->cut = 1;
-			up->readable = 1;
-			break;
+			return (-1);
 		}
 		ex->sent_any = 1;
 		timer_start(&up->timer, &q_response);
@@ -509,6 +502,26 @@ upconn_write(struct upconn *up)
 		buf_drop(&ex->head, h);
 		buf_drop(&ex->body, (size_t)n - h);
 	}
+	buf_free(&ex->head);
+	buf_free(&ex->body);
+	return (0);
+}
+
+static void
+upconn_write(struct upconn *up)
+{
+	struct exchange	*ex = up->ex;
+
+	if (upconn_send(up) == 0 || errno == EAGAIN)
+		return;
+	if (up->reused && !ex->sent_any) {
+		upconn_eof(up, errno);
+		return;
+	}
+	/* it may have answered before it closed: what is there to read
+	 * decides */
+	ex->cut = 1;
+	up->readable = 1;
 	buf_free(&ex->head);
 	buf_free(&ex->body);
 }
@@ -565,8 +578,11 @@ upconn_eof(struct upconn *up, int error)
 		ex->up = NULL;
 		upconn_close(up);
 		ex->next_addr = 0;
-		if (exchange_attach(ex) == 0)
+		if (exchange_attach(ex) == 0) {
+			if (ex->up->state == UP_BUSY)
+				event_active(ex->up->ev, EV_WRITE, 0);
 			return;
+		}
 	}
 	if (ex->got_any)
 		exchange_fail(ex, EXCHANGE_BROKEN,
