@@ -22,6 +22,7 @@ static const struct worker_conf	*conf;
 static int	 carried(const struct http1_field *);
 static int	 put_field(struct buf *, struct slice, struct slice);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
+static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
 static int	 trusted(int, const uint8_t *);
 static int	 address_parse(struct slice, int *, uint8_t *);
@@ -66,8 +67,7 @@ forward_request(struct request *r, const struct http1_head *h)
 		    h->field[i].name.len) != NULL ||
 		    (h->field[i].id == HTTP1_ACCEPT &&
 		    slice_is(accept, "*/*")) ||
-		    (h->field[i].id == HTTP1_TRACESTATE &&
-		    !traceparent_ok(http1_value(h, HTTP1_TRACEPARENT))))
+		    (h->field[i].id == HTTP1_TRACESTATE && !traced(h)))
 			continue;
 		failed |= put_field(b, h->field[i].name,
 		    h->field[i].value) == -1;
@@ -249,8 +249,7 @@ put_traceparent(struct buf *b, const struct http1_head *h)
 {
 	struct slice	 in = http1_value(h, HTTP1_TRACEPARENT);
 	char		 trace[33], span[17];
-	int		 ours = h->count[HTTP1_TRACEPARENT] != 1 ||
-			    !traceparent_ok(in);
+	int		 ours = !traced(h);
 
 	random_hex(span, 16);
 	if (ours)
@@ -260,6 +259,14 @@ put_traceparent(struct buf *b, const struct http1_head *h)
 	trace[32] = span[16] = '\0';
 	return (buf_printf(b, "traceparent: 00-%s-%s-%.2s\r\n", trace, span,
 	    ours ? "00" : in.p + 53));
+}
+
+/* Does the client bring one trace, well formed? */
+static int
+traced(const struct http1_head *h)
+{
+	return (h->count[HTTP1_TRACEPARENT] == 1 &&
+	    traceparent_ok(http1_value(h, HTTP1_TRACEPARENT)));
 }
 
 /* 00-<32 hex>-<16 hex>-<2 hex>, lower case, ids not zero. */
