@@ -44,6 +44,7 @@ static void	 conn_process(struct conn *);
 static int	 conn_skip(struct conn *);
 static int	 conn_head(struct conn *);
 static void	 conn_busy(struct conn *);
+static int	 conn_broken(struct conn *);
 static void	 conn_close(struct conn *);
 static void	 conn_mark_dirty(struct conn *);
 static void	 conn_flush(struct conn *);
@@ -250,23 +251,29 @@ conn_head(struct conn *c)
 static void
 conn_busy(struct conn *c)
 {
-	char	 byte;
-	ssize_t	 n;
-
 	if (request_wants_input(c->req)) {
 		request_input(c->req);
-		return;
+		if (c->state != CONN_REQUEST)
+			return;
 	}
-	/* a reset comes as readable, without EV_CLOSED */
-	if (!c->hup && !c->readable)
-		return;
-	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (n == -1 && errno == EAGAIN)
-		c->readable = 0;
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+	/* whatever it sent before and nobody read: no other edge will tell */
+	if ((c->hup && !request_wants_input(c->req)) || conn_broken(c)) {
 		request_client_gone(c->req);
 		conn_close(c);
 	}
+}
+
+/* A reset comes as readable, without EV_CLOSED, and perhaps together with
+ * bytes whose short read hid it. */
+static int
+conn_broken(struct conn *c)
+{
+	socklen_t	 len;
+	int		 error = 0;
+
+	len = sizeof(error);
+	return (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ||
+	    error != 0);
 }
 
 int
