@@ -21,6 +21,7 @@
 #include "worker/sse.h"
 
 #define BODY_READ	(64 * 1024)
+#define REFUSED_BODY_MAX (16 * 1024)	/* read for the log's sake */
 
 static const struct worker_conf	*conf;
 
@@ -34,6 +35,10 @@ static int	 request_check_type(struct request *,
 		    const struct http1_head *);
 static void	 request_judge(struct request *, const struct http1_head *);
 static void	 request_accept(struct request *, const struct http1_head *);
+static void	 request_refuse(struct request *, const struct http1_head *);
+static void	 request_drop_head(struct request *);
+static const struct http1_head *request_head(struct request *);
+static void	 request_note(struct request *, const struct rpc *);
 static int	 request_take(struct request *);
 static int	 request_take_chunks(struct request *);
 static int	 request_grow(struct request *, const char *, size_t);
@@ -285,11 +290,45 @@ request_judge(struct request *r, const struct http1_head *h)
 	if (result == AUTH_OK)
 		request_accept(r, h);
 	else
-		answer_auth(r, result);
+		request_refuse(r, h);
 }
 
-void
-request_retry(struct request *r)
+/*
+ * It may not come in.  A small body is read all the same, so that the log
+ * says what was tried and the answer echoes the id.
+ */
+static void
+request_refuse(struct request *r, const struct http1_head *h)
+{
+	struct conn	*c = r->conn;
+
+	if (r->method != METHOD_POST || r->framing != HTTP1_BODY_LENGTH ||
+	    r->left > REFUSED_BODY_MAX || r->expect ||
+	    buf_total() + r->left > conf->buffered ||
+	    h->count[HTTP1_CONTENT_ENCODING] > 0 ||
+	    !mcp_is_json_type(http1_value(h, HTTP1_CONTENT_TYPE))) {
+		answer_auth(r, r->auth);
+		return;
+	}
+	r->refused = 1;
+	request_drop_head(r);
+	conn_body_timer(c);
+	request_input(r);
+}
+
+/* The credential goes no further than this. */
+static void
+request_drop_head(struct request *r)
+{
+	explicit_bzero(buf_data(&r->conn->in), r->headlen);
+	buf_drop(&r->conn->in, r->headlen);
+	r->headlen = 0;
+	r->state = REQ_BODY;
+}
+
+/* A request that waits has nothing but its head, still in conn->in. */
+static const struct http1_head *
+request_head(struct request *r)
 {
 	static struct http1_head head;
 	const char	*why;
@@ -297,9 +336,13 @@ request_retry(struct request *r)
 	if (http1_parse_request(&head, buf_data(&r->conn->in), r->headlen,
 	    &why) != 0)
 		fatalx("a head that was good is bad");
-	request_judge(r, &head);
-	if (r->state != REQ_AUTH)
-		conn_poke(r->conn);
+	return (&head);
+}
+
+void
+request_retry(struct request *r)
+{
+	request_judge(r, request_head(r));
 }
 
 void
@@ -309,7 +352,7 @@ request_give_up(struct request *r, enum auth_result result)
 	r->state = REQ_BODY;
 	r->has_auth = 1;
 	r->auth = result;
-	answer_auth(r, result);
+	request_refuse(r, request_head(r));
 }
 
 /* It may come in: take its head apart for the upstream, then its body. */
@@ -324,11 +367,7 @@ request_accept(struct request *r, const struct http1_head *h)
 		conn_abort(c);
 		return;
 	}
-	/* the credential goes no further than this */
-	explicit_bzero(buf_data(&c->in), r->headlen);
-	buf_drop(&c->in, r->headlen);
-	r->headlen = 0;
-	r->state = REQ_BODY;
+	request_drop_head(r);
 	if (r->framing == HTTP1_BODY_NONE) {
 		request_whole(r);
 		return;
@@ -474,24 +513,43 @@ request_whole(struct request *r)
 	    r->body.len, &rpc, &why);
 	if (rpc.id.p != NULL)
 		request_set_text(r, &r->rpc_id, rpc.id);
+	if (r->refused) {
+		request_note(r, &rpc);
+		rpc_free(&rpc);
+		answer_auth(r, r->auth);
+		return;
+	}
 	if (code != 0) {
 		rpc_free(&rpc);
 		answer_error(r, 400, code, AUDIT_ERROR, why, NULL);
 		return;
 	}
-	request_set_text(r, &r->rpc_method, rpc.method.len > 0 ? rpc.method :
-	    slice_of("response"));
-	if (slice_is(rpc.method, "tools/call"))
-		request_set_text(r, &r->tool, rpc.name);
+	request_note(r, &rpc);
 	if (mcp_check_body(r, &rpc) == 0)
 		relay_start(r);
 	rpc_free(&rpc);
+}
+
+/* What the log says of the message. */
+static void
+request_note(struct request *r, const struct rpc *rpc)
+{
+	if (rpc->method.len > 0)
+		request_set_text(r, &r->rpc_method, rpc->method);
+	else if (rpc->kind == RPC_RESPONSE)
+		request_set_text(r, &r->rpc_method, slice_of("response"));
+	if (slice_is(rpc->method, "tools/call"))
+		request_set_text(r, &r->tool, rpc->name);
 }
 
 void
 request_body_late(struct request *r)
 {
 	r->framing = HTTP1_BODY_NONE;
+	if (r->refused) {
+		answer_auth(r, r->auth);
+		return;
+	}
 	answer_error(r, 408, RPC_INVALID_REQUEST, AUDIT_ERROR,
 	    "the request body took too long", NULL);
 }

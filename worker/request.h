@@ -70,6 +70,7 @@ struct request {
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
+	int		 refused;	/* by auth; its body is only noted */
 	enum audit_action action;
 	int		 has_auth;
 	enum auth_result auth;
