@@ -285,12 +285,14 @@ static void
 drain_begin(int handover, uint64_t ms)
 {
 	struct timeval	 tv;
+	int		 told = leaving != SERVING;
 
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
 	accept_stop();
 	if (leaving == STOPPING)
 		conn_end_all(1);
-	proto_send_empty(master, MSG_DRAINING);
+	if (!told)
+		proto_send_empty(master, MSG_DRAINING);
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
 	if (evtimer_add(drain_ev, &tv) == -1)
