@@ -42,6 +42,7 @@ static pid_t	 spawn(enum proto_role, int);
 static void	*spawn_thread(void *);
 static void	 spawn_child(const struct spawn *) __attribute__((noreturn));
 static void	 process_message(struct channel *, struct imsg *, void *);
+static struct process *process_find(pid_t);
 static void	 process_died(pid_t, int);
 static uint64_t	 now_ms(void);
 
@@ -237,21 +238,39 @@ process_kill(struct process *p)
 void
 process_reap(void)
 {
-	pid_t	 pid;
-	int	 status;
+	struct process	*p;
+	siginfo_t	 si;
+	int		 status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		process_died(pid, status);
+	for (;;) {
+		si.si_pid = 0;
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+		    si.si_pid == 0)
+			return;
+		/* its last words, while its pid is nobody else's */
+		if ((p = process_find(si.si_pid)) != NULL)
+			channel_drain(p->channel);
+		if (waitpid(si.si_pid, &status, 0) == si.si_pid)
+			process_died(si.si_pid, status);
+	}
 }
 
-static void
-process_died(pid_t pid, int status)
+static struct process *
+process_find(pid_t pid)
 {
 	struct process	*p;
 
 	TAILQ_FOREACH(p, &all, link)
 		if (p->pid == pid)
 			break;
+	return (p);
+}
+
+static void
+process_died(pid_t pid, int status)
+{
+	struct process	*p = process_find(pid);
+
 	if (p == NULL)
 		return;		/* inherited, as PID 1 */
 	if (WIFSIGNALED(status) && !p->expected)
