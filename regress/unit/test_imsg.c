@@ -37,7 +37,7 @@ struct inbox {
 	int		 fd;
 	int		 take;		/* take descriptors over */
 	int		 free_at;	/* free the channel in the nth call */
-	int		 refill;	/* answer each by sending one more here */
+	int		 refill;	/* answer each by one more here */
 };
 
 static int

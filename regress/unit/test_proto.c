@@ -197,8 +197,8 @@ test_sizes_and_descriptors(void **state)
 static void
 test_unknown_types(void **state)
 {
-	static const uint32_t	 types[] = { 0, MSG_MAX, MSG_MAX + 1, 0x80000000,
-				    UINT32_MAX };
+	static const uint32_t	 types[] = { 0, MSG_MAX, MSG_MAX + 1,
+				    0x80000000, UINT32_MAX };
 	size_t			 i;
 	int			 f, t;
 
