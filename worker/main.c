@@ -4,6 +4,8 @@
  */
 #include <sys/resource.h>
 
+#include <openssl/crypto.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,9 @@ main(int argc, char *argv[])
 		fatalx("event_base_new");
 	get_config();
 	json_seed();
+	/* its first use must not look for a file */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		fatalx("OPENSSL_init_crypto");
 	tzset();
 	master = channel_new(base, PROTO_CHANNEL_FD, master_message, NULL);
 	if (master == NULL)
