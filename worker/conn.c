@@ -19,8 +19,9 @@
 #include "worker/request.h"
 
 #define READ_SIZE	4096		/* first read of a head */
-#define LINGER_MS	2000
-#define LINGER_MAX	(1024 * 1024)	/* bytes discarded after an answer */
+#define LINGER_MS	2000		/* for each LINGER_LAP bytes */
+#define LINGER_LAP	(256 * 1024)
+#define LINGER_MAX	(64 * 1024 * 1024) /* discarded after an answer */
 #define OUT_LOW		(64 * 1024)	/* go on reading the upstream */
 #define KEEP_IN		1024		/* input kept across requests */
 
@@ -468,6 +469,8 @@ conn_linger(struct conn *c)
 	conn_discard(c);
 }
 
+/* Who sends all before it reads must not meet a reset instead of its answer:
+ * that costs us nothing but time, a lap of it per turn. */
 static void
 conn_discard(struct conn *c)
 {
@@ -481,6 +484,12 @@ conn_discard(struct conn *c)
 		if (n <= 0 || (size_t)n >= c->skip)
 			break;
 		c->skip -= (size_t)n;
+		if (c->skip / LINGER_LAP !=
+		    (c->skip + (size_t)n) / LINGER_LAP) {
+			timer_start(&c->timer, &q_linger);
+			event_active(&c->ev, EV_READ, 0);
+			return;
+		}
 	}
 	conn_close(c);
 }
