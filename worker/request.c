@@ -21,6 +21,7 @@
 #include "worker/sse.h"
 
 #define BODY_READ	(64 * 1024)
+#define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
 #define REFUSED_BODY_MAX (16 * 1024)	/* read for the log's sake */
 
 static const struct worker_conf	*conf;
@@ -42,6 +43,8 @@ static void	 request_note(struct request *, const struct rpc *);
 static int	 request_take(struct request *);
 static int	 request_take_chunks(struct request *);
 static int	 request_grow(struct request *, const char *, size_t);
+static int	 request_crowded(const struct request *, uint64_t);
+static void	 request_overflow(struct request *, int);
 static void	 request_whole(struct request *);
 
 void
@@ -244,7 +247,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 		    "a coded body cannot be judged", NULL);
 		return (-1);
 	}
-	if (buf_total() + r->left > conf->buffered) {
+	if (request_crowded(r, r->left)) {
 		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 		    "limits.buffered reached", "Retry-After: 1\r\n");
 		return (-1);
@@ -304,7 +307,7 @@ request_refuse(struct request *r, const struct http1_head *h)
 
 	if (r->method != METHOD_POST || r->framing != HTTP1_BODY_LENGTH ||
 	    r->left > REFUSED_BODY_MAX || r->expect ||
-	    buf_total() + r->left > conf->buffered ||
+	    request_crowded(r, r->left) ||
 	    h->count[HTTP1_CONTENT_ENCODING] > 0 ||
 	    !mcp_is_json_type(http1_value(h, HTTP1_CONTENT_TYPE))) {
 		answer_auth(r, r->auth);
@@ -391,7 +394,7 @@ void
 request_input(struct request *r)
 {
 	struct conn	*c = r->conn;
-	size_t		 before;
+	size_t		 before, n;
 	int		 more;
 
 	for (;;) {
@@ -403,11 +406,15 @@ request_input(struct request *r)
 			conn_body_timer(c);
 		}
 		before = r->body.len;
-		if (r->framing == HTTP1_BODY_LENGTH)
-			more = conn_read_into(c, &r->body,
-			    r->left < BODY_READ ? (size_t)r->left :
-			    BODY_READ);
-		else
+		if (r->framing == HTTP1_BODY_LENGTH) {
+			n = r->left < BODY_READ ? (size_t)r->left : BODY_READ;
+			/* others have grown since the head was judged */
+			if (c->readable && request_crowded(r, n)) {
+				request_overflow(r, 503);
+				return;
+			}
+			more = conn_read_into(c, &r->body, n);
+		} else
 			more = conn_read(c, BODY_READ);
 		if (more == -1) {
 			conn_abort(c);
@@ -478,18 +485,37 @@ request_grow(struct request *r, const char *p, size_t n)
 
 	if (n > conf->max_body - r->body.len)
 		status = 413;
-	else if (buf_total() + n <= conf->buffered &&
-	    buf_append(&r->body, p, n) == 0) {
+	else if (!request_crowded(r, n) && buf_append(&r->body, p, n) == 0) {
 		r->bytes_in = r->body.len;
 		return (0);
 	}
+	request_overflow(r, status);
+	return (-1);
+}
+
+/* Would n more bytes be too much, together with all that others hold?  What
+ * this request has besides its body does not count: alone it always fits. */
+static int
+request_crowded(const struct request *r, uint64_t n)
+{
+	const struct conn	*c = r->conn;
+	size_t			 own = r->body.cap + r->head.cap +
+				    r->text.cap + c->in.cap + c->out.cap;
+
+	return (buf_total() - own + r->body.len + n >
+	    conf->buffered + CROWD_SLACK);
+}
+
+/* 413 or 503, and nothing more is read. */
+static void
+request_overflow(struct request *r, int status)
+{
 	r->conn->close = r->conn->unread = 1;
 	r->framing = HTTP1_BODY_NONE;
 	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
 	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
 	    "body larger than limits.max_body" : "limits.buffered reached",
 	    status == 413 ? NULL : "Retry-After: 1\r\n");
-	return (-1);
 }
 
 /* Everything is here: read the envelope and send it on. */
