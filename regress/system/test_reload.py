@@ -1,6 +1,7 @@
 """SIGHUP: the new configuration serves, the old one finishes what it began,
 and nothing is lost on the way."""
 
+import asyncio
 import re
 import signal
 import threading
@@ -247,3 +248,98 @@ def test_first_enabled_by_hup_needs_its_keys(gateway):
         g.reload(on)
         assert g.post().status == 401
         assert g.post(token=late.mint()).status == 200
+
+
+class Crowd:
+    """A thousand clients at once, each with one request in flight all the
+    time, on a kept-alive connection; none retries.  And the upstream of all,
+    which takes its time."""
+
+    CLIENTS = 1000
+    DELAY = 0.8
+
+    def __init__(self, token):
+        self.token = token
+        self.done = 0
+        self.failures = []
+        self.served = 0
+        self.stopping = False
+
+    async def upstream(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                n = int(re.search(rb"Content-Length: (\d+)", head)[1])
+                await reader.readexactly(n)
+                self.served += 1
+                await asyncio.sleep(self.DELAY)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/"
+                             b"json\r\nContent-Length: 2\r\n\r\n{}")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def client(self, port):
+        text = (b"POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Type: application/"
+                b"json\r\nAuthorization: Bearer " + self.token.encode() +
+                b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        writer = None
+        try:
+            while not self.stopping:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection(
+                        "127.0.0.1", port)
+                writer.write(text)
+                head = await asyncio.wait_for(
+                    reader.readuntil(b"\r\n\r\n"), 30)
+                n = int(re.search(rb"Content-Length: (\d+)", head)[1])
+                await reader.readexactly(n)
+                self.done += 1
+                if not head.startswith(b"HTTP/1.1 200 "):
+                    self.failures.append(head)
+                if b"Connection: close" in head:
+                    writer.close()
+                    writer = None
+        except (OSError, asyncio.IncompleteReadError,
+                asyncio.TimeoutError) as e:
+            self.failures.append(e)
+        finally:
+            if writer is not None:
+                writer.close()
+
+    async def run(self, g, reloads):
+        server = await asyncio.start_server(self.upstream, "127.0.0.1", 0,
+                                            backlog=2048)
+        g.config["upstreams"] = [{
+            "name": "up", "url": "http://127.0.0.1:%d/mcp" %
+            server.sockets[0].getsockname()[1]}]
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, g.start)
+        crowd = [asyncio.create_task(self.client(g.port))
+                 for _ in range(self.CLIENTS)]
+        try:
+            while self.served < self.CLIENTS and not self.failures:
+                await asyncio.sleep(0.01)
+            for i in range(reloads):
+                before = self.done
+                await loop.run_in_executor(None, lambda i=i: g.reload(
+                    {"auth": {"oauth": {"leeway": "%ds" % (20 + i)}}}))
+                while self.done < before + 100 and not self.failures:
+                    await asyncio.sleep(0.01)
+        finally:
+            self.stopping = True
+            await asyncio.gather(*crowd)
+            server.close()
+
+
+def test_a_thousand_in_flight_around_ten_reloads(make_gateway, auth_server):
+    g = make_gateway({"drain_timeout": "30s"})
+    crowd = Crowd(auth_server.mint())
+    mark = g.audit_mark()
+    asyncio.run(crowd.run(g, 10))
+    assert crowd.failures == [], crowd.failures[:5]
+    assert crowd.done >= 2000 and crowd.served == crowd.done
+    g.audit(n=crowd.done, since=mark)
+    ids = [line["request_id"] for line in g.audit_lines(mark)]
+    assert len(ids) == len(set(ids)) == crowd.done
