@@ -593,6 +593,9 @@ conn_end_all(int streams_only)
 			request_end(c->req, streams_only);
 		else if (!streams_only && c->state != CONN_SEND)
 			conn_close(c);
+		/* the last moments of one who does not read */
+		if (!streams_only && c->state == CONN_SEND)
+			timer_start(&c->timer, &q_linger);
 	}
 }
 
@@ -634,7 +637,12 @@ expired_body(struct timer *t)
 static void
 expired_close(struct timer *t)
 {
-	conn_close(conn_of(t));
+	struct conn	*c = conn_of(t);
+
+	if (c->out.len > 0)
+		conn_abort(c);
+	else
+		conn_close(c);
 }
 
 /* A client that takes nothing of its answer. */
