@@ -165,7 +165,8 @@ conn_process(struct conn *c)
 		switch (c->state) {
 		case CONN_IDLE:
 		case CONN_HEAD:
-			if (leaving && c->state == CONN_IDLE && c->in.len == 0)
+			if (leaving && c->state == CONN_IDLE &&
+			    c->in.len == 0 && c->skip == 0)
 				return;		/* conn_drain() takes it */
 			if (!conn_skip(c) || !conn_head(c))
 				return;

@@ -467,6 +467,23 @@ def test_second_sigterm():
         s.stop()
 
 
+def test_sigterm_with_a_refused_body():
+    """Its rest is still read, and then the connection is closed."""
+    s = proxy_site.ProxySite()
+    try:
+        s.start()
+        with s.gw.client() as c:
+            c.send(s.lines(["Content-Length: 1000"], "PUT /mcp HTTP/1.1"))
+            assert c.read_response().status == 405
+            s.gw.signal(signal.SIGTERM)
+            s.gw.wait_log("stopping")
+            c.send(b"x" * 1000)
+            c.wait_close(5)
+        s.gw.proc.wait(5)
+    finally:
+        s.stop()
+
+
 def test_sigterm_with_slow_readers():
     """Who does not read holds up nobody."""
     s = proxy_site.ProxySite()
