@@ -20,6 +20,7 @@
 
 static int	 revision_known(struct slice);
 static int	 mismatch(struct request *, const char *);
+static int	 judged(const struct http1_field *);
 static int	 method_has_name(struct slice);
 static int	 name_matches(struct slice, struct slice);
 static int	 base64_matches(struct slice, struct slice);
@@ -42,6 +43,7 @@ int
 mcp_check_head(struct request *r, const struct http1_head *h)
 {
 	struct slice	 version = http1_value(h, HTTP1_MCP_PROTOCOL_VERSION);
+	size_t		 i;
 
 	if (version.p != NULL && !revision_known(version)) {
 		answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION,
@@ -49,6 +51,13 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 		    "{\"supported\":" REVISIONS "}");
 		return (-1);
 	}
+	/* a field that counts here must not be gone at the upstream */
+	for (i = 0; i < h->nfield; i++)
+		if (h->field[i].connection && judged(&h->field[i])) {
+			answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
+			    "Connection names an end-to-end field", NULL);
+			return (-1);
+		}
 	if (h->count[HTTP1_MCP_METHOD] > 1 || h->count[HTTP1_MCP_NAME] > 1)
 		return (mismatch(r, "repeated Mcp-Method or Mcp-Name"));
 	request_keep_text(r, &r->mcp_version, version);
@@ -105,6 +114,15 @@ mismatch(struct request *r, const char *what)
 {
 	answer_error(r, 400, RPC_HEADER_MISMATCH, AUDIT_ERROR, what, NULL);
 	return (-1);
+}
+
+/* Is it a field by which a request is judged? */
+static int
+judged(const struct http1_field *f)
+{
+	return (f->id == HTTP1_CONTENT_TYPE || f->id == HTTP1_MCP_METHOD ||
+	    f->id == HTTP1_MCP_NAME || f->id == HTTP1_MCP_PROTOCOL_VERSION ||
+	    f->id == HTTP1_MCP_SESSION_ID);
 }
 
 static int

@@ -386,6 +386,17 @@ def test_mismatch_repeated(site, name):
     refuse(site, CALL, -32020, (None, 5), headers=h)
 
 
+@pytest.mark.parametrize("name", [
+    "mcp-protocol-version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id",
+    "Content-Type"])
+def test_judged_but_not_passed(site, name):
+    """Connection would take away, on the way to the upstream, what the
+    request was judged by."""
+    refuse(site, CALL, ids=(None, 5), headers=dict(stateless(
+        Mcp_Method="tools/call", Mcp_Name="run", Mcp_Session_Id="s"),
+        Connection="x, %s" % name))
+
+
 @pytest.mark.parametrize("body,headers", [
     (CALL, stateless(Mcp_Method="tools/call", Mcp_Name="run")),
     (CALL, stateless(Mcp_Method="tools/call", Mcp_Name=b64("run"))),
