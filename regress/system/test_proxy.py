@@ -16,6 +16,7 @@ import rawhttp
 
 HEX32 = re.compile(r"[0-9a-f]{32}\Z")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+RPC = json.dumps(gw.rpc()).encode()
 PARENT = "00-%s-b7ad6b7169203331-01" % TRACE
 
 
@@ -94,7 +95,6 @@ def test_other_methods(site, method):
 
 def test_get(site):
     """The standalone stream: no body, no length, its own fields."""
-    r = None
     with site.gw.client() as c:
         site.up.script(fu.sse([{"n": 1}], final=False))
         c.send(c.build("GET", "/mcp", [
@@ -183,7 +183,7 @@ def test_carried(site):
 
 @pytest.mark.parametrize("accept", [None, "*/*"])
 def test_accept_default(site, accept):
-    body = json.dumps(gw.rpc()).encode()
+    body = RPC
     h = [("Authorization", "Bearer " + site.token),
          ("Content-Type", "application/json")]
     if accept:
@@ -321,8 +321,7 @@ def test_json_as_it_comes(site):
         conn.send(b'"id":1,"result":{}}\n')
     site.up.script(answer)
     with site.gw.client() as c:
-        c.send(c.build("POST", "/mcp", site.headers(),
-                       json.dumps(gw.rpc()).encode()))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
         c.read_head()
         assert c.read_some() == b'{"jsonrpc":"2.0",'
         go.set()
@@ -342,21 +341,17 @@ def test_close_delimited(site):
     assert site.ask().status == 200
     assert len({q.conn_number for q in site.up.requests}) == 3
 
-    def answer(conn, req):
-        conn.send(b"HTTP/1.1 200 OK\r\n\r\n{\"id\"")
-        req.read.wait(10)
-        conn.reset()
     read = threading.Event()
 
-    def scripted(conn, req):
-        req.read = read
-        answer(conn, req)
-    site.up.script(scripted)
+    def answer(conn, req):
+        conn.send(b'HTTP/1.1 200 OK\r\n\r\n{"id"')
+        conn.wait(read)
+        conn.reset()
+    site.up.script(answer)
     with site.gw.client() as c, pytest.raises(rawhttp.Truncated):
-        c.send(c.build("POST", "/mcp", site.headers(), b'{"jsonrpc":"2.0",'
-                       b'"id":1,"method":"ping"}'))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
         c.read_head()
-        c.read_some()
+        assert c.read_some() == b'{"id"'
         read.set()
         c.read_body()
 
@@ -364,7 +359,7 @@ def test_close_delimited(site):
 def test_old_clients(site):
     """HTTP/1.0: no chunks, and the end of the connection for an end."""
     site.up.answer = fu.chunked_json({"a": 1})
-    body = json.dumps(gw.rpc()).encode()
+    body = RPC
     head = site.lines(["Content-Length: %d" % len(body)],
                       "POST /mcp HTTP/1.0")
     with site.gw.client() as c:
@@ -496,8 +491,7 @@ def test_one_connection_per_request_at_a_time(site):
     site.up.answer = fu.after(go)
     clients = [site.gw.client() for _ in range(5)]
     for c in clients:
-        c.send(c.build("POST", "/mcp", site.headers(),
-                       json.dumps(gw.rpc()).encode()))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
     site.up.wait_requests(5)
     go.set()
     for c in clients:
@@ -549,8 +543,7 @@ def test_stale_connections_all_at_once(site):
 
     def post_all():
         for c in clients:
-            c.send(c.build("POST", "/mcp", site.headers(),
-                           json.dumps(gw.rpc()).encode()))
+            c.send(c.build("POST", "/mcp", site.headers(), RPC))
     post_all()
     site.up.wait_requests(6)
     go.set()
@@ -617,8 +610,7 @@ def test_truncated_answer(site, start, end):
     site.up.script(answer)
     mark = site.gw.audit_mark()
     with site.gw.client() as c:
-        c.send(c.build("POST", "/mcp", site.headers(),
-                       json.dumps(gw.rpc()).encode()))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
         c.read_head()
         assert c.read_some().startswith(b'{"jso')
         read.set()
@@ -700,8 +692,7 @@ def test_client_leaves_before_the_head(site, how):
     site.up.script(fu.hang())
     mark = site.gw.audit_mark()
     with site.gw.client() as c:
-        c.send(c.build("POST", "/mcp", site.headers(),
-                       json.dumps(gw.rpc()).encode()))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
         req = site.up.wait_request()
         leave(c, how)
         assert req.conn.peer_closed.wait(5), "the upstream does not notice"
@@ -732,7 +723,7 @@ def test_client_leaves_with_the_last_byte(site, how, cut):
     """Sent in two pieces, gone with the second: the end is in already when
     the request would go on."""
     site.up.answer = fu.hang()
-    body = json.dumps(gw.rpc()).encode()
+    body = RPC
     mark = site.gw.audit_mark()
     with site.gw.client() as c:
         c.send(site.lines(["Content-Length: %d" % len(body),
@@ -753,8 +744,7 @@ def test_client_leaves_with_bytes_unread(site, how):
     """What it still sent must not hide that it is gone."""
     site.up.script(fu.sse_open())
     with site.gw.client() as c:
-        c.send(c.build("POST", "/mcp", site.headers(),
-                       json.dumps(gw.rpc()).encode()))
+        c.send(c.build("POST", "/mcp", site.headers(), RPC))
         assert c.read_head().status == 200
         req = site.up.wait_request()
         c.send(b"x" * 5000)
