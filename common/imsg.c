@@ -47,6 +47,7 @@ struct channel {
 };
 
 static void	 channel_read(evutil_socket_t, short, void *);
+static void	 channel_take(struct channel *, int);
 static void	 channel_write(evutil_socket_t, short, void *);
 static void	 channel_deliver(struct channel *, struct imsg *);
 static void	 channel_break(struct channel *);
@@ -301,15 +302,22 @@ imsg_take_fd(struct imsg *m)
 static void
 channel_read(evutil_socket_t fd, short what, void *arg)
 {
+	(void)fd;
+	(void)what;
+	channel_take(arg, PER_TURN);
+}
+
+/* Deliver what has come in, at most max messages. */
+static void
+channel_take(struct channel *ch, int max)
+{
 	uint8_t		 body[sizeof(struct header) + IMSG_BODY_MAX];
-	struct channel	*ch = arg;
 	struct imsg	 m;
 	size_t		 len;
 	int		 i, r;
 
-	(void)what;
-	for (i = 0; i < PER_TURN && !ch->dead; i++) {
-		if ((r = receive(fd, &m, body)) == -2 && !ch->mute)
+	for (i = 0; i < max && !ch->dead; i++) {
+		if ((r = receive(ch->fd, &m, body)) == -2 && !ch->mute)
 			break;
 		if (r == 1) {
 			len = m.len;
@@ -333,9 +341,8 @@ channel_read(evutil_socket_t fd, short what, void *arg)
 void
 channel_drain(struct channel *ch)
 {
-	/* a turn is more than the kernel queues on such a socket */
 	if (ch != NULL && !ch->busy)
-		channel_read(ch->fd, EV_READ, ch);
+		channel_take(ch, IMSG_QUEUE_MAX);
 }
 
 static void

@@ -23,6 +23,7 @@
 #define EXIT_CONFIG	78		/* EX_CONFIG */
 #define START_MS	30000		/* for new workers to become ready */
 #define MEND_MS		1000
+#define CROWDED_MS	2000		/* for the oldest of too many */
 
 static struct event_base	*base;
 static struct master_options	 opt;
@@ -223,8 +224,9 @@ switch_to(struct generation *g)
 	TAILQ_FOREACH(oldest, generation_all(), link)
 		n++;
 	oldest = TAILQ_FIRST(generation_all());
+	/* requests in flight get a moment, unless reloads come in a storm */
 	if (n > GENERATIONS_MAX && oldest->state == GEN_DRAINING)
-		drain(oldest, 0, 0);
+		drain(oldest, 1, n > 2 * GENERATIONS_MAX ? 0 : CROWDED_MS);
 }
 
 static void

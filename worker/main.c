@@ -53,6 +53,7 @@ static int			 listen_fd = -1, audit_fd = -1;
 static struct shm		*shm;
 static int			 set_up, told_ready, serving;
 static int			 leaving = SERVING;
+static uint64_t			 drain_deadline;
 
 static void	 get_config(void);
 static void	 take_config(struct imsg *);
@@ -290,6 +291,7 @@ static void
 drain_begin(int handover, uint64_t ms)
 {
 	struct timeval	 tv;
+	uint64_t	 deadline = clock_mono() + ms;
 	int		 told = leaving != SERVING;
 
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
@@ -298,11 +300,15 @@ drain_begin(int handover, uint64_t ms)
 		conn_end_all(1);
 	if (!told)
 		proto_send_empty(master, MSG_DRAINING);
+	event_active(turn_ev, EV_TIMEOUT, 0);
+	/* told again, it is to be sooner, never later */
+	if (told && deadline >= drain_deadline)
+		return;
+	drain_deadline = deadline;
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
 	if (evtimer_add(drain_ev, &tv) == -1)
 		fatalx("evtimer_add");
-	event_active(turn_ev, EV_TIMEOUT, 0);
 }
 
 static void
