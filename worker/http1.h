@@ -133,8 +133,8 @@ struct http1_chunk {
  * decoded bytes inside in (its len may be 0).  HTTP1_MORE: call again with
  * what follows in + *used (when in is not used up, at once).  HTTP1_DONE: the last
  * chunk and the trailers are consumed (trailers are dropped).  HTTP1_BAD:
- * malformed, a size beyond 2^53, or more than 16 KiB of extensions and
- * trailers in all.
+ * malformed (a trailer that is no field, too), a size beyond 2^53, or more
+ * than 16 KiB of extensions and trailers in all.
  */
 enum http1_more http1_chunk_decode(struct http1_chunk *, const char *in,
     size_t len, size_t *used, struct slice *data, const char **why);
