@@ -13,6 +13,7 @@
 
 static char	 name[32] = "mcpgw";
 static int	 to_stderr = 1;
+static int	 err_fd = STDERR_FILENO;
 static int	 verbose;
 static log_sink	 sink;
 static void	*sink_arg;
@@ -33,6 +34,12 @@ log_init(const char *proc, int use_stderr, int v)
 	if (!to_stderr)
 		openlog("mcpgw", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	tzset();
+}
+
+void
+log_set_stderr(int fd)
+{
+	err_fd = fd;
 }
 
 void
@@ -163,7 +170,7 @@ write_line(const char *from, int pri, const char *text)
 	if ((size_t)n >= sizeof(line))
 		n = (int)sizeof(line) - 1;
 	/* one write: lines of several processes do not mix */
-	w = write(STDERR_FILENO, line, (size_t)n);
+	w = write(err_fd, line, (size_t)n);
 	(void)w;
 }
 

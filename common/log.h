@@ -21,6 +21,8 @@ typedef void (*log_sink)(void *, int, const char *);
  * to_stderr: 1 writes to stderr, 0 to syslog(3).  verbose: keep LOG_DEBUG. */
 void	log_init(const char *proc, int to_stderr, int verbose);
 
+/* Write to this descriptor instead of standard error (borrowed). */
+void	log_set_stderr(int fd);
 /* Change the name that log_init() set ("worker 0 (g3)"). */
 void	log_setname(const char *proc);
 const char *log_name(void);

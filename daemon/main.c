@@ -29,6 +29,7 @@
 #define CHROOT_DIR	LOCALSTATEDIR "/empty/mcpgw"
 
 static int	 verdict_fd = -1;	/* to the process that daemonised */
+static int	 tty_fd = -1;		/* standard error, until we serve */
 static int	 log_verbosely;		/* once we log to syslog */
 
 static void	 usage(void) __attribute__((noreturn));
@@ -36,6 +37,7 @@ static void	 complain(void *, const char *);
 static int	 find_user(const struct config *, struct proto_hello *);
 static int	 make_chroot(const char *);
 static int	 own_path(char *, size_t);
+static char	*absolute(const char *);
 static int	 give_up(struct config *, int);
 static void	 daemonise(int);
 static void	 tell_verdict(int);
@@ -89,7 +91,8 @@ main(int argc, char *argv[])
 	}
 	opt.hello.version = PROTO_VERSION;
 	opt.hello.verbose = (uint8_t)verbose;
-	if (own_path(self, sizeof(self)) == -1 ||
+	if ((opt.config_path = absolute(opt.config_path)) == NULL ||
+	    own_path(self, sizeof(self)) == -1 ||
 	    find_user(conf, &opt.hello) == -1)
 		return (give_up(conf, EXIT_CONFIG));
 	opt.self = self;
@@ -129,6 +132,23 @@ guard_stdio(void)
 	while (fd != -1 && fd <= 2);
 	if (fd > 2)
 		close(fd);
+}
+
+/* A path that holds in another directory, too.  Links in it are not followed:
+ * whoever swaps one means the next reload to see it.  NULL (logged). */
+static char *
+absolute(const char *path)
+{
+	char	 cwd[PATH_MAX], *whole;
+
+	if (path[0] == '/')
+		return (strdup(path));
+	if (getcwd(cwd, sizeof(cwd)) == NULL ||
+	    asprintf(&whole, "%s/%s", cwd, path) == -1) {
+		log_warn("%s", path);
+		return (NULL);
+	}
+	return (whole);
 }
 
 static int
@@ -237,9 +257,13 @@ daemonise(int verbose)
 		fatal("daemonise");
 	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 		fatal("/dev/null");
+	/* the log stays the terminal's until we serve; no child holds it */
+	if ((tty_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) == -1)
+		fatal("daemonise");
+	log_set_stderr(tty_fd);
 	dup2(fd, STDIN_FILENO);
 	dup2(fd, STDOUT_FILENO);
-	/* standard error, and the log, stay the terminal's until we serve */
+	dup2(fd, STDERR_FILENO);
 	close(fd);
 }
 
@@ -247,7 +271,6 @@ static void
 tell_verdict(int code)
 {
 	ssize_t	 n;
-	int	 fd;
 
 	if (verdict_fd == -1)
 		return;
@@ -256,10 +279,8 @@ tell_verdict(int code)
 	(void)n;
 	close(verdict_fd);
 	verdict_fd = -1;
-	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) != -1) {
-		dup2(fd, STDERR_FILENO);
-		close(fd);
-	}
+	close(tty_fd);
+	log_set_stderr(STDERR_FILENO);
 }
 
 /* NULL (logged) when another instance holds it or it cannot be written. */

@@ -223,10 +223,12 @@ switch_to(struct generation *g)
 	}
 	TAILQ_FOREACH(oldest, generation_all(), link)
 		n++;
-	oldest = TAILQ_FIRST(generation_all());
 	/* requests in flight get a moment, unless reloads come in a storm */
-	if (n > GENERATIONS_MAX && oldest->state == GEN_DRAINING)
-		drain(oldest, 1, n > 2 * GENERATIONS_MAX ? 0 : CROWDED_MS);
+	TAILQ_FOREACH(oldest, generation_all(), link) {
+		if (n <= GENERATIONS_MAX || oldest->state != GEN_DRAINING)
+			break;
+		drain(oldest, 1, n-- > 2 * GENERATIONS_MAX ? 0 : CROWDED_MS);
+	}
 }
 
 static void
