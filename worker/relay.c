@@ -15,6 +15,7 @@
 static void	 relay_head(void *, const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static void	 relay_done(void *);
+static void	 relay_end(struct request *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, const char *, size_t);
 
@@ -121,6 +122,12 @@ relay_done(void *arg)
 
 	r->ex = NULL;
 	r->action = AUDIT_ALLOW;
+	relay_end(r);
+}
+
+static void
+relay_end(struct request *r)
+{
 	if (r->chunked && conn_send(r->conn, "0\r\n\r\n", 5) == -1)
 		return;
 	request_finish(r);
@@ -162,5 +169,10 @@ relay_end_stream(struct request *r)
 {
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
-	relay_done(r);
+	r->ex = NULL;
+	/* a POST's stream whose response has not come is not answered */
+	r->action = r->sse != NULL ? AUDIT_ABORTED : AUDIT_ALLOW;
+	if (r->sse != NULL)
+		r->error = "drain_timeout";
+	relay_end(r);
 }

@@ -141,6 +141,21 @@ def test_stream_ends_cleanly_at_drain_timeout(gateway, auth_server, upstream):
     assert line["method"] == "GET" and line["transport"] == "stream", line
 
 
+def test_a_call_that_is_not_answered_in_time_is_aborted(gateway, auth_server,
+                                                        upstream):
+    """Its stream ends cleanly, but the log does not say that it was done."""
+    g = gateway({"drain_timeout": "1s"})
+    upstream.script(fu.sse_open())
+    mark = g.audit_mark()
+    with g.client() as c:
+        c.send(raw_post(g, auth_server.mint()))
+        assert c.read_head().status == 200
+        g.reload({"auth": {"oauth": {"leeway": "20s"}}})
+        c.read_body(timeout=15)
+    line = g.audit_one(mark)
+    assert line["action"] == "aborted" and line["transport"] == "sse", line
+
+
 def test_bad_configuration_is_told_and_the_old_serves(gateway, auth_server):
     g = gateway()
     token = auth_server.mint()
