@@ -89,7 +89,7 @@ http1_parse_request(struct http1_head *h, const char *buf, size_t headlen,
 
 	http1_head_clear(h);
 	*why = "";
-	if (p[0] == '\r')
+	if (p[0] == '\r' && p[1] == '\n')
 		p += 2;
 	eol = memchr(p, '\n', (size_t)(end - p));
 	if (eol == NULL || eol == p || eol[-1] != '\r') {

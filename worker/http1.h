@@ -90,7 +90,8 @@ enum http1_more http1_scan_head(struct http1_scan *, const char *buf,
 /*
  * Parse a whole request head.  Slices point into buf.  Returns 0, or the
  * status to answer and close with: 400, 431 (more than HTTP1_FIELDS_MAX),
- * 501 (a transfer coding other than chunked), 505; *why is static text.
+ * 417 (an Expect other than 100-continue), 501 (a transfer coding other than
+ * chunked), 505; *why is static text.
  * Refused with 400 among others: both Content-Length and Transfer-Encoding,
  * repeated or malformed Content-Length, Transfer-Encoding in HTTP/1.0, obs-fold, space
  * before the colon, invalid field name or value bytes, missing or repeated
