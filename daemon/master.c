@@ -485,13 +485,19 @@ message(struct process *p, struct imsg *m)
 static void
 child_log(struct process *p, struct imsg *m)
 {
-	char	 text[PROTO_TEXT_MAX];
-	int	 pri;
+	char		 text[PROTO_TEXT_MAX];
+	unsigned	 dropped;
+	int		 pri;
 
 	if (proto_get_log(m, &pri, text) == -1) {
 		process_broke(p, proto_name(m->type), "malformed");
 		return;
 	}
+	if (!process_may_log(p, &dropped))
+		return;
+	if (dropped > 0)
+		log_warnx("%s: %u lines of its log were dropped",
+		    process_name(p), dropped);
 	log_relay(process_name(p), pri, text);
 }
 

@@ -18,6 +18,8 @@
 #include "common/log.h"
 #include "daemon/process.h"
 
+#define LOG_LINES_MAX	500	/* of one child, in a second */
+
 static struct event_base	*base;
 static struct proto_hello	 hello;
 static process_message_cb	 on_message;
@@ -286,6 +288,26 @@ process_died(pid_t pid, int status)
 	p->channel = NULL;
 	on_gone(p, status);
 	free(p);
+}
+
+int
+process_may_log(struct process *p, unsigned *dropped)
+{
+	uint64_t	 now = now_ms();
+
+	*dropped = 0;
+	if (now - p->log_since >= 1000) {
+		p->log_since = now;
+		p->log_lines = 0;
+		*dropped = p->log_dropped;
+		p->log_dropped = 0;
+	}
+	if (p->log_lines < LOG_LINES_MAX) {
+		p->log_lines++;
+		return (1);
+	}
+	p->log_dropped++;
+	return (0);
 }
 
 struct process_list *

@@ -27,6 +27,11 @@ struct process {
 	int		 draining;	/* was told to */
 	int		 drained;	/* says it no longer accepts */
 	int		 expected;	/* its death is our doing */
+	/* how much it may log: a child that was taken over must not fill
+	 * the disk of the system's log */
+	uint64_t	 log_since;	/* ms; start of the current second */
+	unsigned	 log_lines;	/* in it */
+	unsigned	 log_dropped;
 };
 
 TAILQ_HEAD(process_list, process);
@@ -53,6 +58,9 @@ void	process_kill(struct process *);
 /* On SIGCHLD: reap whatever died, ours or (as PID 1) anybody's. */
 void	process_reap(void);
 struct process_list *process_all(void);
+/* May it log another line now?  1, or 0: counted as dropped.  After a pause
+ * *dropped says how many were. */
+int	process_may_log(struct process *, unsigned *dropped);
 /* "worker 0 (g3)"; static storage. */
 const char *process_name(const struct process *);
 
