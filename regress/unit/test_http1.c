@@ -40,7 +40,7 @@ struct bad {
 struct outcome {
 	int		 status;	/* 0, or why it was refused */
 	size_t		 headlen;
-	char		 text[1024];
+	char		 text[MAX + 256];
 };
 
 static char *
