@@ -48,6 +48,7 @@ static void	 give_up(struct generation *, const char *);
 static void	 reload_done(void);
 static void	 reload_late(evutil_socket_t, short, void *);
 static void	 worker_drained(struct process *);
+static void	 tell_reloaded(struct generation *);
 static void	 conn_passed(struct process *, struct imsg *);
 static void	 audit_failed(struct process *, struct imsg *);
 static void	 audit_mend(evutil_socket_t, short, void *);
@@ -326,23 +327,31 @@ master_reload(void)
 static void
 worker_drained(struct process *p)
 {
-	struct generation	*g = generation_find(p->generation), *now;
-	size_t			 n, ready, drained;
+	struct generation	*g = generation_find(p->generation);
+	size_t			 ready, drained;
 
 	if (!p->draining || p->drained) {
 		process_broke(p, "MSG_DRAINING", "not now");
 		return;
 	}
 	p->drained = 1;
-	if (g == NULL || stopping || (now = generation_serving()) == NULL)
+	if (g == NULL || stopping)
 		return;
-	n = generation_count(g, &ready, &drained);
-	if (n == drained && !g->told) {
-		g->told = 1;
-		log_info("configuration reloaded: generation %u serves",
-		    now->id);
-		reload_done();
-	}
+	if (generation_count(g, &ready, &drained) == drained)
+		tell_reloaded(g);
+}
+
+/* The last worker of an old generation has stopped to accept. */
+static void
+tell_reloaded(struct generation *g)
+{
+	struct generation	*now = generation_serving();
+
+	if (g->told || now == NULL)
+		return;
+	g->told = 1;
+	log_info("configuration reloaded: generation %u serves", now->id);
+	reload_done();
 }
 
 /* To the worker of the newest generation that has least to do. */
@@ -533,12 +542,8 @@ worker_gone(struct process *p)
 	}
 	/* one that died instead of draining must not hold up the rest */
 	n = generation_count(g, &ready, &drained);
-	if (n == drained && !g->told && generation_serving() != NULL) {
-		g->told = 1;
-		log_info("configuration reloaded: generation %u serves",
-		    generation_serving()->id);
-		reload_done();
-	}
+	if (n == drained)
+		tell_reloaded(g);
 	if (n > 0)
 		return;
 	supervise_retire(g);

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/mono.h"
 #include "daemon/process.h"
 
 #define LOG_LINES_MAX	500	/* of one child, in a second */
@@ -46,7 +46,6 @@ static void	 spawn_child(const struct spawn *) __attribute__((noreturn));
 static void	 process_message(struct channel *, struct imsg *, void *);
 static struct process *process_find(pid_t);
 static void	 process_died(pid_t, int);
-static uint64_t	 now_ms(void);
 
 int
 process_setup(struct event_base *b, const char *self,
@@ -109,7 +108,7 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	p->role = role;
 	p->instance = instance;
 	p->generation = generation;
-	p->started = now_ms();
+	p->started = mono_ms();
 	p->pid = spawn(role, sv[1]);
 	close(sv[1]);
 	if (p->pid == -1) {
@@ -293,7 +292,7 @@ process_died(pid_t pid, int status)
 int
 process_may_log(struct process *p, unsigned *dropped)
 {
-	uint64_t	 now = now_ms();
+	uint64_t	 now = mono_ms();
 
 	*dropped = 0;
 	if (now - p->log_since >= 1000) {
@@ -329,11 +328,3 @@ process_name(const struct process *p)
 	return (name);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-}

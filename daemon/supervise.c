@@ -3,10 +3,10 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/mono.h"
 #include "daemon/audit_log.h"
 #include "daemon/supervise.h"
 
@@ -188,15 +188,6 @@ supervise_worker_again(const struct process *dead, struct generation *g,
 	again(dead, opt, shm_fd);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-}
-
 static void
 again(const struct process *dead, const struct master_options *opt,
     int shm_fd)
@@ -217,10 +208,9 @@ again(const struct process *dead, const struct master_options *opt,
 	}
 	p->opt = opt;
 	p->shm_fd = shm_fd;
-	if (p->backoff == 0 || now_ms() - dead->started > STABLE_MS)
+	if (p->backoff == 0 || mono_ms() - dead->started > STABLE_MS)
 		p->backoff = BACKOFF_MIN;
-	tv.tv_sec = (time_t)(p->backoff / 1000);
-	tv.tv_usec = (suseconds_t)(p->backoff % 1000) * 1000;
+	tv = mono_timeval(p->backoff);
 	log_info("%s starts again in %llu ms", process_name(dead),
 	    (unsigned long long)p->backoff);
 	if ((p->backoff *= 2) > BACKOFF_MAX)
@@ -269,9 +259,7 @@ supervise_drain_limit(struct process *p, uint64_t ms)
 		fatalx("no memory");
 	l->pid = p->pid;
 	TAILQ_INSERT_TAIL(&limits, l, link);
-	ms += GRACE_MS;
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	tv = mono_timeval(ms + GRACE_MS);
 	evtimer_add(l->ev, &tv);
 }
 

@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/jwk.h"
 #include "common/log.h"
 #include "common/memfd.h"
+#include "common/mono.h"
 #include "fetcher/http.h"
 #include "fetcher/source.h"
 
@@ -75,7 +75,6 @@ static void	 prime_over(struct source *, int, const char *);
 static void	 refresh_due(evutil_socket_t, short, void *);
 static void	 demand_due(evutil_socket_t, short, void *);
 static void	 arm(struct event *, uint64_t);
-static uint64_t	 now_ms(void);
 
 void
 source_setup(struct event_base *b, const struct source_cb *c)
@@ -84,22 +83,11 @@ source_setup(struct event_base *b, const struct source_cb *c)
 	cb = *c;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-}
-
 static void
 arm(struct event *ev, uint64_t ms)
 {
-	struct timeval	 tv;
+	struct timeval	 tv = mono_timeval(ms);
 
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
 	if (evtimer_add(ev, &tv) == -1)
 		fatalx("evtimer_add");
 }
@@ -252,7 +240,7 @@ void
 source_wanted(uint32_t gen)
 {
 	struct source	*s = source_find(gen, NULL);
-	uint64_t	 next, now = now_ms();
+	uint64_t	 next, now = mono_ms();
 
 	if (s == NULL)
 		return;
@@ -271,7 +259,7 @@ demand_due(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (s->get == NULL) {
-		s->demanded = now_ms();
+		s->demanded = mono_ms();
 		fetch(s, DEMAND_MS);
 	}
 }
@@ -293,7 +281,7 @@ fetch(struct source *s, long ms)
 	struct http_reply	 r;
 
 	s->wanted = 0;
-	s->began = now_ms();
+	s->began = mono_ms();
 	evtimer_del(s->demand);
 	s->get = http_get(s->url, s->ca, s->ca_len, JWK_JSON_MAX, ms, fetched,
 	    s);

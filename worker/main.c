@@ -19,6 +19,7 @@
 #include "common/jwk.h"
 #include "common/log.h"
 #include "common/memfd.h"
+#include "common/mono.h"
 #include "common/proctitle.h"
 #include "common/proto.h"
 #include "common/sandbox.h"
@@ -305,8 +306,7 @@ drain_begin(int handover, uint64_t ms)
 	if (told && deadline >= drain_deadline)
 		return;
 	drain_deadline = deadline;
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	tv = mono_timeval(ms);
 	if (evtimer_add(drain_ev, &tv) == -1)
 		fatalx("evtimer_add");
 }
