@@ -19,56 +19,11 @@
 
 #include "common/log.h"
 #include "worker/clock.h"
-#include "worker/timeq.h"
-#include "worker/upstream.h"
+#include "worker/upstream_int.h"
 
 #define READ_SIZE	(64 * 1024)
-#define HEAD_MAX	(64 * 1024)	/* bytes of a response head */
 #define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
 #define IDLE_MAX	256		/* idle connections per upstream */
-
-enum up_state { UP_CONNECTING, UP_BUSY, UP_IDLE, UP_DEAD };
-
-struct upconn {
-	TAILQ_ENTRY(upconn) link;	/* in idle or dead list */
-	struct timer	 timer;
-	struct event	*ev;
-	struct exchange	*ex;
-	size_t		 upstream;
-	int		 fd;
-	enum up_state	 state;
-	int		 readable;
-	int		 reused;	/* carried an exchange before */
-	unsigned	 idle_class;
-};
-
-TAILQ_HEAD(upconn_list, upconn);
-
-struct exchange {
-	TAILQ_ENTRY(exchange) link;	/* in the dead list */
-	struct upconn	*up;
-	const struct exchange_cb *cb;
-	void		*arg;
-	const char	*method;
-	struct buf	 head;		/* to send */
-	struct buf	 body;
-	struct buf	 in;		/* an unfinished response head */
-	struct http1_scan scan;
-	struct http1_chunk chunk;
-	enum http1_body	 framing;
-	uint64_t	 left;		/* of HTTP1_BODY_LENGTH */
-	size_t		 upstream;
-	size_t		 next_addr;
-	int		 keepalive;
-	unsigned	 idle_class;
-	int		 sent_any;
-	int		 got_any;
-	int		 got_head;
-	int		 paused;
-	int		 stream;	/* the response is an event stream */
-	int		 cut;		/* the request could not be sent whole */
-	int		 over;		/* done, failed or cancelled */
-};
 
 struct upstream {
 	const struct conf_upstream *conf;
@@ -106,14 +61,7 @@ static void	 upconn_expired(struct timer *);
 static void	 idle_expired(struct timer *);
 static struct upconn *idle_take(struct upstream *);
 static int	 exchange_attach(struct exchange *);
-static void	 exchange_feed(struct exchange *, const char *, size_t);
-static size_t	 exchange_feed_head(struct exchange *, const char *, size_t);
-static int	 exchange_take_head(struct exchange *, size_t);
-static void	 exchange_feed_body(struct exchange *, const char *, size_t);
-static void	 exchange_fail(struct exchange *, enum exchange_error,
-		    const char *);
-static void	 exchange_done(struct exchange *, size_t);
-static void	 exchange_timer(struct exchange *);
+static struct timeq *idle_queue(unsigned);
 static void	 exchange_end(struct exchange *);
 static void	 make_room(void);
 
@@ -625,149 +573,7 @@ idle_expired(struct timer *t)
 	    offsetof(struct upconn, timer)));
 }
 
-static void
-exchange_feed(struct exchange *ex, const char *p, size_t len)
-{
-	size_t	 used;
-
-	while (!ex->got_head && len > 0) {
-		used = exchange_feed_head(ex, p, len);
-		if (ex->over)
-			return;
-		p += used;
-		len -= used;
-	}
-	if (ex->got_head && (len > 0 ||
-	    ex->framing == HTTP1_BODY_NONE ||
-	    (ex->framing == HTTP1_BODY_LENGTH && ex->left == 0)))
-		exchange_feed_body(ex, p, len);
-}
-
-/* Collect a head; returns how many of the bytes belonged to it. */
-static size_t
-exchange_feed_head(struct exchange *ex, const char *p, size_t len)
-{
-	enum http1_more	 more;
-	const char	*why = NULL;
-	size_t		 had = ex->in.len, headlen;
-	int		 status;
-
-	if (buf_append(&ex->in, p, len) == -1) {
-		exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
-		return (0);
-	}
-	more = http1_scan_head(&ex->scan, buf_data(&ex->in), ex->in.len,
-	    HEAD_MAX, &headlen, &status, &why);
-	if (more == HTTP1_MORE)
-		return (len);
-	if (more == HTTP1_BAD) {
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
-		return (0);
-	}
-	if (exchange_take_head(ex, headlen) == -1)
-		return (0);
-	buf_free(&ex->in);
-	memset(&ex->scan, 0, sizeof(ex->scan));
-	return (headlen - had);
-}
-
-static unsigned
-idle_class_of(const struct http1_head *h)
-{
-	struct slice	 v = http1_value(h, HTTP1_KEEP_ALIVE);
-	const char	*p;
-	unsigned	 i, s = 0, class = 2;
-
-	if (v.p == NULL ||
-	    (p = memmem(v.p, v.len, "timeout=", 8)) == NULL)
-		return (class);
-	for (p += 8; p < v.p + v.len && *p >= '0' && *p <= '9' && s < 10000;
-	    p++)
-		s = s * 10 + (unsigned)(*p - '0');
-	for (class = UINT_MAX, i = 0; i < IDLE_CLASSES; i++)
-		if (idle_s[i] < s)
-			class = i;
-	return (class);
-}
-
-/* A whole head is in ex->in.  0, or -1 when the exchange ended. */
-static int
-exchange_take_head(struct exchange *ex, size_t headlen)
-{
-	static struct http1_head h;
-	const char	*why = NULL;
-
-	if (http1_parse_response(&h, buf_data(&ex->in), headlen,
-	    slice_of(ex->method), &why) == -1) {
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
-		return (-1);
-	}
-	if (h.status == 101) {
-		exchange_fail(ex, EXCHANGE_BROKEN,
-		    "upstream switched protocols unasked");
-		return (-1);
-	}
-	if (h.status < 200)
-		return (0);
-	ex->got_head = 1;
-	ex->framing = h.body;
-	ex->left = h.content_length;
-	ex->keepalive = h.keepalive && h.body != HTTP1_BODY_CLOSE;
-	ex->idle_class = idle_class_of(&h);
-	if (ex->idle_class == UINT_MAX)
-		ex->keepalive = 0;
-	ex->stream = http1_is_event_stream(&h);
-	exchange_timer(ex);
-	ex->cb->head(ex->arg, &h);
-	return (ex->over ? -1 : 0);
-}
-
-static void
-exchange_feed_body(struct exchange *ex, const char *p, size_t len)
-{
-	enum http1_more	 more = HTTP1_MORE;
-	struct slice	 data;
-	const char	*why = NULL;
-	size_t		 n, used;
-
-	if (!ex->paused)
-		exchange_timer(ex);
-	switch (ex->framing) {
-	case HTTP1_BODY_NONE:
-		exchange_done(ex, len);
-		return;
-	case HTTP1_BODY_CLOSE:
-		ex->cb->data(ex->arg, p, len);
-		return;
-	case HTTP1_BODY_LENGTH:
-		n = len < ex->left ? len : (size_t)ex->left;
-		ex->left -= n;
-		if (n > 0)
-			ex->cb->data(ex->arg, p, n);
-		if (!ex->over && ex->left == 0)
-			exchange_done(ex, len - n);
-		return;
-	case HTTP1_BODY_CHUNKED:
-		break;
-	}
-	while (len > 0 && more == HTTP1_MORE) {
-		more = http1_chunk_decode(&ex->chunk, p, len, &used, &data,
-		    &why);
-		p += used;
-		len -= used;
-		if (more != HTTP1_BAD && data.len > 0) {
-			ex->cb->data(ex->arg, data.p, data.len);
-			if (ex->over)
-				return;
-		}
-	}
-	if (more == HTTP1_BAD)
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
-	else if (more == HTTP1_DONE)
-		exchange_done(ex, len);
-}
-
-static void
+void
 exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
 {
 	if (ex->over)
@@ -777,8 +583,23 @@ exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
 	ex->cb->fail(ex->arg, error, why);
 }
 
+/* A second or more before the upstream would close; NULL: it is not kept. */
+static struct timeq *
+idle_queue(unsigned s)
+{
+	struct timeq	*q = NULL;
+	size_t		 i;
+
+	if (s == 0)
+		s = IDLE_DEFAULT + 1;
+	for (i = 0; i < IDLE_CLASSES; i++)
+		if (idle_s[i] < s)
+			q = &q_idle[i];
+	return (q);
+}
+
 /* The response is whole; excess bytes came behind it. */
-static void
+void
 exchange_done(struct exchange *ex, size_t excess)
 {
 	struct upconn	*up = ex->up;
@@ -786,20 +607,21 @@ exchange_done(struct exchange *ex, size_t excess)
 
 	/* an answer that came before the request was sent ends both */
 	if (ex->keepalive && excess == 0 && !ex->cut &&
+	    idle_queue(ex->idle_s) != NULL &&
 	    ex->head.len + ex->body.len == 0 && u->nidle < IDLE_MAX) {
 		ex->up = NULL;
 		up->ex = NULL;
 		up->state = UP_IDLE;
 		TAILQ_INSERT_HEAD(&u->idle, up, link);
 		u->nidle++;
-		timer_start(&up->timer, &q_idle[ex->idle_class]);
+		timer_start(&up->timer, idle_queue(ex->idle_s));
 	}
 	exchange_end(ex);
 	ex->cb->done(ex->arg);
 }
 
 /* What limits the silence between two reads of a response. */
-static void
+void
 exchange_timer(struct exchange *ex)
 {
 	timer_start(&ex->up->timer, ex->stream ? &q_stream : &q_response);
