@@ -4,12 +4,14 @@
  * JSON object only and keeps nothing but a name, so that an event may be of
  * any size.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "worker/sse.h"
 
-#define NAME_MAX_LEN	8	/* "result", "error", "method" and some */
+#define NAME_MAX_LEN	40	/* more than "\u0072..." for each letter of a
+				 * name that we look for */
 
 enum line { L_FIELD, L_DATA, L_OTHER };
 
@@ -21,6 +23,7 @@ struct sse {
 	int		 cr;		/* the last byte was CR */
 	int		 empty;		/* nothing on this line yet */
 	int		 space;		/* a space after the colon may follow */
+	unsigned	 bom;		/* bytes of a leading mark seen; over: 3 */
 	/* the event */
 	int		 any;		/* it has a line already */
 	int		 has_data;
@@ -38,9 +41,11 @@ struct sse {
 };
 
 static int	 line_end(struct sse *);
+static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
 static void	 data_byte(struct sse *, char);
 static void	 name_end(struct sse *);
+static unsigned	 name_plain(char *, unsigned);
 static void	 event_begin(struct sse *);
 
 struct sse *
@@ -123,16 +128,40 @@ line_end(struct sse *s)
 	s->line = L_FIELD;
 	s->nfield = 0;
 	s->space = 0;
+	s->bom = 3;
 	s->empty = 1;
 	if (!was_empty)
 		s->any = 1;
 	return (was_empty);
 }
 
+/* A byte order mark at the start of the stream is no part of its first line:
+ * 1 for its bytes. */
+static int
+mark_byte(struct sse *s, char c)
+{
+	static const char	 mark[] = "\xef\xbb\xbf";
+
+	if (s->bom >= 3)
+		return (0);
+	if (c == mark[s->bom]) {
+		if (++s->bom == 3)
+			s->empty = 1;
+		return (1);
+	}
+	/* a part of a mark is a part of a name that nobody knows */
+	if (s->bom > 0)
+		s->line = L_OTHER;
+	s->bom = 3;
+	return (0);
+}
+
 static void
 line_byte(struct sse *s, char c)
 {
 	s->empty = 0;
+	if (mark_byte(s, c))
+		return;
 	switch (s->line) {
 	case L_FIELD:
 		s->field[s->nfield++] = c;
@@ -204,11 +233,41 @@ data_byte(struct sse *s, char c)
 static void
 name_end(struct sse *s)
 {
-	struct slice	 name = { s->name, s->nname };
+	struct slice	 name = { s->name, name_plain(s->name, s->nname) };
 
 	s->naming = 0;
 	if (slice_is(name, "result") || slice_is(name, "error"))
 		s->has_answer = 1;
 	else if (slice_is(name, "method"))
 		s->has_method = 1;
+}
+
+/*
+ * Undo escapes of ASCII letters, in place: a name is the same however it is
+ * spelled.  What else is escaped is in no name that we look for, so it need
+ * only differ.  Returns the length.
+ */
+static unsigned
+name_plain(char *p, unsigned len)
+{
+	unsigned	 i, k, n = 0, v;
+	char		 c;
+
+	for (i = 0; i < len; i++) {
+		c = p[i];
+		if (c == '\\') {
+			v = 0;
+			for (k = i + 2; k < len && k < i + 6 &&
+			    isxdigit((unsigned char)p[k]); k++)
+				v = v << 4 | (unsigned)(p[k] <= '9' ?
+				    p[k] - '0' : (p[k] | 0x20) - 'a' + 10);
+			if (i + 1 < len && p[i + 1] == 'u' && k == i + 6) {
+				c = v > 0 && v < 0x80 ? (char)v : '\\';
+				i += 5;
+			} else
+				i++;
+		}
+		p[n++] = c;
+	}
+	return (n);
 }
