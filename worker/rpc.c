@@ -12,6 +12,9 @@
 
 #define META_VERSION	"io.modelcontextprotocol/protocolVersion"
 
+/* A version that we cannot judge must not pass for none. */
+#define BAD_VERSION	"the protocol version in _meta is malformed"
+
 enum member {
 	M_OTHER, M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR,
 	M_NAME, M_URI, M_META, M_META_VERSION
@@ -40,6 +43,7 @@ static int	 walk_text(struct walk *, size_t);
 static int	 judge(struct walk *, const char **);
 static struct slice keep(struct walk *, const unsigned char *, size_t);
 static enum member find(const struct walk *, struct slice);
+static int	 at_version(const struct walk *);
 
 /* What may stand at the top is an object; inside, remember what was seen. */
 static int
@@ -70,7 +74,17 @@ scalar(struct walk *w)
 		w->why = "method is not a string";
 	if (w->depth == 1 && w->at[0] == M_JSONRPC)
 		w->why = "jsonrpc is not \"2.0\"";
+	if (at_version(w))
+		w->why = BAD_VERSION;
 	return (1);
+}
+
+/* Directly in params._meta, at the protocol version. */
+static int
+at_version(const struct walk *w)
+{
+	return (w->depth == 3 && w->at[0] == M_PARAMS &&
+	    w->at[1] == M_META && w->at[2] == M_META_VERSION);
 }
 
 static int
@@ -171,10 +185,10 @@ on_string(void *arg, const unsigned char *p, size_t len)
 			w->rpc->name = keep(w, p, len);
 		else if (w->at[1] == M_URI)
 			w->uri = keep(w, p, len);
-	} else if (w->depth == 3 && w->at[0] == M_PARAMS &&
-	    w->at[1] == M_META && w->at[2] == M_META_VERSION &&
-	    len <= RPC_METHOD_MAX)
+	} else if (at_version(w) && len <= RPC_METHOD_MAX) {
+		w->why = why;
 		w->rpc->version = keep(w, p, len);
+	}
 	return (1);
 }
 
@@ -197,6 +211,8 @@ open_any(struct walk *w)
 	if (w->depth == 1 && (w->at[0] == M_ID || w->at[0] == M_METHOD ||
 	    w->at[0] == M_JSONRPC))
 		w->why = "malformed jsonrpc, id or method";
+	if (at_version(w))
+		w->why = BAD_VERSION;
 	w->depth++;
 	if (w->depth <= 4)
 		w->at[w->depth - 1] = M_OTHER;

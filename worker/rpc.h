@@ -34,12 +34,13 @@ struct rpc {
 
 /*
  * Read one message.  Slices point into body or scratch.  0; or
- * RPC_PARSE_ERROR (not strict JSON) or RPC_INVALID_REQUEST (JSON, but a batch, not an
- * object, "jsonrpc" not "2.0", no or a non-string method, an id that is not a string or an
- * integer number (null only in an error response), params neither object nor array,
- * over the limits above); *why is static text for the client.  Where the id could be read
- * it is set even on RPC_INVALID_REQUEST, for the answer to echo.  On failure nothing
- * needs freeing beyond rpc_free().
+ * RPC_PARSE_ERROR (not strict JSON) or RPC_INVALID_REQUEST (JSON, but a
+ * batch, not an object, "jsonrpc" not "2.0", no or a non-string method, an id
+ * that is not a string or an integer number (null only in an error response),
+ * params neither object nor array, a version that is no string or longer than
+ * RPC_METHOD_MAX, over the limits above); *why is static text for the client.
+ * Where the id could be read it is set even on RPC_INVALID_REQUEST, for the
+ * answer to echo.  On failure nothing needs freeing beyond rpc_free().
  */
 int	rpc_read(const char *body, size_t len, struct rpc *, const char **why);
 void	rpc_free(struct rpc *);
