@@ -95,6 +95,11 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 	}
 	if (h.status < 200)
 		return (0);
+	/* two readers could take it for two things */
+	if (h.count[HTTP1_CONTENT_TYPE] > 1) {
+		exchange_fail(ex, EXCHANGE_BROKEN, "repeated Content-Type");
+		return (-1);
+	}
 	ex->got_head = 1;
 	ex->framing = h.body;
 	ex->left = h.content_length;

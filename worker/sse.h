@@ -2,7 +2,7 @@
  * Watches a text/event-stream as it passes (WHATWG HTML, server-sent events):
  * finds the event boundaries and the event that carries the JSON-RPC
  * response, which is what the audit line must precede.  It never changes a
- * byte and keeps at most SSE_LOOK_MAX bytes of one event.
+ * byte and keeps none but of a member name: an event may be of any size.
  */
 #ifndef WORKER_SSE_H
 #define WORKER_SSE_H
@@ -10,8 +10,6 @@
 #include <stddef.h>
 
 #include "common/slice.h"
-
-#define SSE_LOOK_MAX	(64 * 1024)
 
 struct sse;
 

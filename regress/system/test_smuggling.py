@@ -466,6 +466,8 @@ ANSWERS = {
     "nul": HEAD + LEN + b"X: \0\r\n\r\n" + OK,
     "no-colon": HEAD + LEN + b"X\r\n\r\n" + OK,
     "status-line-lf": b"HTTP/1.1 200 OK\n" + LEN + b"\r\n" + OK,
+    "two-content-types": HEAD + b"Content-Type: text/event-stream\r\n" +
+    LEN + b"\r\n" + OK,
     "http-0.9": OK + b"\r\n\r\n",
     "http-2": b"HTTP/2 200 OK\r\n" + LEN + b"\r\n" + OK,
     "status-two-digits": b"HTTP/1.1 20 OK\r\n" + LEN + b"\r\n" + OK,

@@ -303,7 +303,7 @@ test_huge(void **state)
 		{ ": ", "\ndata: " RESULT "\n" },
 		{ "data: {\"a\":{\"b\":\"", "\"},\"result\":{}}\r\n" }
 	};
-	const size_t	 size = 5 * SSE_LOOK_MAX + 3;
+	const size_t	 size = 5 * 64 * 1024 + 3;
 	char		*text = malloc(size + 256), *p;
 	size_t		 i, len;
 
