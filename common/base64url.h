@@ -1,4 +1,7 @@
-/* base64url without padding (RFC 4648 section 5, RFC 7515 section 2). */
+/*
+ * base64url without padding (RFC 4648 section 5, RFC 7515 section 2), and
+ * base64 without padding (section 4), as encoded password hashes have it.
+ */
 #ifndef COMMON_BASE64URL_H
 #define COMMON_BASE64URL_H
 
@@ -15,5 +18,8 @@ ssize_t	base64url_decode(const char *, size_t len, uint8_t *out);
  * and writes a NUL behind it. */
 size_t	base64url_encode(const uint8_t *, size_t len, char *out);
 int	base64url_ischar(unsigned char);
+/* The same with '+' and '/'. */
+ssize_t	base64_decode(const char *, size_t len, uint8_t *out);
+size_t	base64_encode(const uint8_t *, size_t len, char *out);
 
 #endif
