@@ -93,7 +93,13 @@ child_drop(const struct proto_hello *h, int do_chroot, int no_procs)
 	sandbox_no_privileges();
 	limit(RLIMIT_CORE, "RLIMIT_CORE");
 	if (no_procs)
-		limit(RLIMIT_NPROC, "RLIMIT_NPROC");
+		child_no_procs();
+}
+
+void
+child_no_procs(void)
+{
+	limit(RLIMIT_NPROC, "RLIMIT_NPROC");
 }
 
 static void

@@ -24,5 +24,7 @@ void	child_log_to(struct channel *);
  * no_procs) new processes.  Exits unless every step succeeded.
  */
 void	child_drop(const struct proto_hello *, int do_chroot, int no_procs);
+/* No new processes or threads, where child_drop() was to leave them. */
+void	child_no_procs(void);
 
 #endif

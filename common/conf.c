@@ -11,8 +11,9 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636601U
+#define WORKER_MAGIC	0x77636602U
 #define FETCHER_MAGIC	0x66636601U
+#define KEEPER_MAGIC	0x6b636601U
 
 #define TIME_MAX	(1000ULL * 60 * 60 * 24 * 366)
 #define SIZE_LIMIT	(1ULL << 40)
@@ -20,6 +21,11 @@
 
 static void	 oauth_pack(const struct conf_oauth *, struct wbuf *);
 static void	 oauth_unpack(struct conf_oauth *, struct rbuf *);
+static void	 keys_pack(const struct worker_conf *, struct wbuf *);
+static void	 keys_unpack(struct worker_conf *, struct rbuf *);
+static void	 hash_pack(const struct conf_hash *, struct wbuf *);
+static void	 hash_unpack(struct conf_hash *, struct rbuf *);
+static uint32_t	 octets_unpack(struct rbuf *, uint8_t *, size_t);
 static void	 upstreams_pack(const struct worker_conf *, struct wbuf *);
 static void	 upstreams_unpack(struct worker_conf *, struct rbuf *);
 static void	 proxies_pack(const struct worker_conf *, struct wbuf *);
@@ -28,6 +34,8 @@ static void	 limits_pack(const struct worker_conf *, struct wbuf *);
 static void	 limits_unpack(struct worker_conf *, struct rbuf *);
 static void	 hosts_unpack(struct fetcher_conf *, struct rbuf *);
 static int	 worker_sane(const struct worker_conf *);
+static int	 keys_sane(const struct worker_conf *);
+static int	 hash_sane(const struct conf_hash *);
 static int	 oauth_sane(const struct conf_oauth *);
 static int	 upstream_sane(const struct conf_upstream *);
 static int	 net_sane(const struct conf_net *);
@@ -48,6 +56,7 @@ worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_u32(b, WORKER_MAGIC);
 	wire_put_u8(b, w->auth_enabled != 0);
 	oauth_pack(&w->oauth, b);
+	keys_pack(w, b);
 	upstreams_pack(w, b);
 	strings_pack(w->origins, w->norigins, b);
 	proxies_pack(w, b);
@@ -69,6 +78,7 @@ worker_conf_unpack(const void *data, size_t len)
 		r.failed = 1;
 	w->auth_enabled = flag_get(&r);
 	oauth_unpack(&w->oauth, &r);
+	keys_unpack(w, &r);
 	upstreams_unpack(w, &r);
 	w->origins = strings_unpack(&r, CONF_LIST_MAX, &w->norigins);
 	proxies_unpack(w, &r);
@@ -101,6 +111,13 @@ worker_conf_clear(struct worker_conf *w)
 	free(w->oauth.public_url);
 	free(w->oauth.metadata_path);
 	strings_free(w->oauth.scopes, w->oauth.nscopes);
+	for (i = 0; i < w->nkeys; i++) {
+		free(w->keys[i].id);
+		free(w->keys[i].scopes);
+	}
+	free(w->keys);
+	free(w->key_header);
+	free(w->key_scheme);
 	for (i = 0; i < w->nupstreams; i++) {
 		free(w->upstreams[i].name);
 		free(w->upstreams[i].host);
@@ -185,6 +202,116 @@ fetcher_conf_free(struct fetcher_conf *f)
 	free(f);
 }
 
+void
+keeper_conf_pack(const struct keeper_conf *k, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_u32(b, KEEPER_MAGIC);
+	wire_put_u32(b, k->threads);
+	wire_put_u8(b, k->remember != 0);
+	wire_put_u32(b, (uint32_t)k->nkeys);
+	for (i = 0; i < k->nkeys; i++)
+		hash_pack(&k->keys[i], b);
+}
+
+struct keeper_conf *
+keeper_conf_unpack(const void *data, size_t len)
+{
+	struct keeper_conf	*k;
+	struct rbuf		 r;
+	uint32_t		 i, n;
+	int			 good = 1, saved = errno;
+
+	if (len > CONF_PACKED_MAX || (k = calloc(1, sizeof(*k))) == NULL)
+		goto refuse;
+	rbuf_init(&r, data, len);
+	if (wire_get_u32(&r) != KEEPER_MAGIC)
+		r.failed = 1;
+	k->threads = wire_get_u32(&r);
+	k->remember = flag_get(&r);
+	n = wire_get_count(&r, CONF_KEYS_MAX);
+	if ((k->keys = array_get(&r, n, sizeof(*k->keys))) == NULL)
+		n = 0;
+	k->nkeys = n;
+	for (i = 0; i < n && !r.failed; i++) {
+		hash_unpack(&k->keys[i], &r);
+		good = good && hash_sane(&k->keys[i]);
+	}
+	if (wire_end(&r) == 0 && good && k->threads > 0 &&
+	    k->threads <= CONF_THREADS_MAX)
+		return (k);
+	keeper_conf_free(k);
+ refuse:
+	errno = saved;
+	return (NULL);
+}
+
+void
+keeper_conf_free(struct keeper_conf *k)
+{
+	if (k == NULL)
+		return;
+	keeper_conf_clear(k);
+	free(k);
+}
+
+void
+keeper_conf_clear(struct keeper_conf *k)
+{
+	if (k->keys != NULL)
+		explicit_bzero(k->keys, k->nkeys * sizeof(*k->keys));
+	free(k->keys);
+	memset(k, 0, sizeof(*k));
+}
+
+static void
+hash_pack(const struct conf_hash *h, struct wbuf *b)
+{
+	wire_put_bytes(b, h->prefix, strlen(h->prefix));
+	wire_put_u32(b, h->hash.memory);
+	wire_put_u32(b, h->hash.passes);
+	wire_put_u32(b, h->hash.lanes);
+	wire_put_bytes(b, h->hash.salt, h->hash.salt_len);
+	wire_put_bytes(b, h->hash.hash, h->hash.hash_len);
+}
+
+static void
+hash_unpack(struct conf_hash *h, struct rbuf *r)
+{
+	wire_get_cstr(r, h->prefix, sizeof(h->prefix));
+	h->hash.memory = wire_get_u32(r);
+	h->hash.passes = wire_get_u32(r);
+	h->hash.lanes = wire_get_u32(r);
+	h->hash.salt_len = octets_unpack(r, h->hash.salt,
+	    sizeof(h->hash.salt));
+	h->hash.hash_len = octets_unpack(r, h->hash.hash,
+	    sizeof(h->hash.hash));
+}
+
+static uint32_t
+octets_unpack(struct rbuf *r, uint8_t *out, size_t max)
+{
+	const uint8_t	*p;
+	size_t		 len;
+
+	if ((p = wire_get_bytes(r, max, &len)) == NULL)
+		return (0);
+	memcpy(out, p, len);
+	return ((uint32_t)len);
+}
+
+static int
+hash_sane(const struct conf_hash *h)
+{
+	const struct phc	*p = &h->hash;
+
+	return ((h->prefix[0] == '\0' || api_key_prefix_ok(h->prefix)) &&
+	    p->lanes > 0 && p->passes > 0 && p->memory / 8 >= p->lanes &&
+	    p->memory <= CONF_HASH_MEMORY_MAX &&
+	    p->salt_len >= PHC_SALT_MIN && p->hash_len >= PHC_HASH_MIN);
+}
+
 static void
 oauth_pack(const struct conf_oauth *o, struct wbuf *b)
 {
@@ -207,6 +334,43 @@ oauth_unpack(struct conf_oauth *o, struct rbuf *r)
 	o->metadata_path = wire_get_str(r, CONF_STR_MAX);
 	o->scopes = strings_unpack(r, CONF_LIST_MAX, &o->nscopes);
 	o->leeway_ms = wire_get_u64(r);
+}
+
+static void
+keys_pack(const struct worker_conf *w, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_u32(b, (uint32_t)w->nkeys);
+	for (i = 0; i < w->nkeys; i++) {
+		wire_put_str(b, w->keys[i].id);
+		wire_put_str(b, w->keys[i].scopes);
+		wire_put_u64(b, (uint64_t)w->keys[i].created);
+		wire_put_u64(b, (uint64_t)w->keys[i].expires);
+	}
+	wire_put_str(b, w->key_header);
+	wire_put_str(b, w->key_scheme);
+	wire_put_u64(b, w->key_cache_ttl);
+}
+
+static void
+keys_unpack(struct worker_conf *w, struct rbuf *r)
+{
+	uint32_t	 i, n;
+
+	n = wire_get_count(r, CONF_KEYS_MAX);
+	if ((w->keys = array_get(r, n, sizeof(*w->keys))) == NULL)
+		n = 0;
+	w->nkeys = n;
+	for (i = 0; i < n && !r->failed; i++) {
+		w->keys[i].id = wire_get_str(r, CONF_STR_MAX);
+		w->keys[i].scopes = wire_get_str(r, CONF_STR_MAX);
+		w->keys[i].created = (int64_t)wire_get_u64(r);
+		w->keys[i].expires = (int64_t)wire_get_u64(r);
+	}
+	w->key_header = wire_get_str(r, CONF_STR_MAX);
+	w->key_scheme = wire_get_str(r, CONF_STR_MAX);
+	w->key_cache_ttl = wire_get_u64(r);
 }
 
 static void
@@ -348,8 +512,26 @@ worker_sane(const struct worker_conf *w)
 	/* OAuth without auth would be a door that looks shut. */
 	if (w->oauth.enabled && !w->auth_enabled)
 		return (0);
-	return (oauth_sane(&w->oauth) && limits_sane(w) &&
+	/* And auth without anybody to ask would be a door for nobody. */
+	if (w->auth_enabled && !w->oauth.enabled && w->nkeys == 0)
+		return (0);
+	return (keys_sane(w) && oauth_sane(&w->oauth) && limits_sane(w) &&
 	    strings_sane(w->origins, w->norigins));
+}
+
+static int
+keys_sane(const struct worker_conf *w)
+{
+	size_t	 i;
+
+	for (i = 0; i < w->nkeys; i++)
+		if (!visible(w->keys[i].id) || w->keys[i].scopes == NULL ||
+		    (w->keys[i].scopes[0] != '\0' &&
+		    !printable(w->keys[i].scopes)) || w->keys[i].expires < 0)
+			return (0);
+	return ((w->key_header == NULL || visible(w->key_header)) &&
+	    (w->key_scheme == NULL || visible(w->key_scheme)) &&
+	    w->key_cache_ttl <= TIME_MAX);
 }
 
 static int

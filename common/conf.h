@@ -13,12 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/api_key.h"
+#include "common/phc.h"
 #include "common/wire.h"
 
-#define CONF_PACKED_MAX		(4 * 1024 * 1024)
+#define CONF_PACKED_MAX		(16 * 1024 * 1024)
 #define CONF_STR_MAX		4096	/* bytes of any one string */
 #define CONF_UPSTREAMS_MAX	1024
 #define CONF_LIST_MAX		1024	/* scopes, origins, proxies */
+#define CONF_KEYS_MAX		4096	/* API keys */
+#define CONF_NO_PREFIX_MAX	8	/* of them without a prefix */
+#define CONF_THREADS_MAX	64	/* of the keeper */
+#define CONF_HASH_MEMORY_MAX	(1024 * 1024)	/* KiB, of one hash */
 
 struct conf_upstream {
 	char		*name;
@@ -48,11 +54,30 @@ struct conf_oauth {
 	uint64_t	 leeway_ms;
 };
 
+/* An API key as workers know it; what it hashes to is the keeper's alone. */
+struct conf_key {
+	char		*id;
+	char		*scopes;	/* space-joined; "" when none */
+	int64_t		 created;	/* seconds since the epoch; 0: unsaid */
+	int64_t		 expires;	/* the same; 0: never */
+};
+
+/* The same key, at the same index, as the keeper knows it. */
+struct conf_hash {
+	char		 prefix[API_KEY_PREFIX_LEN + 1];	/* or "" */
+	struct phc	 hash;
+};
+
 /* What a worker gets.  All times in milliseconds, sizes in bytes; a time of
  * 0 means off. */
 struct worker_conf {
 	int		 auth_enabled;
 	struct conf_oauth oauth;
+	struct conf_key	*keys;		/* auth.keys, in the file's order */
+	size_t		 nkeys;
+	char		*key_header;	/* auth.header, or NULL: Authorization */
+	char		*key_scheme;	/* auth.scheme, or NULL */
+	uint64_t	 key_cache_ttl;	/* ms; 0: not remembered */
 	struct conf_upstream *upstreams;
 	size_t		 nupstreams;
 	size_t		 default_upstream;	/* index */
@@ -88,6 +113,14 @@ struct fetcher_conf {
 	size_t		 nhosts;
 };
 
+/* What the keeper gets for one generation. */
+struct keeper_conf {
+	struct conf_hash *keys;		/* by the index that workers use */
+	size_t		 nkeys;
+	uint32_t	 threads;	/* for hashing; heeded at its start */
+	int		 remember;	/* successes, between requests */
+};
+
 void	worker_conf_pack(const struct worker_conf *, struct wbuf *);
 /* NULL when the bytes are not what the packer makes (errno untouched). */
 struct worker_conf *worker_conf_unpack(const void *, size_t);
@@ -98,5 +131,11 @@ void	worker_conf_clear(struct worker_conf *);
 void	fetcher_conf_pack(const struct fetcher_conf *, struct wbuf *);
 struct fetcher_conf *fetcher_conf_unpack(const void *, size_t);
 void	fetcher_conf_free(struct fetcher_conf *);
+
+void	keeper_conf_pack(const struct keeper_conf *, struct wbuf *);
+struct keeper_conf *keeper_conf_unpack(const void *, size_t);
+void	keeper_conf_free(struct keeper_conf *);		/* wipes; NULL is fine */
+/* Wipe and free what a struct that is part of another one holds. */
+void	keeper_conf_clear(struct keeper_conf *);
 
 #endif

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "common/api_key.h"
 #include "common/proto.h"
 #include "common/wire.h"
 
 #define M	(1U << ROLE_MASTER)
 #define F	(1U << ROLE_FETCHER)
+#define K	(1U << ROLE_KEEPER)
 #define W	(1U << ROLE_WORKER)
 #define ROUTE(from, to)	{ from, to }
 
@@ -30,22 +32,28 @@ struct rule {
 #define CHROOT_MAX	255
 #define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * ADDR_BODY)
 #define ADDR_BODY	(1 + 4 + 16)
+#define CHECK_BODY	(8 + 8 + 4)
 
 static const struct rule rules[MSG_MAX] = {
-	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | W) },
+	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | K | W) },
 	    HELLO_BODY, HELLO_BODY + CHROOT_MAX, 0 },
-	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | W, M) }, 4, 4, 0 },
-	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | W, M) }, 5, LOG_BODY, 0 },
+	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | K | W, M) }, 4, 4,
+	    0 },
+	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | K | W, M) }, 5, LOG_BODY, 0 },
 	[MSG_READY] = { "MSG_READY", { ROUTE(F | W, M) }, 0, 0, 0 },
 	[MSG_FETCH_CONFIG] = { "MSG_FETCH_CONFIG", { ROUTE(M, F) }, 4, 4, 1 },
 	[MSG_PRIMED] = { "MSG_PRIMED", { ROUTE(F, M) }, 9, PRIMED_BODY, 0 },
-	[MSG_FETCH_RETIRE] = { "MSG_FETCH_RETIRE", { ROUTE(M, F) }, 4, 4, 0 },
-	[MSG_PEER] = { "MSG_PEER", { ROUTE(M, F | W) }, 8, 8, 1 },
+	[MSG_RETIRE] = { "MSG_RETIRE", { ROUTE(M, F | K) }, 4, 4, 0 },
+	[MSG_PEER] = { "MSG_PEER", { ROUTE(M, F | K | W) }, 8, 8, 1 },
 	[MSG_KEYS] = { "MSG_KEYS", { ROUTE(F, M | W), ROUTE(M, F) },
 	    4, 4, 1 },
 	[MSG_KEYS_WANTED] = { "MSG_KEYS_WANTED", { ROUTE(W, F) }, 0, 0, 0 },
 	[MSG_FETCH_DONE] = { "MSG_FETCH_DONE", { ROUTE(F, W) }, 9, 9, 0 },
 	[MSG_ADDRS] = { "MSG_ADDRS", { ROUTE(F, W) }, 5, ADDRS_BODY, 0 },
+	[MSG_KEEP_CONFIG] = { "MSG_KEEP_CONFIG", { ROUTE(M, K) }, 4, 4, 1 },
+	[MSG_KEY_CHECK] = { "MSG_KEY_CHECK", { ROUTE(W, K) },
+	    CHECK_BODY + 1, CHECK_BODY + API_KEY_MAX, 0 },
+	[MSG_KEY_RESULT] = { "MSG_KEY_RESULT", { ROUTE(K, W) }, 13, 13, 0 },
 	[MSG_WORKER_CONFIG] = { "MSG_WORKER_CONFIG", { ROUTE(M, W) },
 	    4, 4, 1 },
 	[MSG_LISTEN] = { "MSG_LISTEN", { ROUTE(M, W) }, 0, 0, 1 },
@@ -107,8 +115,14 @@ proto_name(uint32_t type)
 const char *
 proto_role_name(enum proto_role role)
 {
-	return (role == ROLE_MASTER ? "master" : role == ROLE_FETCHER ?
-	    "fetcher" : role == ROLE_WORKER ? "worker" : "nobody");
+	static const char *const names[ROLE_MAX] = {
+		[ROLE_MASTER] = "master",
+		[ROLE_FETCHER] = "fetcher",
+		[ROLE_KEEPER] = "keeper",
+		[ROLE_WORKER] = "worker"
+	};
+
+	return (role < ROLE_MAX ? names[role] : "nobody");
 }
 
 static int
@@ -334,6 +348,62 @@ proto_get_addrs(const struct imsg *m, uint32_t *upstream,
 		a[i].family = family == 4 ? AF_INET : AF_INET6;
 		memcpy(a[i].addr, p, len);
 	}
+	return (wire_end(&r));
+}
+
+int
+proto_send_key_check(struct channel *ch, uint64_t id, uint64_t source,
+    const void *key, size_t len)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, CHECK_BODY + API_KEY_MAX);
+	wire_put_u64(&w, id);
+	wire_put_u64(&w, source);
+	wire_put_bytes(&w, key, len);
+	return (send_buf(ch, MSG_KEY_CHECK, -1, &w));
+}
+
+int
+proto_get_key_check(const struct imsg *m, uint64_t *id, uint64_t *source,
+    const uint8_t **key, size_t *len)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	*source = wire_get_u64(&r);
+	*key = wire_get_bytes(&r, API_KEY_MAX, len);
+	if (*key == NULL || *len == 0)
+		return (-1);
+	return (wire_end(&r));
+}
+
+int
+proto_send_key_result(struct channel *ch, uint64_t id, enum key_verdict v,
+    uint32_t i)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, 16);
+	wire_put_u64(&w, id);
+	wire_put_u8(&w, (uint8_t)v);
+	wire_put_u32(&w, i);
+	return (send_buf(ch, MSG_KEY_RESULT, -1, &w));
+}
+
+int
+proto_get_key_result(const struct imsg *m, uint64_t *id, enum key_verdict *v,
+    uint32_t *i)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	*v = wire_get_u8(&r);
+	*i = wire_get_u32(&r);
+	if (*v >= KEY_VERDICT_MAX)
+		return (-1);
 	return (wire_end(&r));
 }
 

@@ -25,6 +25,7 @@
 enum proto_role {
 	ROLE_MASTER,
 	ROLE_FETCHER,
+	ROLE_KEEPER,
 	ROLE_WORKER,
 	ROLE_MAX
 };
@@ -46,11 +47,13 @@ enum proto_type {
 	/* fetcher to master: u32 generation, u8 ok, str reason.  The key set
 	 * of that generation is there (or needs none), or why it is not. */
 	MSG_PRIMED,
-	/* master to fetcher: u32 generation; nobody needs it any more */
-	MSG_FETCH_RETIRE,
-	/* master to fetcher: u32 generation, u32 worker id; fd: channel to
-	 * that worker.  master to worker: u32 0, u32 0; fd: its channel to the
-	 * fetcher (again when a new fetcher replaces a dead one). */
+	/* master to fetcher and keeper: u32 generation; nobody needs it any
+	 * more */
+	MSG_RETIRE,
+	/* master to fetcher and keeper: u32 generation, u32 worker id; fd:
+	 * channel to that worker.  master to worker: u32 role, u32 0; fd: its
+	 * channel to the fetcher or keeper (again when a new one replaces a
+	 * dead one). */
 	MSG_PEER,
 	/* fetcher to master and to workers: u32 generation; fd: packed key set
 	 * (common/jwk.h).  master to fetcher: the last good set of a
@@ -64,6 +67,15 @@ enum proto_type {
 	/* fetcher to worker: u32 upstream index, u8 count, count times
 	 * (u8 family 4 or 6, bytes address 4 or 16); count 0: no such name */
 	MSG_ADDRS,
+
+	/* master to keeper: u32 generation; fd: struct keeper_conf */
+	MSG_KEEP_CONFIG,
+	/* worker to keeper: u64 id of its own making, u64 the source that
+	 * asks, bytes the API key, 1 to API_KEY_MAX */
+	MSG_KEY_CHECK,
+	/* keeper to worker: u64 the id, u8 enum key_verdict, u32 index in
+	 * auth.keys (0 unless KEY_OK) */
+	MSG_KEY_RESULT,
 
 	/* master to worker: u32 generation; fd: struct worker_conf */
 	MSG_WORKER_CONFIG,
@@ -94,6 +106,16 @@ enum proto_type {
 
 #define PROTO_TEXT_MAX	1024	/* MSG_LOG text, MSG_PRIMED reason */
 #define PROTO_ADDRS_MAX	16
+
+/* What the keeper says of an API key. */
+enum key_verdict {
+	KEY_WRONG = 0,		/* none of the configured */
+	KEY_OK,
+	KEY_BUSY,		/* too much to do for everybody */
+	KEY_SHARE,		/* too much asked by this source */
+	KEY_FAILED,		/* could not be computed: no verdict */
+	KEY_VERDICT_MAX
+};
 
 struct proto_hello {
 	uint32_t version;
@@ -142,6 +164,15 @@ int	proto_send_addrs(struct channel *, uint32_t upstream,
 	    const struct proto_addr *, size_t n);
 int	proto_get_addrs(const struct imsg *, uint32_t *upstream,
 	    struct proto_addr[PROTO_ADDRS_MAX], size_t *n);
+int	proto_send_key_check(struct channel *, uint64_t id, uint64_t source,
+	    const void *key, size_t len);
+/* *key points into the message. */
+int	proto_get_key_check(const struct imsg *, uint64_t *id,
+	    uint64_t *source, const uint8_t **key, size_t *len);
+int	proto_send_key_result(struct channel *, uint64_t id,
+	    enum key_verdict, uint32_t index);
+int	proto_get_key_result(const struct imsg *, uint64_t *id,
+	    enum key_verdict *, uint32_t *index);
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
 

@@ -66,6 +66,7 @@ config_free(struct config *conf)
 	free(conf->jwks_url);
 	free(conf->ca_file);
 	free(conf->ca);
+	keeper_conf_clear(&conf->k);
 	worker_conf_clear(&conf->w);
 	free(conf);
 }
@@ -105,6 +106,9 @@ config_keep_fixed(struct config *neu, const struct config *old,
 	swap(&neu->w.oauth.metadata_path, &copy[2]);
 	swap(&neu->user, &copy[3]);
 	swap(&neu->pid_file, &copy[4]);
+	if (neu->k.threads != old->k.threads)
+		changed(arg, "auth.argon2.threads");
+	neu->k.threads = old->k.threads;
 	neu->listen_addr = old->listen_addr;
 	neu->listen_len = old->listen_len;
 	neu->listen_any = old->listen_any;
@@ -170,6 +174,16 @@ config_fetcher_part(const struct config *conf)
 	free(f.hosts);
 	free(f.ports);
 	return (part_seal("fetcher_conf", &b));
+}
+
+int
+config_keeper_part(const struct config *conf)
+{
+	struct wbuf	 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	keeper_conf_pack(&conf->k, &b);
+	return (part_seal("keeper_conf", &b));
 }
 
 static struct config *

@@ -38,6 +38,12 @@ struct config {
 	char		*ca;		/* its contents, or NULL */
 	size_t		 ca_len;
 	int		 public_url_set; /* written in the file */
+	/* auth.argon2: ceilings on what a hash may cost */
+	uint64_t	 argon2_memory;	/* bytes */
+	uint64_t	 argon2_passes;
+	uint64_t	 argon2_lanes;
+	/* everything the keeper needs, as it gets it */
+	struct keeper_conf k;
 	/* everything workers need, as they get it */
 	struct worker_conf w;
 };
@@ -73,5 +79,9 @@ int	config_needs_prime(const struct config *neu, const struct config *old);
 /* Sealed memfds with the children's parts (common/memfd.h); -1 with errno. */
 int	config_worker_part(const struct config *);
 int	config_fetcher_part(const struct config *);
+int	config_keeper_part(const struct config *);
+
+/* Could this be the id of a key in auth.keys? */
+int	config_key_id_ok(const char *);
 
 #endif

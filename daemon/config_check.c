@@ -18,7 +18,9 @@
 #define MINUTE		(60 * SECOND)
 #define KiB		1024ULL
 #define MiB		(1024 * KiB)
+#define KEY_THREADS_MAX	4	/* by default */
 
+static uint32_t	 key_threads(void);
 static void	 defaults_worker(struct worker_conf *);
 static void	 check_auth(struct cfg *);
 static void	 check_required(struct cfg *);
@@ -39,14 +41,29 @@ cfg_defaults(struct config *conf)
 	conf->workers = cfg_cpus();
 	conf->drain_timeout = 5 * MINUTE;
 	conf->jwks_cache_ttl = 5 * MINUTE;
+	conf->argon2_memory = 64 * MiB;
+	conf->argon2_passes = 16;
+	conf->argon2_lanes = 16;
+	conf->k.threads = key_threads();
 	defaults_worker(&conf->w);
 	return (0);
+}
+
+/* Fewer than the CPUs, so that hashing never has all of them. */
+static uint32_t
+key_threads(void)
+{
+	unsigned	 cpus = cfg_cpus();
+
+	return (cpus <= 2 ? 1 : cpus > KEY_THREADS_MAX ? KEY_THREADS_MAX :
+	    cpus - 1);
 }
 
 void
 cfg_check(struct cfg *c)
 {
 	check_auth(c);
+	cfg_check_keys(c);
 	check_upstreams(c);
 	check_limits(c);
 	check_user(c);
@@ -59,14 +76,16 @@ cfg_check(struct cfg *c)
 	 * With neither OAuth nor keys there is nobody to ask: the gateway is
 	 * unauthenticated, as the manual says, whatever auth.enabled is.
 	 */
-	if (!c->conf->w.oauth.enabled)
+	if (!c->conf->w.oauth.enabled && c->conf->w.nkeys == 0)
 		c->conf->w.auth_enabled = 0;
+	c->conf->k.remember = c->conf->w.key_cache_ttl > 0;
 }
 
 static void
 defaults_worker(struct worker_conf *w)
 {
 	w->oauth.leeway_ms = 30 * SECOND;
+	w->key_cache_ttl = 5 * MINUTE;
 	w->max_body = 4 * MiB;
 	w->max_header = 16 * KiB;
 	w->max_connections = 8192;

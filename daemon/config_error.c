@@ -242,6 +242,9 @@ is_secret(const struct ynode *n)
 {
 	const struct ynode	*up;
 
+	if (n->key != NULL && (strcmp(n->key, "created_at") == 0 ||
+	    strcmp(n->key, "expires_at") == 0))
+		return (0);
 	for (up = n; up->parent != NULL; up = up->parent)
 		if (up->key != NULL && strcmp(up->key, "keys") == 0 &&
 		    up->parent->key != NULL &&

@@ -1,9 +1,10 @@
 /*
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, config_keys.c the table of
- * keys, config_value.c and config_net.c the values, config_check.c defaults
- * and what several keys must agree on, config_error.c the errors,
- * config_file.c the files, config_url.c URLs, config_cpus.c the CPUs.
+ * keys, config_value.c, config_auth.c and config_net.c the values,
+ * config_check.c defaults and what several keys must agree on,
+ * config_error.c the errors, config_file.c the files, config_url.c URLs,
+ * config_cpus.c the CPUs.
  */
 #ifndef DAEMON_CONFIG_INT_H
 #define DAEMON_CONFIG_INT_H
@@ -92,6 +93,8 @@ void	cfg_bool(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* int */
 void	cfg_workers(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* unsigned */
+void	cfg_threads(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t */
 void	cfg_number(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* uint64_t */
 void	cfg_duration(struct cfg *, const struct ynode *,
@@ -114,8 +117,6 @@ void	cfg_on_failure(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* int */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct conf_oauth */
-void	cfg_keys(struct cfg *, const struct ynode *, const struct cfg_key *,
-	    void *);			/* nothing: must be empty */
 /* The text of a scalar; NULL after an error ("expected what"). */
 const char *cfg_scalar(struct cfg *, const struct ynode *, const char *what);
 /* The items of a list, 0 when it is null, empty or (after an error) wrong. */
@@ -123,6 +124,16 @@ size_t	cfg_list(struct cfg *, const struct ynode *, size_t max,
 	    const char *what);
 /* Copy to *dst, noting when memory is gone. */
 void	cfg_copy(struct cfg *, char **dst, const char *);
+
+/* config_auth.c */
+void	cfg_keys(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct config */
+void	cfg_header(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *; NULL: Authorization */
+void	cfg_scheme(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char * */
+/* What several keys must agree on, and their costs; after the walk. */
+void	cfg_check_keys(struct cfg *);
 
 /* config_net.c */
 void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,

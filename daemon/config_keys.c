@@ -66,10 +66,23 @@ static const struct cfg_key oauth_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 
+static const struct cfg_key argon2_keys[] = {
+	{ "max_memory", cfg_size, AT(argon2_memory), 8 * KiB, GiB, NULL },
+	{ "max_passes", cfg_number, AT(argon2_passes), 1, 1000, NULL },
+	{ "max_lanes", cfg_number, AT(argon2_lanes), 1, 255, NULL },
+	{ "threads", cfg_threads, AT(k.threads), 1, CONF_THREADS_MAX, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
 static const struct cfg_key auth_keys[] = {
 	{ "enabled", cfg_bool, AT(w.auth_enabled), 0, 0, NULL },
 	{ "oauth", NULL, 0, 0, 0, oauth_keys },
 	{ "keys", cfg_keys, 0, 0, 0, NULL },
+	{ "header", cfg_header, AT(w.key_header), 0, 0, NULL },
+	{ "scheme", cfg_scheme, AT(w.key_scheme), 0, 0, NULL },
+	{ "key_cache_ttl", cfg_duration, AT(w.key_cache_ttl), 0, 24 * HOUR,
+	    NULL },
+	{ "argon2", NULL, 0, 0, 0, argon2_keys },
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 

@@ -51,6 +51,17 @@ cfg_bool(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 }
 
 void
+cfg_threads(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	uint64_t	 v = 0;
+
+	cfg_number(c, n, k, &v);
+	if (v > 0 && v <= UINT32_MAX)
+		*(uint32_t *)dst = (uint32_t)v;
+}
+
+void
 cfg_workers(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
@@ -265,17 +276,6 @@ cfg_scopes(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	if (total > CFG_SCOPES_MAX)
 		cfg_expected(c, n, "at most %d bytes of scopes in all",
 		    CFG_SCOPES_MAX);
-}
-
-void
-cfg_keys(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
-    void *dst)
-{
-	(void)k;
-	(void)dst;
-	if (cfg_list(c, n, CONF_LIST_MAX, "a list of API keys") > 0)
-		cfg_error(c, n, "API keys are not supported by this version; "
-		    "expected an empty list or no such key");
 }
 
 const char *

@@ -21,12 +21,16 @@ generation_new(struct config *conf)
 	g->keys = -1;
 	g->worker_part = config_worker_part(conf);
 	g->fetcher_part = config_fetcher_part(conf);
-	if (g->worker_part == -1 || g->fetcher_part == -1) {
+	g->keeper_part = config_keeper_part(conf);
+	if (g->worker_part == -1 || g->fetcher_part == -1 ||
+	    g->keeper_part == -1) {
 		log_warn("configuration for children");
 		if (g->worker_part != -1)
 			close(g->worker_part);
 		if (g->fetcher_part != -1)
 			close(g->fetcher_part);
+		if (g->keeper_part != -1)
+			close(g->keeper_part);
 		config_free(conf);
 		free(g);
 		return (NULL);
@@ -43,6 +47,7 @@ generation_free(struct generation *g)
 	config_free(g->conf);
 	close(g->worker_part);
 	close(g->fetcher_part);
+	close(g->keeper_part);
 	if (g->keys != -1)
 		close(g->keys);
 	free(g);

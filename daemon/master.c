@@ -83,7 +83,8 @@ master_run(struct event_base *b, const struct master_options *o,
 	warn_about(conf);
 	if ((g = generation_new(conf)) == NULL)
 		return (1);
-	if (process_start(ROLE_FETCHER, 0, 0) == NULL)
+	if (process_start(ROLE_FETCHER, 0, 0) == NULL ||
+	    supervise_keeper_start() == NULL)
 		return (1);
 	begin(g);
 	if (event_base_dispatch(base) == -1)
@@ -108,7 +109,7 @@ static void
 begin(struct generation *g)
 {
 	struct timeval	 tv = { START_MS / 1000, 0 };
-	struct process	*f = supervise_fetcher();
+	struct process	*f = supervise_service(ROLE_FETCHER);
 
 	g->state = GEN_PRIMING;
 	evtimer_add(reload_ev, &tv);
@@ -299,6 +300,7 @@ void
 master_reload(void)
 {
 	struct generation	*g = generation_serving();
+	struct process		*k;
 	struct config		*conf;
 
 	if (stopping)
@@ -320,6 +322,8 @@ master_reload(void)
 		log_errx("configuration rejected: the old one serves on");
 		return;
 	}
+	if ((k = supervise_service(ROLE_KEEPER)) != NULL)
+		supervise_keep_config(k, g);
 	begin(g);
 }
 
@@ -514,11 +518,10 @@ static void
 gone(struct process *p, int status)
 {
 	(void)status;
-	if (p->role == ROLE_FETCHER) {
-		if (!stopping)
-			supervise_fetcher_again(p);
-	} else
+	if (p->role == ROLE_WORKER)
 		worker_gone(p);
+	else if (!stopping)
+		supervise_service_again(p);
 	if (stopping)
 		stop_when_empty();
 }
@@ -566,27 +569,27 @@ master_stop(void)
 	stop_when_empty();
 }
 
-/* The fetcher goes last: workers may still need keys. */
+/* Fetcher and keeper go last: workers may still need keys. */
 static void
 stop_when_empty(void)
 {
-	struct process	*p, *f = NULL;
+	struct process	*p;
 
-	TAILQ_FOREACH(p, process_all(), link) {
+	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER)
 			return;
-		f = p;
-	}
-	if (f == NULL) {
+	if (TAILQ_EMPTY(process_all())) {
 		event_base_loopbreak(base);
 		return;
 	}
-	/* end of file is its word to go */
-	if (f->channel != NULL) {
-		f->expected = 1;
-		channel_free(f->channel);
-		f->channel = NULL;
-		supervise_drain_limit(f, 1000);
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->channel == NULL)
+			continue;
+		/* end of file is its word to go */
+		p->expected = 1;
+		channel_free(p->channel);
+		p->channel = NULL;
+		supervise_drain_limit(p, 1000);
 	}
 }
 
@@ -612,6 +615,6 @@ warn_about(const struct config *c)
 		log_warnx("oauth metadata advertises listen address %s; set "
 		    "auth.oauth.public_url to the URL that clients see",
 		    c->w.oauth.public_url);
-	if (!c->w.auth_enabled || !c->w.oauth.enabled)
+	if (!c->w.auth_enabled)
 		log_warnx("authentication is off: every request passes");
 }

@@ -29,6 +29,7 @@ static int			 exe[ROLE_MAX];
 
 static const char *const exe_name[ROLE_MAX] = {
 	[ROLE_FETCHER] = "fetcher",
+	[ROLE_KEEPER] = "keeper",
 	[ROLE_WORKER] = "worker"
 };
 

@@ -18,7 +18,7 @@ struct process {
 	TAILQ_ENTRY(process) link;
 	enum proto_role	 role;
 	uint32_t	 instance;
-	uint32_t	 generation;	/* of a worker; 0 for the fetcher */
+	uint32_t	 generation;	/* of a worker; 0 for the others */
 	pid_t		 pid;
 	struct channel	*channel;	/* NULL once it is dead or dying */
 	uint64_t	 started;	/* CLOCK_MONOTONIC ms */

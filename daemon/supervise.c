@@ -38,7 +38,7 @@ static TAILQ_HEAD(, place)	 places = TAILQ_HEAD_INITIALIZER(places);
 static TAILQ_HEAD(, limit)	 limits = TAILQ_HEAD_INITIALIZER(limits);
 static int			 stopped;
 
-static void	 connect_to_fetcher(struct process *, struct process *);
+static void	 connect_to(struct process *, struct process *);
 static int	 copy_fd(int);
 static void	 again(const struct process *, const struct master_options *,
 		    int);
@@ -64,12 +64,12 @@ supervise_stop(void)
 }
 
 struct process *
-supervise_fetcher(void)
+supervise_service(enum proto_role role)
 {
 	struct process	*p;
 
 	TAILQ_FOREACH(p, process_all(), link)
-		if (p->role == ROLE_FETCHER && p->channel != NULL)
+		if (p->role == role && p->channel != NULL)
 			return (p);
 	return (NULL);
 }
@@ -112,11 +112,42 @@ supervise_fetcher_up(struct process *f)
 	}
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->channel != NULL)
-			connect_to_fetcher(f, p);
+			connect_to(f, p);
+}
+
+/* It reads its configuration before anything else: the number of threads is
+ * in it. */
+struct process *
+supervise_keeper_start(void)
+{
+	struct generation	*g;
+	struct process		*k, *p;
+
+	if ((k = process_start(ROLE_KEEPER, 0, 0)) == NULL)
+		return (NULL);
+	TAILQ_FOREACH(g, generation_all(), link) {
+		supervise_keep_config(k, g);
+		if (k->channel == NULL)
+			return (k);
+	}
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->channel != NULL)
+			connect_to(k, p);
+	return (k);
 }
 
 void
-supervise_fetcher_again(const struct process *dead)
+supervise_keep_config(struct process *k, struct generation *g)
+{
+	int	 fd;
+
+	if ((fd = copy_fd(g->keeper_part)) == -1 ||
+	    proto_send_u32(k->channel, MSG_KEEP_CONFIG, g->id, fd) == -1)
+		process_kill(k);
+}
+
+void
+supervise_service_again(const struct process *dead)
 {
 	again(dead, NULL, -1);
 }
@@ -124,15 +155,18 @@ supervise_fetcher_again(const struct process *dead)
 void
 supervise_retire(const struct generation *g)
 {
-	struct process	*f = supervise_fetcher();
+	struct process	*f = supervise_service(ROLE_FETCHER);
+	struct process	*k = supervise_service(ROLE_KEEPER);
 
 	if (f != NULL && f->acked)
-		proto_send_u32(f->channel, MSG_FETCH_RETIRE, g->id, -1);
+		proto_send_u32(f->channel, MSG_RETIRE, g->id, -1);
+	if (k != NULL)
+		proto_send_u32(k->channel, MSG_RETIRE, g->id, -1);
 }
 
-/* A channel between the two, one end to each. */
+/* A channel between fetcher or keeper and a worker, one end to each. */
 static void
-connect_to_fetcher(struct process *f, struct process *w)
+connect_to(struct process *f, struct process *w)
 {
 	int	 sv[2];
 
@@ -141,14 +175,15 @@ connect_to_fetcher(struct process *f, struct process *w)
 		return;
 	}
 	proto_send_peer(f->channel, w->generation, w->instance, sv[0]);
-	proto_send_peer(w->channel, 0, 0, sv[1]);
+	proto_send_peer(w->channel, f->role, 0, sv[1]);
 }
 
 struct process *
 supervise_worker(struct generation *g, uint32_t instance,
     const struct master_options *opt, int shm_fd)
 {
-	struct process	*p, *f = supervise_fetcher();
+	struct process	*f = supervise_service(ROLE_FETCHER);
+	struct process	*k = supervise_service(ROLE_KEEPER), *p;
 	int		 config, sock, audit, shm;
 
 	if ((p = process_start(ROLE_WORKER, instance, g->id)) == NULL)
@@ -176,7 +211,9 @@ supervise_worker(struct generation *g, uint32_t instance,
 	proto_send_fd(p->channel, MSG_AUDIT_FD, audit);
 	proto_send_fd(p->channel, MSG_SHM, shm);
 	if (f != NULL && f->acked)
-		connect_to_fetcher(f, p);
+		connect_to(f, p);
+	if (k != NULL)
+		connect_to(k, p);
 	return (p);
 }
 
@@ -232,8 +269,9 @@ again_now(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (stopped)
 		return;
-	if (p->role == ROLE_FETCHER) {
-		if (process_start(ROLE_FETCHER, 0, 0) == NULL)
+	if (p->role != ROLE_WORKER) {
+		if ((p->role == ROLE_KEEPER ? supervise_keeper_start() :
+		    process_start(ROLE_FETCHER, 0, 0)) == NULL)
 			evtimer_add(p->ev, &tv);
 		return;
 	}

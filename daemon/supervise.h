@@ -13,15 +13,19 @@ void	supervise_setup(struct event_base *);
 /* No child is started any more. */
 void	supervise_stop(void);
 
-/* The fetcher, or NULL while there is none. */
-struct process *supervise_fetcher(void);
+/* The fetcher or the keeper, or NULL while there is none. */
+struct process *supervise_service(enum proto_role);
+/* Start the keeper, which gets every living generation and a channel to each
+ * worker.  NULL (logged). */
+struct process *supervise_keeper_start(void);
 /* It said hello: it gets every living generation, what key sets are known,
  * and a channel to each worker. */
 void	supervise_fetcher_up(struct process *);
-/* Start another after a pause. */
-void	supervise_fetcher_again(const struct process *dead);
+/* Start another fetcher or keeper after a pause. */
+void	supervise_service_again(const struct process *dead);
 void	supervise_fetch_config(struct process *, struct generation *);
-/* Nobody needs this generation's keys any more. */
+void	supervise_keep_config(struct process *, struct generation *);
+/* Nobody needs this generation any more. */
 void	supervise_retire(const struct generation *);
 
 /* Start a worker and send it all it needs; NULL (logged). */

@@ -87,9 +87,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	case MSG_FETCH_CONFIG:
 		configure(m);
 		break;
-	case MSG_FETCH_RETIRE:
+	case MSG_RETIRE:
 		if (proto_get_u32(m, &gen) == -1)
-			fatalx("MSG_FETCH_RETIRE: malformed");
+			fatalx("MSG_RETIRE: malformed");
 		peers_retire(gen);
 		source_detach(gen);
 		break;

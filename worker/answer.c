@@ -181,8 +181,12 @@ answer_challenge(struct request *r, const char *message, const char *error,
 	int		 failed;
 
 	memset(&b, 0, sizeof(b));
-	failed = buf_printf(&b, "WWW-Authenticate: Bearer realm=\"mcpgw\", "
-	    "resource_metadata=\"%s\"", metadata_url()) == -1;
+	failed = buf_puts(&b, "WWW-Authenticate: Bearer realm=\"mcpgw\"") ==
+	    -1;
+	/* without OAuth there is no such document */
+	if (oauth->enabled)
+		failed |= buf_printf(&b, ", resource_metadata=\"%s\"",
+		    metadata_url()) == -1;
 	if (error != NULL)
 		failed |= buf_printf(&b, ", error=\"%s\"", error) == -1;
 	for (i = 0; scope != NULL && i < oauth->nscopes; i++)
@@ -213,9 +217,14 @@ answer_auth(struct request *r, enum auth_result result)
 		    "insufficient_scope", "");
 		return;
 	case AUTH_UNAVAILABLE:
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the key to verify this token cannot be had now",
-		    "Retry-After: 2\r\n");
+		if (r->crowding)
+			answer_error(r, 429, RPC_RATE_LIMITED, AUDIT_ERROR,
+			    "too many credentials to check from this client",
+			    "Retry-After: 5\r\n");
+		else
+			answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+			    "the credential cannot be checked now",
+			    "Retry-After: 2\r\n");
 		return;
 	default:
 		answer_challenge(r, "invalid token", "invalid_token", NULL);

@@ -12,6 +12,7 @@
  * MCP reserve. */
 #define RPC_UNAUTHENTICATED	(-31401)
 #define RPC_FORBIDDEN		(-31403)
+#define RPC_RATE_LIMITED	(-31429)
 #define RPC_BAD_GATEWAY		(-31502)
 #define RPC_UNAVAILABLE		(-31503)
 #define RPC_GATEWAY_TIMEOUT	(-31504)
@@ -32,7 +33,7 @@ void	answer_error(struct request *, int status, int code,
 /* The same with a "data" member, given as JSON text. */
 void	answer_error_data(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *data);
-/* What a credential deserves that is not AUTH_OK: 401 or 503. */
+/* What a credential deserves that is not AUTH_OK: 401, 429 or 503. */
 void	answer_auth(struct request *, enum auth_result);
 void	answer_metadata(struct request *, struct slice method);
 void	answer_health(struct request *, int ready, struct slice method);

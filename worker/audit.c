@@ -15,7 +15,7 @@
 #include "worker/clock.h"
 
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
-#define LINE_MAX_BYTES	(10 * 6 * AUDIT_VALUE_MAX + 1024)
+#define LINE_MAX_BYTES	(12 * 6 * AUDIT_VALUE_MAX + 1024)
 
 static struct buf	 batch;
 static int		 audit_fd = -1;
@@ -89,6 +89,7 @@ audit_add(const struct audit_entry *e)
 	p = put_value(p, ",\"client_ip\":", e->client_ip, 0);
 	p = put_value(p, ",\"tool\":", e->tool, 0);
 	p = put_value(p, ",\"upstream\":", e->upstream, 0);
+	p = put_value(p, ",\"auth_key_id\":", e->key_id, 0);
 	if (e->status != 0)
 		p = put_number(p, ",\"status\":", (uint64_t)e->status);
 	p = put_number(p, ",\"bytes_in\":", e->bytes_in);

@@ -32,6 +32,7 @@ struct audit_entry {
 	enum auth_result auth;
 	struct slice	 client_id;
 	struct slice	 scopes;
+	struct slice	 key_id;	/* of an API key */
 	uint64_t	 latency_ms;
 	struct slice	 request_id;
 	struct slice	 client_ip;

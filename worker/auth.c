@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
+#include "worker/keys.h"
 #include "worker/jwt.h"
 #include "worker/token_cache.h"
 
@@ -29,12 +30,19 @@ static struct jwk_set		*keys;
 static struct token_cache	*cache;
 static struct jwt_policy	 policy;
 static int			 required;
+static int			 oauth;
+static const char		*key_header;	/* NULL: Authorization */
+static const char		*key_scheme;	/* NULL: none */
 static void			(*ask_keys)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
 static uint64_t			 wanted;	/* hash of the kid looked for */
+static int			 wait_for_key;	/* the keeper's, not a kid */
 static struct jwt_claims	*refused;	/* whose token it was, for the log */
 
+static int	 after_scheme(struct slice, const char *, struct slice *);
+static int	 judge_key(struct slice, struct slice, enum auth_result *,
+		    struct auth_who *);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
 static uint64_t	 kid_hash(const char *);
 static int	 kid_is_absent(uint64_t);
@@ -46,7 +54,10 @@ auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
 {
 	const struct conf_oauth	*o = &conf->oauth;
 
-	required = conf->auth_enabled && o->enabled;
+	required = conf->auth_enabled;
+	oauth = o->enabled;
+	key_header = conf->key_header;
+	key_scheme = conf->key_scheme;
 	ask_keys = want_keys;
 	policy.issuer = o->issuer;
 	policy.audience = o->audience;
@@ -68,40 +79,68 @@ auth_required(void)
 }
 
 int
-auth_have_keys(void)
+auth_ready(void)
 {
-	return (keys != NULL);
+	return (!oauth || keys != NULL);
+}
+
+int
+auth_is_key_field(const struct http1_field *f)
+{
+	return (key_header != NULL && f->id == HTTP1_OTHER &&
+	    slice_is_nocase(f->name, key_header));
 }
 
 enum credential
 auth_credential(const struct http1_head *h, struct slice *token)
 {
-	struct slice	 v;
-
-	int		 in_query;
+	struct slice	 v = { NULL, 0 }, own = { NULL, 0 };
+	size_t		 i;
+	int		 n;
 
 	/* a token in the query would travel on and into logs: never taken */
-	in_query = h->query.p != NULL && memmem(h->query.p, h->query.len,
+	n = h->query.p != NULL && memmem(h->query.p, h->query.len,
 	    "access_token=", 13) != NULL;
-	if (h->count[HTTP1_AUTHORIZATION] + in_query > 1 ||
-	    (in_query && !required))
+	if (n > 0 && !required)
 		return (CREDENTIAL_AMBIGUOUS);
-	v = http1_value(h, HTTP1_AUTHORIZATION);
-	if (v.p == NULL || v.len < 6 || strncasecmp(v.p, "Bearer", 6) != 0 ||
-	    (v.len > 6 && v.p[6] != ' '))
-		return (CREDENTIAL_NONE);
-	v.p += 6;
-	v.len -= 6;
-	while (v.len > 0 && *v.p == ' ') {
-		v.p++;
-		v.len--;
+	n += h->count[HTTP1_AUTHORIZATION];
+	for (i = 0; key_header != NULL && i < h->nfield; i++)
+		if (auth_is_key_field(&h->field[i])) {
+			own = h->field[i].value;
+			n++;
+		}
+	if (n > 1)
+		return (CREDENTIAL_AMBIGUOUS);
+	if (own.p != NULL) {
+		*token = own;
+		return (key_scheme == NULL || after_scheme(own, key_scheme,
+		    token) ? CREDENTIAL_ONE : CREDENTIAL_NONE);
 	}
-	*token = v;
-	return (CREDENTIAL_BEARER);
+	v = http1_value(h, HTTP1_AUTHORIZATION);
+	if (after_scheme(v, "Bearer", token) || (key_header == NULL &&
+	    key_scheme != NULL && after_scheme(v, key_scheme, token)))
+		return (CREDENTIAL_ONE);
+	return (CREDENTIAL_NONE);
+}
+
+/* What follows a scheme and spaces (RFC 9110 section 11.4). */
+static int
+after_scheme(struct slice v, const char *scheme, struct slice *rest)
+{
+	size_t	 n = strlen(scheme);
+
+	if (v.p == NULL || v.len < n || strncasecmp(v.p, scheme, n) != 0 ||
+	    (v.len > n && v.p[n] != ' '))
+		return (0);
+	for (; n < v.len && v.p[n] == ' '; n++)
+		;
+	*rest = (struct slice){ v.p + n, v.len - n };
+	return (1);
 }
 
 int
-auth_judge(struct slice token, enum auth_result *result, struct auth_who *who)
+auth_judge(struct slice token, struct slice client_ip,
+    enum auth_result *result, struct auth_who *who)
 {
 	const struct jwt_claims	*claims;
 	struct jwt_claims	*made = NULL;
@@ -109,8 +148,10 @@ auth_judge(struct slice token, enum auth_result *result, struct auth_who *who)
 
 	memset(who, 0, sizeof(*who));
 	*result = AUTH_INVALID;
-	if (!jwt_shaped(token))
-		return (1);
+	wait_for_key = 0;
+	/* without OAuth there is nobody to look at a JWT as one */
+	if (!oauth || !jwt_shaped(token))
+		return (judge_key(token, client_ip, result, who));
 	claims = token_cache_get(cache, token, clock_wall(),
 	    policy.leeway_ms);
 	if (claims == NULL) {
@@ -140,9 +181,32 @@ auth_judge(struct slice token, enum auth_result *result, struct auth_who *who)
 	return (1);
 }
 
+static int
+judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
+    struct auth_who *who)
+{
+	struct keys_verdict	 v;
+
+	if (!keys_judge(key, client_ip, &v)) {
+		wait_for_key = 1;
+		return (0);
+	}
+	*result = v.result;
+	who->crowding = v.share;
+	if (v.key == NULL)
+		return (1);
+	who->key_id = slice_of(v.key->id);
+	who->scopes = slice_of(v.key->scopes);
+	return (1);
+}
+
 void
 auth_wait(struct request *r)
 {
+	if (wait_for_key) {
+		keys_wait(r);
+		return;
+	}
 	r->asked = clock_mono();
 	r->kid = wanted;
 	TAILQ_INSERT_TAIL(&waiting, r, wait_link);
@@ -153,6 +217,10 @@ auth_wait(struct request *r)
 void
 auth_unwait(struct request *r)
 {
+	if (r->question != NULL) {
+		keys_unwait(r);
+		return;
+	}
 	TAILQ_REMOVE(&waiting, r, wait_link);
 	timer_clear(&r->timer);
 }

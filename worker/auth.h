@@ -1,7 +1,7 @@
 /*
  * Credentials: finding the one that a request carries, sending it to the
- * verifier by its shape alone, remembering verified tokens, and holding
- * requests whose key is unknown until the fetcher has looked.
+ * verifier or to the keeper by its shape alone, remembering verified tokens,
+ * and holding requests until the fetcher or the keeper has answered.
  */
 #ifndef WORKER_AUTH_H
 #define WORKER_AUTH_H
@@ -17,29 +17,40 @@
 
 enum credential {
 	CREDENTIAL_NONE,	/* none that we know (RFC 6750 section 3.1) */
-	CREDENTIAL_BEARER,
+	CREDENTIAL_ONE,
 	CREDENTIAL_AMBIGUOUS	/* more than one: 400 */
 };
 
 /* Slices are valid until the next call into this module. */
 struct auth_who {
 	struct slice	 client_id;	/* p NULL: unknown */
+	struct slice	 key_id;	/* of an API key */
 	struct slice	 scopes;
+	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
+					 * which asks too much */
 };
 
-/* Once.  want_keys asks the fetcher for a fresh key set. */
+/* Once, after keys_setup().  want_keys asks the fetcher for a fresh key
+ * set. */
 void	auth_setup(const struct worker_conf *, void (*want_keys)(void));
 /* Does this configuration demand a credential at all? */
 int	auth_required(void);
 
-/* Find the Bearer token (RFC 6750 section 2.1; other ways are not taken). */
+/* Find the Bearer token (RFC 6750 section 2.1; other ways are not taken), or
+ * what stands in auth.header. */
 enum credential auth_credential(const struct http1_head *, struct slice *);
 
-/* Judge a token.  1: *result is final and *who is set as far as known.
- * 0: it names a key that we do not have; auth_wait() is in order. */
-int	auth_judge(struct slice, enum auth_result *, struct auth_who *);
-/* Hold a request until keys come or a fetch that began after now has ended;
- * then request_retry() or request_give_up() is called. */
+/* Is this the field in which clients may send a key, auth.header? */
+int	auth_is_key_field(const struct http1_field *);
+
+/* Judge a credential of a client at this address.  1: *result is final and
+ * *who is set as far as known.  0: fetcher or keeper must be asked;
+ * auth_wait() is in order. */
+int	auth_judge(struct slice, struct slice client_ip, enum auth_result *,
+	    struct auth_who *);
+/* Hold the request that was just judged until the keeper answers, keys come,
+ * or a fetch that began after now has ended; then request_retry() or
+ * request_give_up() is called. */
 void	auth_wait(struct request *);
 void	auth_unwait(struct request *);
 
@@ -47,7 +58,8 @@ void	auth_unwait(struct request *);
  * began at began_ms (CLOCK_MONOTONIC). */
 void	auth_set_keys(struct jwk_set *);
 void	auth_fetch_done(int ok, uint64_t began_ms);
-int	auth_have_keys(void);
+/* Is there all that is needed to judge a token? */
+int	auth_ready(void);
 /* There is a new fetcher: ask it again for those who wait. */
 void	auth_ask_again(void);
 

@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "worker/answer.h"
+#include "worker/auth.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
 
@@ -87,7 +88,7 @@ forward_request(struct request *r, const struct http1_head *h)
 static int
 carried(const struct http1_field *f)
 {
-	if (f->connection)
+	if (f->connection || auth_is_key_field(f))
 		return (0);
 	switch (f->id) {
 	case HTTP1_AUTHORIZATION:

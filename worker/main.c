@@ -31,6 +31,7 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
+#include "worker/keys.h"
 #include "worker/metadata.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -64,6 +65,7 @@ static void	 loop(void);
 static void	 turn_end(void);
 static void	 turn_event(evutil_socket_t, short, void *);
 static void	 master_message(struct channel *, struct imsg *, void *);
+static void	 new_peer(struct imsg *);
 static void	 fetcher_message(struct channel *, struct imsg *, void *);
 static void	 fetcher_keys(struct imsg *);
 static void	 maybe_ready(void);
@@ -164,6 +166,7 @@ set_up_modules(void)
 	metadata_setup(&conf->oauth);
 	answer_setup(&conf->oauth);
 	forward_setup(conf);
+	keys_setup(base, conf);
 	auth_setup(conf, want_keys);
 	upstream_setup(base, conf);
 	accept_setup(base, listen_fd);
@@ -258,12 +261,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		fatalx("%s: %s", proto_name(m->type), why);
 	switch (m->type) {
 	case MSG_PEER:
-		channel_free(fetcher);
-		fetcher = channel_new(base, imsg_take_fd(m), fetcher_message,
-		    NULL);
-		if (fetcher == NULL)
-			fatalx("channel_new");
-		auth_ask_again();
+		new_peer(m);
 		break;
 	case MSG_AUDIT_FD:
 		audit_set_fd(imsg_take_fd(m));
@@ -286,6 +284,26 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	default:
 		fatalx("%s: not now", proto_name(m->type));
 	}
+}
+
+/* A channel to the fetcher or the keeper. */
+static void
+new_peer(struct imsg *m)
+{
+	uint32_t	 role, zero;
+
+	if (proto_get_peer(m, &role, &zero) == -1 ||
+	    (role != ROLE_FETCHER && role != ROLE_KEEPER))
+		fatalx("MSG_PEER: malformed");
+	if (role == ROLE_KEEPER) {
+		keys_attach(imsg_take_fd(m));
+		return;
+	}
+	channel_free(fetcher);
+	fetcher = channel_new(base, imsg_take_fd(m), fetcher_message, NULL);
+	if (fetcher == NULL)
+		fatalx("channel_new");
+	auth_ask_again();
 }
 
 static void
@@ -400,7 +418,7 @@ static void
 maybe_ready(void)
 {
 	if (told_ready || !set_up || !upstream_resolved() ||
-	    (auth_required() && !auth_have_keys()))
+	    !auth_ready())
 		return;
 	told_ready = 1;
 	proto_send_empty(master, MSG_READY);
@@ -430,5 +448,5 @@ worker_ready(void)
 {
 	return (serving && leaving == SERVING &&
 	    (conf->audit_allow || !audit_broken()) &&
-	    (!auth_required() || auth_have_keys()));
+	    auth_ready());
 }

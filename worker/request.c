@@ -259,7 +259,7 @@ static void
 request_judge(struct request *r, const struct http1_head *h)
 {
 	struct slice		 token = { NULL, 0 };
-	struct auth_who		 who = { { NULL, 0 }, { NULL, 0 } };
+	struct auth_who		 who = { 0 };
 	enum auth_result	 result = AUTH_MISSING;
 	enum credential		 cred = auth_credential(h, &token);
 	int			 waited = r->state == REQ_AUTH;
@@ -268,14 +268,15 @@ request_judge(struct request *r, const struct http1_head *h)
 		r->has_auth = auth_required();
 		r->auth = AUTH_INVALID;
 		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_DENY,
-		    "expected one credential, in Authorization", NULL);
+		    "expected one credential, in one field", NULL);
 		return;
 	}
 	if (!auth_required()) {
 		request_accept(r, h);
 		return;
 	}
-	if (cred == CREDENTIAL_BEARER && !auth_judge(token, &result, &who)) {
+	if (cred == CREDENTIAL_ONE && !auth_judge(token,
+	    request_text(r, r->client_ip), &result, &who)) {
 		if (!waited) {
 			r->state = REQ_AUTH;
 			auth_wait(r);
@@ -288,7 +289,9 @@ request_judge(struct request *r, const struct http1_head *h)
 	}
 	r->has_auth = 1;
 	r->auth = result;
+	r->crowding = who.crowding;
 	request_set_text(r, &r->client_id, who.client_id);
+	request_set_text(r, &r->key_id, who.key_id);
 	request_set_text(r, &r->scopes, who.scopes);
 	if (result == AUTH_OK)
 		request_accept(r, h);
@@ -641,6 +644,7 @@ request_record(struct request *r)
 	e.has_auth = r->has_auth;
 	e.auth = r->auth;
 	e.client_id = request_text(r, r->client_id);
+	e.key_id = request_text(r, r->key_id);
 	e.scopes = request_text(r, r->scopes);
 	e.latency_ms = clock_mono() - r->began;
 	e.request_id = slice_of(r->id);

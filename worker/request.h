@@ -21,12 +21,13 @@
 #include "worker/upstream.h"
 
 struct conn;
+struct question;
 struct sse;
 
 #define REQUEST_ID_LEN	32	/* hexadecimal digits */
 
 enum request_state {
-	REQ_AUTH,	/* waits for a key set */
+	REQ_AUTH,	/* waits for a key set, or for the keeper */
 	REQ_BODY,	/* its body is being read */
 	REQ_FORWARD	/* an exchange is under way */
 };
@@ -51,6 +52,7 @@ struct request {
 	uint64_t	 began;		/* ms, monotonic */
 	uint64_t	 asked;		/* when REQ_AUTH began */
 	uint64_t	 kid;		/* hash of the kid it waits for */
+	struct question	*question;	/* or to the keeper, in keys.c */
 	size_t		 upstream;
 	size_t		 headlen;	/* of its head, in conn->in */
 	/* the body on its way in */
@@ -74,6 +76,7 @@ struct request {
 	enum audit_action action;
 	int		 has_auth;
 	enum auth_result auth;
+	int		 crowding;	/* its source asks too much: 429 */
 	int		 status;
 	uint64_t	 bytes_in;
 	uint64_t	 bytes_out;
@@ -85,6 +88,7 @@ struct request {
 	struct text	 rpc_id;	/* raw JSON */
 	struct text	 tool;
 	struct text	 client_id;
+	struct text	 key_id;
 	struct text	 scopes;
 	struct text	 client_ip;
 	/* what fields said that the body must say too */
@@ -110,7 +114,7 @@ void	request_body_late(struct request *);
  * (not if streams_only). */
 void	request_end(struct request *, int streams_only);
 
-/* From auth.c, of a waiting request: judge its credential again, or (result
+/* From auth.c and keys.c, of a waiting request: judge its credential again, or (result
  * not AUTH_OK) give up waiting with this result. */
 void	request_retry(struct request *);
 void	request_give_up(struct request *, enum auth_result);

@@ -23,6 +23,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fetcher_conf	*f;
+	struct keeper_conf	*k;
 	struct worker_conf	*w;
 	struct wbuf		 b;
 
@@ -37,6 +38,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		fetcher_conf_pack(f, &b);
 		same(&b, data, len);
 		fetcher_conf_free(f);
+	}
+	if ((k = keeper_conf_unpack(data, len)) != NULL) {
+		wbuf_init(&b, CONF_PACKED_MAX);
+		keeper_conf_pack(k, &b);
+		same(&b, data, len);
+		keeper_conf_free(k);
 	}
 	return (0);
 }

@@ -63,7 +63,8 @@ fixed(const struct imsg *m)
 
 	switch (m->type) {
 	case MSG_HELLO_ACK:
-	case MSG_FETCH_RETIRE:
+	case MSG_RETIRE:
+	case MSG_KEEP_CONFIG:
 	case MSG_AUDIT_FAILED:
 	case MSG_KEYS:
 	case MSG_FETCH_CONFIG:
@@ -96,6 +97,9 @@ variable(const struct imsg *m)
 {
 	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
 	struct proto_hello	 hello;
+	enum key_verdict	 verdict;
+	const uint8_t		*key;
+	uint64_t		 id64, source;
 	char			 text[PROTO_TEXT_MAX];
 	uint32_t		 id;
 	size_t			 n;
@@ -119,6 +123,18 @@ variable(const struct imsg *m)
 	case MSG_PRIMED:
 		if (proto_get_primed(m, &id, &v, text) == 0) {
 			proto_send_primed(out, id, v, text);
+			same(m);
+		}
+		break;
+	case MSG_KEY_CHECK:
+		if (proto_get_key_check(m, &id64, &source, &key, &n) == 0) {
+			proto_send_key_check(out, id64, source, key, n);
+			same(m);
+		}
+		break;
+	case MSG_KEY_RESULT:
+		if (proto_get_key_result(m, &id64, &verdict, &id) == 0) {
+			proto_send_key_result(out, id64, verdict, id);
 			same(m);
 		}
 		break;

@@ -21,6 +21,16 @@ static char	*origins[] = { "*", "https://a.example" };
 static char	*hosts[] = { "127.0.0.1", "mcp.example" };
 static uint16_t	 ports[] = { 80, 8080 };
 
+static struct conf_key keys[] = {
+	{ "ci-pipeline", "*", 0, 0 },
+	{ "b", "", 1700000000, 1800000000 },
+};
+
+static struct conf_hash hashes[] = {
+	{ "", { 65536, 3, 2, 8, 32, "somesalt", "0123456789abcdef" } },
+	{ "Abcd0123", { 64, 1, 1, 64, 64, "s", "h" } },
+};
+
 static struct conf_upstream ups[] = {
 	{ "a", "127.0.0.1", "127.0.0.1", "/", 80, 0 },
 	{ "b", "::1", "[::1]:8080", "/mcp", 8080, 0 },
@@ -46,6 +56,11 @@ worker_sample(void)
 	w.oauth.scopes = scopes;
 	w.oauth.nscopes = 2;
 	w.oauth.leeway_ms = 30000;
+	w.keys = keys;
+	w.nkeys = 2;
+	w.key_header = "X-API-Key";
+	w.key_scheme = "ApiKey";
+	w.key_cache_ttl = 300000;
 	w.upstreams = ups;
 	w.nupstreams = 2;
 	w.default_upstream = 1;
@@ -132,6 +147,15 @@ test_worker(void **state)
 	assert_int_equal(x->oauth.nscopes, 2);
 	assert_string_equal(x->oauth.scopes[1], "mcp:write");
 	assert_int_equal(x->oauth.leeway_ms, 30000);
+	assert_int_equal(x->nkeys, 2);
+	assert_string_equal(x->keys[0].id, "ci-pipeline");
+	assert_string_equal(x->keys[0].scopes, "*");
+	assert_string_equal(x->keys[1].scopes, "");
+	assert_int_equal(x->keys[1].created, 1700000000);
+	assert_int_equal(x->keys[1].expires, 1800000000);
+	assert_string_equal(x->key_header, "X-API-Key");
+	assert_string_equal(x->key_scheme, "ApiKey");
+	assert_int_equal(x->key_cache_ttl, 300000);
 	assert_int_equal(x->nupstreams, 2);
 	assert_int_equal(x->default_upstream, 1);
 	assert_string_equal(x->upstreams[1].name, "b");
@@ -167,7 +191,8 @@ test_worker_plain(void **state)
 	(void)state;
 	w.auth_enabled = w.oauth.enabled = 0;
 	w.oauth.issuer = w.oauth.audience = NULL;
-	w.oauth.nscopes = w.norigins = w.nproxies = 0;
+	w.oauth.nscopes = w.norigins = w.nproxies = w.nkeys = 0;
+	w.key_header = w.key_scheme = NULL;
 	w.nupstreams = 1;
 	w.default_upstream = 0;
 	assert_non_null(x = worker_travel(&w));
@@ -190,6 +215,7 @@ static void
 test_worker_insane(void **state)
 {
 	struct conf_upstream	 up;
+	struct conf_key		 key;
 	struct conf_net		 net;
 	struct worker_conf	 w;
 	char			*bad[] = { "a\nb" };
@@ -232,6 +258,23 @@ test_worker_insane(void **state)
 	WITH_UP(up.authority = "a\r\nb");
 	WITH_UP(up.name = NULL);
 	WITH_UP(up.host = "");
+#define WITH_KEY(change) do {						\
+	key = keys[1];							\
+	change;								\
+	WITH((w.keys = &key, w.nkeys = 1));				\
+} while (0)
+	WITH_KEY(key.id = NULL);
+	WITH_KEY(key.id = "");
+	WITH_KEY(key.id = "a\nb");
+	WITH_KEY(key.scopes = NULL);
+	WITH_KEY(key.scopes = "a\rb");
+	WITH_KEY(key.expires = -1);
+#undef WITH_KEY
+	WITH(w.key_header = "a b");
+	WITH(w.key_scheme = "a\n");
+	WITH(w.key_cache_ttl = UINT64_MAX);
+	/* nobody to ask */
+	WITH((w.oauth.enabled = 0, w.nkeys = 0));
 	net = nets[0];
 	net.prefix = 33;
 	WITH((w.proxies = &net, w.nproxies = 1));
@@ -273,6 +316,64 @@ test_worker_bytes(void **state)
 	/* It is the fetcher's, not a worker's. */
 	assert_null(fetcher_conf_unpack(b.data, b.len));
 	free(copy);
+	wbuf_free(&b);
+}
+
+static struct keeper_conf *
+keeper_travel(const struct keeper_conf *k)
+{
+	struct keeper_conf	*back;
+	struct wbuf		 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	keeper_conf_pack(k, &b);
+	assert_false(b.failed);
+	back = keeper_conf_unpack(b.data, b.len);
+	wbuf_free(&b);
+	return (back);
+}
+
+static void
+test_keeper(void **state)
+{
+	struct keeper_conf	 k = { hashes, 2, 3, 1 }, *x;
+	struct conf_hash	 h;
+	struct wbuf		 b;
+	size_t			 i;
+
+	(void)state;
+	assert_non_null(x = keeper_travel(&k));
+	assert_int_equal(x->nkeys, 2);
+	assert_int_equal(x->threads, 3);
+	assert_int_equal(x->remember, 1);
+	assert_memory_equal(x->keys, hashes, sizeof(hashes));
+	keeper_conf_free(x);
+	keeper_conf_free(NULL);
+	k.keys = &h;
+	k.nkeys = 1;
+#define WITH(change) do {						\
+	h = hashes[0];							\
+	change;								\
+	if (keeper_travel(&k) != NULL)					\
+		fail_msg("accepted: %s", #change);			\
+} while (0)
+	WITH(strcpy(h.prefix, "Abcd012"));
+	WITH(strcpy(h.prefix, "Abcd012_"));
+	WITH(h.hash.lanes = 0);
+	WITH(h.hash.passes = 0);
+	WITH(h.hash.memory = 15);
+	WITH(h.hash.memory = 1024 * 1024 + 1);
+	WITH(h.hash.salt_len = 7);
+	WITH(h.hash.hash_len = 15);
+	WITH(k.threads = 0);
+	WITH(k.threads = 65);
+#undef WITH
+	k = (struct keeper_conf){ hashes, 2, 1, 0 };
+	wbuf_init(&b, CONF_PACKED_MAX);
+	keeper_conf_pack(&k, &b);
+	for (i = 0; i < b.len; i++)
+		assert_null(keeper_conf_unpack(b.data, i));
+	assert_null(worker_conf_unpack(b.data, b.len));
 	wbuf_free(&b);
 }
 
@@ -346,6 +447,7 @@ main(void)
 		cmocka_unit_test(test_worker_plain),
 		cmocka_unit_test(test_worker_insane),
 		cmocka_unit_test(test_worker_bytes),
+		cmocka_unit_test(test_keeper),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_fetcher_insane),
 	};

@@ -34,11 +34,11 @@ test_guide_keys(void **state)
 	    "    - id: ci-pipeline\n"
 	    "      hash: \"argon2id$v=19$m=65536,t=3,p=2$...\"\n"
 	    "      scopes: [\"*\"]\n",
-	    "f:11:5: auth.keys: API keys are not supported by this version; "
-	    "expected an empty list or no such key\n");
+	    "f:12:13: auth.keys[0].hash: expected a salt of 8 to 64 bytes in "
+	    "base64 without padding, got a value that is not shown\n");
 	parse_bad(UP "auth: {keys: argon2id$xyz}\n",
-	    "f:2:14: auth.keys: expected a list of API keys, got a value "
-	    "that is not shown\n");
+	    "f:2:14: auth.keys: expected a list of API keys, each with an id "
+	    "and a hash, got a value that is not shown\n");
 }
 
 struct error_row {
@@ -260,7 +260,7 @@ static const struct error_row mistakes[] = {
 	{ "auth: true\n", "1:7: auth: expected a mapping of keys and values, "
 	    "got \"true\"" },
 	{ "auth: {keys: {}}\n", "1:14: auth.keys: expected a list of API "
-	    "keys, got a mapping" },
+	    "keys, each with an id and a hash, got a mapping" },
 	/* keys */
 	{ "auth: {oauth: {audiance: x}}\n", "1:16: auth.oauth.audiance: "
 	    "unknown key \"audiance\"; did you mean \"audience\"?" },
@@ -274,10 +274,16 @@ static const struct error_row mistakes[] = {
 	    "did you mean \"auth.oauth.issuer\"?" },
 	{ "auth: {oauth: {keys: []}}\n", "1:16: auth.oauth.keys: unknown key "
 	    "\"keys\"; did you mean \"auth.keys\"?" },
-	{ "auth: {header: X-Key}\n", "1:8: auth.header: unknown key "
-	    "\"header\"; expected one of enabled, oauth, keys" },
-	{ "auth: {scheme: x}\n", "1:8: auth.scheme: unknown key \"scheme\"; "
-	    "expected one of enabled, oauth, keys" },
+	{ "auth: {header: X_Key}\n", "1:16: auth.header: expected the name "
+	    "of a header field: 1 to 64 letters, digits and -, got "
+	    "\"X_Key\"" },
+	{ "auth: {header: cookie}\n", "1:16: auth.header: expected a header "
+	    "field that has no other use, got \"cookie\"" },
+	{ "auth: {scheme: a b}\n", "1:16: auth.scheme: expected the name of "
+	    "a scheme, such as ApiKey: 1 to 64 letters, digits and -, got "
+	    "\"a b\"" },
+	{ "auth: {argon2: {max_lanes: 0}}\n", "1:28: auth.argon2.max_lanes: "
+	    "expected a number from 1 to 255, got \"0\"" },
 	{ "zzzzzzzz: 1\n", "1:1: zzzzzzzz: unknown key \"zzzzzzzz\"" },
 	{ "lsiten: 1\n", "1:1: lsiten: unknown key \"lsiten\"; did you mean "
 	    "\"listen\"?" },

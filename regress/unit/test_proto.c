@@ -13,11 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/api_key.h"
 #include "common/log.h"
 #include "common/proto.h"
 
 #define M	(1 << ROLE_MASTER)
 #define F	(1 << ROLE_FETCHER)
+#define K	(1 << ROLE_KEEPER)
 #define W	(1 << ROLE_WORKER)
 
 /* The catalogue a second time, in the words of proto.h: from, to, and again;
@@ -28,18 +30,21 @@ static const struct entry {
 	size_t		 min, max;
 	int		 fd;
 } catalogue[] = {
-	{ MSG_HELLO, M, F | W, 0, 0, 30, 285, 0 },
-	{ MSG_HELLO_ACK, F | W, M, 0, 0, 4, 4, 0 },
-	{ MSG_LOG, F | W, M, 0, 0, 5, 1028, 0 },
+	{ MSG_HELLO, M, F | K | W, 0, 0, 30, 285, 0 },
+	{ MSG_HELLO_ACK, F | K | W, M, 0, 0, 4, 4, 0 },
+	{ MSG_LOG, F | K | W, M, 0, 0, 5, 1028, 0 },
 	{ MSG_READY, F | W, M, 0, 0, 0, 0, 0 },
 	{ MSG_FETCH_CONFIG, M, F, 0, 0, 4, 4, 1 },
 	{ MSG_PRIMED, F, M, 0, 0, 9, 1032, 0 },
-	{ MSG_FETCH_RETIRE, M, F, 0, 0, 4, 4, 0 },
-	{ MSG_PEER, M, F | W, 0, 0, 8, 8, 1 },
+	{ MSG_RETIRE, M, F | K, 0, 0, 4, 4, 0 },
+	{ MSG_PEER, M, F | K | W, 0, 0, 8, 8, 1 },
 	{ MSG_KEYS, F, M | W, M, F, 4, 4, 1 },
 	{ MSG_KEYS_WANTED, W, F, 0, 0, 0, 0, 0 },
 	{ MSG_FETCH_DONE, F, W, 0, 0, 9, 9, 0 },
 	{ MSG_ADDRS, F, W, 0, 0, 5, 341, 0 },
+	{ MSG_KEEP_CONFIG, M, K, 0, 0, 4, 4, 1 },
+	{ MSG_KEY_CHECK, W, K, 0, 0, 21, 1044, 0 },
+	{ MSG_KEY_RESULT, K, W, 0, 0, 13, 13, 0 },
 	{ MSG_WORKER_CONFIG, M, W, 0, 0, 4, 4, 1 },
 	{ MSG_LISTEN, M, W, 0, 0, 0, 0, 1 },
 	{ MSG_AUDIT_FD, M, W, 0, 0, 0, 0, 1 },
@@ -135,6 +140,7 @@ test_catalogue_is_whole(void **state)
 	assert_string_equal(proto_name(UINT32_MAX), "unknown message");
 	assert_string_equal(proto_role_name(ROLE_MASTER), "master");
 	assert_string_equal(proto_role_name(ROLE_FETCHER), "fetcher");
+	assert_string_equal(proto_role_name(ROLE_KEEPER), "keeper");
 	assert_string_equal(proto_role_name(ROLE_WORKER), "worker");
 	assert_string_equal(proto_role_name(ROLE_MAX), "nobody");
 }
@@ -277,6 +283,26 @@ get_addrs(const struct imsg *m)
 }
 
 static int
+get_key_check(const struct imsg *m)
+{
+	const uint8_t	*key;
+	uint64_t	 id, source;
+	size_t		 len;
+
+	return (proto_get_key_check(m, &id, &source, &key, &len));
+}
+
+static int
+get_key_result(const struct imsg *m)
+{
+	enum key_verdict v;
+	uint64_t	 id;
+	uint32_t	 i;
+
+	return (proto_get_key_result(m, &id, &v, &i));
+}
+
+static int
 get_drain(const struct imsg *m)
 {
 	uint64_t	 ms;
@@ -375,6 +401,43 @@ test_simple(void **state)
 	assert_int_equal(a, 7);
 	assert_int_equal(b, 0x80000001);
 	exact(&m, get_peer);
+}
+
+static void
+test_key_messages(void **state)
+{
+	const uint8_t	*key;
+	struct imsg	 m;
+	enum key_verdict v;
+	uint64_t	 id, source;
+	uint32_t	 i;
+	size_t		 len;
+	uint8_t		 copy[16];
+	int		 n;
+
+	(void)state;
+	assert_int_equal(proto_send_key_check(out, 1ULL << 63, 42, "secret",
+	    6), 0);
+	m = received(ROLE_WORKER, ROLE_KEEPER, MSG_KEY_CHECK);
+	assert_int_equal(proto_get_key_check(&m, &id, &source, &key, &len), 0);
+	assert_true(id == 1ULL << 63 && source == 42 && len == 6);
+	assert_memory_equal(key, "secret", 6);
+	exact(&m, get_key_check);
+	/* neither nothing nor too much is a key */
+	assert_int_equal(proto_send_key_check(out, 1, 2, body,
+	    API_KEY_MAX + 1), -1);
+	assert_int_equal(proto_send_key_result(out, 7, KEY_OK, 0xfffffffe), 0);
+	m = received(ROLE_KEEPER, ROLE_WORKER, MSG_KEY_RESULT);
+	assert_int_equal(proto_get_key_result(&m, &id, &v, &i), 0);
+	assert_true(id == 7 && v == KEY_OK && i == 0xfffffffe);
+	exact(&m, get_key_result);
+	memcpy(copy, m.data, m.len);
+	m.data = copy;
+	for (n = 0; n < 256; n++) {
+		copy[8] = (uint8_t)n;
+		assert_int_equal(proto_get_key_result(&m, &id, &v, &i),
+		    n < KEY_VERDICT_MAX ? 0 : -1);
+	}
 }
 
 static void
@@ -542,6 +605,7 @@ main(void)
 		cmocka_unit_test(test_unknown_types),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_key_messages),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_primed),
 		cmocka_unit_test(test_times),

@@ -1,0 +1,434 @@
+/*
+ * Questions to the keeper, and the memory of its answers.
+ *
+ * A success is remembered in the place of its key: one raw key per entry of
+ * auth.keys, so that no flood of others can push it out.  Failures lie in a
+ * small table where a new one replaces an old one.
+ */
+#include <arpa/inet.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/api_key.h"
+#include "common/imsg.h"
+#include "common/keyed_hash.h"
+#include "common/log.h"
+#include "common/proto.h"
+#include "worker/clock.h"
+#include "worker/keys.h"
+
+#define HOLD_MS		10000	/* how long a request waits */
+#define QUESTIONS_MAX	512	/* to the keeper, at a time */
+#define WRONG_MAX	1024	/* remembered failures */
+#define WRONG_MS	10000
+
+/* A key of the configuration, beside struct conf_key at the same index. */
+struct place {
+	uint8_t		 mark[KEYED_HASH_LEN];	/* of the raw key */
+	uint64_t	 until;		/* ms, monotonic; 0: not known */
+	int32_t		 next;		/* in its bucket, or -1 */
+	int		 scopes_ok;
+};
+
+/* One failure. */
+struct wrong {
+	uint8_t		 mark[16];
+	uint64_t	 until;
+};
+
+/* A key that the keeper is asked for, and who waits for it. */
+struct question {
+	TAILQ_ENTRY(question) link;
+	TAILQ_HEAD(, request) requests;
+	uint64_t	 id;
+	uint64_t	 source;
+	uint8_t		 mark[KEYED_HASH_LEN];
+	size_t		 len;
+	char		 key[];
+};
+
+/* What was answered last: for the requests that it was answered to. */
+struct answer {
+	int		 set;
+	uint8_t		 mark[KEYED_HASH_LEN];
+	enum key_verdict verdict;
+	uint32_t	 index;
+};
+
+static const struct worker_conf	*conf;
+static struct event_base	*base;
+static struct channel		*keeper;
+static struct timeq		 q_hold;
+static struct keyed_hash	*marks;
+static struct place		*places;
+static int32_t			*buckets;
+static size_t			 nbuckets;	/* a power of two */
+static struct wrong		 wrongs[WRONG_MAX];
+static TAILQ_HEAD(, question)	 questions = TAILQ_HEAD_INITIALIZER(questions);
+static size_t			 nquestions;
+static uint64_t			 last_id;
+static struct question		*wanted;	/* by the last keys_judge() */
+static struct answer		 answer;
+
+static int	 scopes_granted(const char *, char *const *, size_t);
+static int	 scope_listed(const char *, const char *);
+static void	 verdict_of(enum key_verdict, uint32_t, struct keys_verdict *);
+static int32_t	 place_find(const uint8_t *);
+static void	 place_learn(const uint8_t *, uint32_t);
+static void	 place_forget(int32_t);
+static int32_t	*bucket_of(const uint8_t *);
+static struct wrong *wrong_of(const uint8_t *);
+static uint64_t	 source_of(struct slice);
+static struct question *question_find(const uint8_t *);
+static struct question *question_new(struct slice, const uint8_t *, uint64_t);
+static void	 question_ask(const struct question *);
+static void	 question_free(struct question *);
+static void	 keeper_message(struct channel *, struct imsg *, void *);
+static void	 keeper_answer(uint64_t, enum key_verdict, uint32_t);
+static void	 hold_expired(struct timer *);
+
+void
+keys_setup(struct event_base *b, const struct worker_conf *c)
+{
+	size_t	 i;
+
+	base = b;
+	conf = c;
+	timeq_init(&q_hold, HOLD_MS, hold_expired);
+	if (c->nkeys == 0)
+		return;
+	for (nbuckets = 16; nbuckets < 2 * c->nkeys;)
+		nbuckets *= 2;
+	places = calloc(c->nkeys, sizeof(*places));
+	buckets = calloc(nbuckets, sizeof(*buckets));
+	marks = keyed_hash_new();
+	if (places == NULL || buckets == NULL || marks == NULL)
+		fatalx("keys_setup");
+	for (i = 0; i < nbuckets; i++)
+		buckets[i] = -1;
+	for (i = 0; i < c->nkeys; i++)
+		places[i].scopes_ok = scopes_granted(c->keys[i].scopes,
+		    c->oauth.scopes, c->oauth.nscopes);
+}
+
+int
+keys_configured(void)
+{
+	return (conf->nkeys > 0);
+}
+
+/* All that are required, or "*". */
+static int
+scopes_granted(const char *have, char *const *want, size_t n)
+{
+	size_t	 i;
+
+	if (scope_listed(have, "*"))
+		return (1);
+	for (i = 0; i < n; i++)
+		if (!scope_listed(have, want[i]))
+			return (0);
+	return (1);
+}
+
+static int
+scope_listed(const char *list, const char *scope)
+{
+	size_t	 n = strlen(scope), len;
+
+	for (; *list != '\0'; list += len + (list[len] == ' ')) {
+		len = strcspn(list, " ");
+		if (len == n && memcmp(list, scope, n) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+void
+keys_attach(int fd)
+{
+	struct question	*q;
+
+	channel_free(keeper);
+	keeper = channel_new(base, fd, keeper_message, NULL);
+	if (keeper == NULL)
+		fatalx("channel_new");
+	TAILQ_FOREACH(q, &questions, link)
+		question_ask(q);
+}
+
+int
+keys_judge(struct slice key, struct slice client_ip, struct keys_verdict *v)
+{
+	char		 prefix[API_KEY_PREFIX_LEN + 1];
+	uint8_t		 mark[KEYED_HASH_LEN];
+	struct wrong	*w;
+	int32_t		 i;
+
+	memset(v, 0, sizeof(*v));
+	v->result = AUTH_INVALID;
+	wanted = NULL;
+	if (conf->nkeys == 0 || key.len == 0 || key.len > API_KEY_MAX ||
+	    api_key_form(key.p, key.len, prefix) == API_KEY_BAD)
+		return (1);
+	if (keyed_hash(marks, key.p, key.len, mark) == -1) {
+		v->result = AUTH_UNAVAILABLE;
+		return (1);
+	}
+	if (answer.set && memcmp(answer.mark, mark, sizeof(mark)) == 0) {
+		verdict_of(answer.verdict, answer.index, v);
+		return (1);
+	}
+	if ((i = place_find(mark)) != -1) {
+		verdict_of(KEY_OK, (uint32_t)i, v);
+		return (1);
+	}
+	w = wrong_of(mark);
+	if (w->until > clock_mono() &&
+	    memcmp(w->mark, mark, sizeof(w->mark)) == 0)
+		return (1);
+	if ((wanted = question_find(mark)) == NULL &&
+	    (wanted = question_new(key, mark, source_of(client_ip))) ==
+	    NULL) {
+		v->result = AUTH_UNAVAILABLE;
+		return (1);
+	}
+	return (0);
+}
+
+/* What a verdict means for who may pass now. */
+static void
+verdict_of(enum key_verdict verdict, uint32_t i, struct keys_verdict *v)
+{
+	if (verdict == KEY_WRONG) {
+		v->result = AUTH_INVALID;
+		return;
+	}
+	if (verdict != KEY_OK || i >= conf->nkeys) {
+		v->result = AUTH_UNAVAILABLE;
+		v->share = verdict == KEY_SHARE;
+		return;
+	}
+	v->key = &conf->keys[i];
+	if (v->key->expires != 0 && clock_wall() / 1000 >= v->key->expires)
+		v->result = AUTH_EXPIRED;
+	else if (!places[i].scopes_ok)
+		v->result = AUTH_INSUFFICIENT_SCOPE;
+	else
+		v->result = AUTH_OK;
+}
+
+static int32_t *
+bucket_of(const uint8_t *mark)
+{
+	uint32_t	 h;
+
+	memcpy(&h, mark, sizeof(h));
+	return (&buckets[h & (nbuckets - 1)]);
+}
+
+/* The key that is known by this mark, or -1. */
+static int32_t
+place_find(const uint8_t *mark)
+{
+	int32_t	 i;
+
+	for (i = *bucket_of(mark); i != -1; i = places[i].next)
+		if (memcmp(places[i].mark, mark, KEYED_HASH_LEN) == 0)
+			break;
+	if (i == -1 || places[i].until > clock_mono())
+		return (i);
+	place_forget(i);
+	return (-1);
+}
+
+static void
+place_learn(const uint8_t *mark, uint32_t i)
+{
+	int32_t	*b = bucket_of(mark);
+
+	if (i >= conf->nkeys || conf->key_cache_ttl == 0)
+		return;
+	if (places[i].until != 0)
+		place_forget((int32_t)i);
+	memcpy(places[i].mark, mark, KEYED_HASH_LEN);
+	places[i].until = clock_mono() + conf->key_cache_ttl;
+	places[i].next = *b;
+	*b = (int32_t)i;
+}
+
+static void
+place_forget(int32_t i)
+{
+	int32_t	*at = bucket_of(places[i].mark);
+
+	while (*at != i)
+		at = &places[*at].next;
+	*at = places[i].next;
+	places[i].until = 0;
+}
+
+static struct wrong *
+wrong_of(const uint8_t *mark)
+{
+	uint32_t	 h;
+
+	memcpy(&h, mark, sizeof(h));
+	return (&wrongs[h % WRONG_MAX]);
+}
+
+/* Who asks, for fair turns: an IPv4 address, or the /64 of an IPv6 one (which
+ * never begins with ones: that is multicast). */
+static uint64_t
+source_of(struct slice ip)
+{
+	char		 text[INET6_ADDRSTRLEN];
+	uint8_t		 addr[16];
+	uint64_t	 source = 0;
+
+	if (ip.p == NULL || ip.len >= sizeof(text))
+		return (0);
+	memcpy(text, ip.p, ip.len);
+	text[ip.len] = '\0';
+	memset(addr, 0xff, sizeof(addr));
+	if (inet_pton(AF_INET, text, addr + 4) != 1 &&
+	    inet_pton(AF_INET6, text, addr) != 1)
+		return (0);
+	memcpy(&source, addr, sizeof(source));
+	return (source);
+}
+
+static struct question *
+question_find(const uint8_t *mark)
+{
+	struct question	*q;
+
+	TAILQ_FOREACH(q, &questions, link)
+		if (memcmp(q->mark, mark, KEYED_HASH_LEN) == 0)
+			break;
+	return (q);
+}
+
+static struct question *
+question_new(struct slice key, const uint8_t *mark, uint64_t source)
+{
+	struct question	*q;
+
+	if (nquestions >= QUESTIONS_MAX ||
+	    (q = calloc(1, sizeof(*q) + key.len)) == NULL)
+		return (NULL);
+	TAILQ_INIT(&q->requests);
+	q->id = ++last_id;
+	q->source = source;
+	memcpy(q->mark, mark, sizeof(q->mark));
+	q->len = key.len;
+	memcpy(q->key, key.p, key.len);
+	TAILQ_INSERT_TAIL(&questions, q, link);
+	nquestions++;
+	question_ask(q);
+	return (q);
+}
+
+/* Without a keeper it is asked when there is one. */
+static void
+question_ask(const struct question *q)
+{
+	if (keeper != NULL)
+		(void)proto_send_key_check(keeper, q->id, q->source, q->key,
+		    q->len);
+}
+
+static void
+question_free(struct question *q)
+{
+	TAILQ_REMOVE(&questions, q, link);
+	nquestions--;
+	explicit_bzero(q->key, q->len);
+	free(q);
+}
+
+void
+keys_wait(struct request *r)
+{
+	r->question = wanted;
+	TAILQ_INSERT_TAIL(&wanted->requests, r, wait_link);
+	timer_start(&r->timer, &q_hold);
+}
+
+void
+keys_unwait(struct request *r)
+{
+	struct question	*q = r->question;
+
+	TAILQ_REMOVE(&q->requests, r, wait_link);
+	timer_clear(&r->timer);
+	r->question = NULL;
+	/* nobody wants to know any more; the keeper's answer finds nobody */
+	if (TAILQ_EMPTY(&q->requests) && q->id != 0)
+		question_free(q);
+}
+
+static void
+keeper_message(struct channel *ch, struct imsg *m, void *arg)
+{
+	const char		*why = "malformed";
+	enum key_verdict	 v;
+	uint64_t		 id;
+	uint32_t		 index;
+
+	(void)arg;
+	if (m == NULL) {
+		/* the master sends a channel to the next one */
+		channel_free(ch);
+		keeper = NULL;
+		return;
+	}
+	if (proto_check(ROLE_KEEPER, ROLE_WORKER, m, &why) == 0 &&
+	    proto_get_key_result(m, &id, &v, &index) == 0) {
+		keeper_answer(id, v, index);
+		return;
+	}
+	log_warnx("keeper: %s: %s", proto_name(m->type), why);
+	channel_free(ch);
+	keeper = NULL;
+}
+
+static void
+keeper_answer(uint64_t id, enum key_verdict v, uint32_t index)
+{
+	struct question	*q;
+	struct request	*r;
+	struct wrong	*w;
+
+	TAILQ_FOREACH(q, &questions, link)
+		if (q->id == id)
+			break;
+	if (q == NULL)
+		return;
+	if (v == KEY_OK)
+		place_learn(q->mark, index);
+	else if (v == KEY_WRONG && conf->key_cache_ttl > 0) {
+		w = wrong_of(q->mark);
+		memcpy(w->mark, q->mark, sizeof(w->mark));
+		w->until = clock_mono() + WRONG_MS;
+	}
+	answer.set = 1;
+	answer.verdict = v;
+	answer.index = index;
+	memcpy(answer.mark, q->mark, sizeof(answer.mark));
+	/* 0: it is ours to free, not the last request's that leaves */
+	q->id = 0;
+	while ((r = TAILQ_FIRST(&q->requests)) != NULL)
+		request_retry(r);
+	question_free(q);
+	answer.set = 0;
+}
+
+static void
+hold_expired(struct timer *t)
+{
+	request_give_up((struct request *)((char *)t -
+	    offsetof(struct request, timer)), AUTH_UNAVAILABLE);
+}

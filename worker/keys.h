@@ -1,0 +1,42 @@
+/*
+ * API keys, as a worker sees them: it asks the keeper, remembers what it was
+ * told under a keyed hash, and holds requests until an answer comes.  What a
+ * key hashes to is not known here.
+ */
+#ifndef WORKER_KEYS_H
+#define WORKER_KEYS_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "common/auth_result.h"
+#include "common/conf.h"
+#include "common/slice.h"
+#include "worker/request.h"
+
+/* What is to be known of a key that was judged. */
+struct keys_verdict {
+	enum auth_result result;
+	const struct conf_key *key;	/* whose it is, or NULL */
+	int		 share;		/* AUTH_UNAVAILABLE since this source
+					 * asks too much */
+};
+
+/* Once, with the scopes that every key must have. */
+void	keys_setup(struct event_base *, const struct worker_conf *);
+/* Are there any keys in this configuration? */
+int	keys_configured(void);
+/* The channel to the keeper, or to the one that replaces a dead one; taken
+ * over.  What was asked and not answered is asked again. */
+void	keys_attach(int fd);
+
+/* Judge a key that a client at this address (text, or p NULL) sent.  1: the
+ * verdict is final.  0: the keeper is asked; keys_wait() is in order. */
+int	keys_judge(struct slice key, struct slice client_ip,
+	    struct keys_verdict *);
+/* Hold the request that was just judged; then request_retry() or
+ * request_give_up() is called. */
+void	keys_wait(struct request *);
+void	keys_unwait(struct request *);
+
+#endif
