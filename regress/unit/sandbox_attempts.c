@@ -347,6 +347,14 @@ try_memory(void)
 			return (-1);
 		free(p);
 	}
+	return (0);
+}
+
+long
+try_random(void)
+{
+	size_t	 n;
+
 	return (getrandom(&n, sizeof(n), 0) == sizeof(n) ? 0 : -1);
 }
 

@@ -61,6 +61,7 @@ long	try_map_sealed(void);
 long	try_make_sealed(void);
 long	try_huge_memfd(void);
 long	try_memory(void);
+long	try_random(void);
 long	try_socket_unix(void);
 long	try_socket_netlink(void);
 long	try_socket_netlink_other(void);

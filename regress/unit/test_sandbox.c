@@ -1,5 +1,5 @@
 /*
- * The workers' and the fetcher's sandboxes: each process tries what it must
+ * The workers', the fetcher's and the keeper's sandboxes: each process tries what it must
  * not, in a child of its own, and is seen to die or to be refused; and what
  * it lives from goes on working.
  */
@@ -31,6 +31,7 @@
 #include "common/memfd.h"
 #include "common/sandbox.h"
 #include "fetcher/sandbox_rules.h"
+#include "keeper/sandbox_rules.h"
 #include "regress/unit/sandbox_attempts.h"
 #include "worker/sandbox_rules.h"
 
@@ -81,6 +82,14 @@ enter_fetcher(void)
 {
 	sandbox_no_privileges();
 	fetcher_sandbox();
+}
+
+static void
+enter_keeper(void)
+{
+	sandbox_no_privileges();
+	keeper_landlock();
+	keeper_sandbox();
 }
 
 /* Exit status: 0 works, 2 refused, 3 fails otherwise. */
@@ -188,6 +197,7 @@ test_worker(void **state)
 		{ "memfd_create", try_make_sealed, DIES, 0 },
 		{ "mapping a sealed memfd", try_map_sealed, WORKS, 0 },
 		{ "memory", try_memory, WORKS, 0 },
+		{ "getrandom", try_random, WORKS, 0 },
 		{ "AF_UNIX", try_socket_unix, DIES, 0 },
 		{ "AF_NETLINK", try_socket_netlink, DIES, 0 },
 		{ "AF_PACKET", try_socket_packet, DIES, 0 },
@@ -251,6 +261,7 @@ test_fetcher(void **state)
 		{ "memfd of huge pages", try_huge_memfd, DIES, 0 },
 		{ "mapping a sealed memfd", try_map_sealed, WORKS, 0 },
 		{ "memory", try_memory, WORKS, 0 },
+		{ "getrandom", try_random, WORKS, 0 },
 		{ "AF_UNIX", try_socket_unix, REFUSED, 0 },
 		{ "AF_NETLINK", try_socket_netlink, WORKS, 0 },
 		{ "netfilter", try_socket_netlink_other, DIES, 0 },
@@ -274,6 +285,56 @@ test_fetcher(void **state)
 	run(enter_fetcher, attempts, sizeof(attempts) / sizeof(attempts[0]));
 	if (!LENIENT)
 		run(enter_fetcher, strict, sizeof(strict) / sizeof(strict[0]));
+}
+
+static void
+test_keeper(void **state)
+{
+	const struct attempt	 attempts[] = {
+		{ "open", try_open_read, DIES, 1 },
+		{ "open for writing", try_open_write, DIES, 1 },
+		{ "create", try_open_create, DIES, 1 },
+		{ "open(2)", try_open_old, DIES, 0 },
+		{ "openat2", try_open_new, DIES, 0 },
+		{ "write to a file", try_audit_write, DIES, 0 },
+		{ "pwrite", try_audit_pwrite, DIES, 0 },
+		{ "F_SETFL", try_audit_no_append, DIES, 0 },
+		{ "execve", try_execute, DIES, 0 },
+		{ "fork", try_fork_process, DIES, 0 },
+		{ "thread", try_start_thread, DIES, 0 },
+		{ "ptrace", try_trace, DIES, 0 },
+		{ "process_vm_writev", try_read_memory, DIES, 0 },
+		{ "kill", try_signal_parent, DIES, 0 },
+		{ "tgkill", try_signal_other_thread, DIES, 1 },
+		{ "setuid", try_become_root, DIES, 0 },
+		{ "chroot", try_change_root, DIES, 0 },
+		{ "unshare", try_new_namespace, DIES, 0 },
+		{ "prlimit", try_raise_limit, DIES, 0 },
+		{ "io_uring", try_io_ring, DIES, 0 },
+		{ "bpf", try_load_bpf, DIES, 0 },
+		{ "abort", try_abort_itself, ABORTS, 0 },
+		{ "mmap writable and executable", try_map_write_exec, DIES, 0 },
+		{ "mprotect executable", try_make_exec, DIES, 0 },
+		{ "memfd_create", try_make_sealed, DIES, 0 },
+		{ "mapping a sealed memfd", try_map_sealed, WORKS, 0 },
+		{ "memory", try_memory, WORKS, 0 },
+		{ "getrandom", try_random, DIES, 0 },
+		{ "TCP", try_connect_open, DIES, 0 },
+		{ "UDP", try_socket_udp, DIES, 0 },
+		{ "AF_UNIX", try_socket_unix, DIES, 0 },
+		{ "AF_NETLINK", try_socket_netlink, DIES, 0 },
+		{ "setsockopt", try_no_delay, DIES, 0 },
+	};
+	const struct attempt	 strict[] = {
+		{ "lseek", try_audit_seek, DIES, 0 },
+		{ "prctl", try_make_dumpable, DIES, 0 },
+		{ "ioctl", try_control, DIES, 0 },
+	};
+
+	(void)state;
+	run(enter_keeper, attempts, sizeof(attempts) / sizeof(attempts[0]));
+	if (!LENIENT)
+		run(enter_keeper, strict, sizeof(strict) / sizeof(strict[0]));
 }
 
 /* A call by the numbers of 32-bit programs. */
@@ -399,6 +460,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetcher),
+		cmocka_unit_test(test_keeper),
 		cmocka_unit_test(test_other_architecture),
 		cmocka_unit_test(test_no_threads_before),
 		cmocka_unit_test(test_no_privileges),
