@@ -464,6 +464,7 @@ limits_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_u64(b, w->t_connect);
 	wire_put_u64(b, w->t_response);
 	wire_put_u64(b, w->t_stream_idle);
+	wire_put_u64(b, w->t_sse_keepalive);
 	wire_put_u64(b, w->t_drain);
 }
 
@@ -480,6 +481,7 @@ limits_unpack(struct worker_conf *w, struct rbuf *r)
 	w->t_connect = wire_get_u64(r);
 	w->t_response = wire_get_u64(r);
 	w->t_stream_idle = wire_get_u64(r);
+	w->t_sse_keepalive = wire_get_u64(r);
 	w->t_drain = wire_get_u64(r);
 }
 
@@ -564,7 +566,8 @@ static int
 limits_sane(const struct worker_conf *w)
 {
 	const uint64_t	 times[] = { w->t_header, w->t_body, w->t_keepalive,
-	    w->t_connect, w->t_response, w->t_stream_idle, w->t_drain };
+	    w->t_connect, w->t_response, w->t_stream_idle,
+	    w->t_sse_keepalive, w->t_drain };
 	const uint64_t	 sizes[] = { w->max_body, w->max_header,
 	    w->max_connections, w->buffered };
 	size_t		 i;

@@ -96,6 +96,7 @@ struct worker_conf {
 	uint64_t	 t_connect;	/* upstream_connect */
 	uint64_t	 t_response;	/* upstream_response */
 	uint64_t	 t_stream_idle;
+	uint64_t	 t_sse_keepalive;
 	uint64_t	 t_drain;
 };
 

@@ -96,6 +96,7 @@ defaults_worker(struct worker_conf *w)
 	w->t_connect = 5 * SECOND;
 	w->t_response = 60 * SECOND;
 	w->t_stream_idle = 0;
+	w->t_sse_keepalive = 15 * SECOND;
 }
 
 static void

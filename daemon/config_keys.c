@@ -31,6 +31,8 @@ static const struct cfg_key timeouts_keys[] = {
 	    24 * HOUR, NULL },
 	{ "stream_idle", cfg_duration_off, AT(w.t_stream_idle), 100,
 	    168 * HOUR, NULL },
+	{ "sse_keepalive", cfg_duration_off, AT(w.t_sse_keepalive), 100,
+	    HOUR, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 

@@ -313,6 +313,15 @@ conn_read_into(struct conn *c, struct buf *b, size_t max)
 }
 
 void
+conn_lasts(struct conn *c)
+{
+	unsigned	 ms = (unsigned)conf->t_keepalive;
+
+	/* RFC 5482; without it the kernel takes a quarter of an hour */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+void
 conn_body_timer(struct conn *c)
 {
 	timer_start(&c->timer, &q_body);

@@ -80,6 +80,9 @@ void	conn_poke(struct conn *);
 int	conn_read(struct conn *, size_t max);
 /* As conn_read() but into another buffer. */
 int	conn_read_into(struct conn *, struct buf *, size_t max);
+/* An answer has begun that may last: bytes that the client's host does not
+ * acknowledge for timeouts.keepalive end the connection. */
+void	conn_lasts(struct conn *);
 /* Start the timer that limits the reading of a body. */
 void	conn_body_timer(struct conn *);
 

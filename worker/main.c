@@ -33,6 +33,7 @@
 #include "worker/forward.h"
 #include "worker/keys.h"
 #include "worker/metadata.h"
+#include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/sandbox_rules.h"
@@ -167,6 +168,7 @@ set_up_modules(void)
 	answer_setup(&conf->oauth);
 	forward_setup(conf);
 	keys_setup(base, conf);
+	relay_setup(conf);
 	auth_setup(conf, want_keys);
 	upstream_setup(base, conf);
 	accept_setup(base, listen_fd);

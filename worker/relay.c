@@ -1,6 +1,7 @@
 /*
  * Between a request and its exchange.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,17 @@
 
 #define OUT_HIGH	(128 * 1024)	/* stop reading the upstream */
 
+static struct timeq	 q_beat;
+
 static void	 relay_head(void *, const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static void	 relay_done(void *);
 static void	 relay_end(struct request *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
-static void	 relay_watch(struct request *, const char *, size_t);
+static void	 relay_watch(struct request *, struct slice);
+static void	 relay_stream(struct request *, const struct http1_head *);
+static int	 relay_put(struct request *, struct slice);
+static void	 relay_beat(struct timer *);
 
 static const struct exchange_cb callbacks = {
 	.head = relay_head,
@@ -25,6 +31,12 @@ static const struct exchange_cb callbacks = {
 	.done = relay_done,
 	.fail = relay_fail
 };
+
+void
+relay_setup(const struct worker_conf *conf)
+{
+	timeq_init(&q_beat, conf->t_sse_keepalive, relay_beat);
+}
 
 void
 relay_start(struct request *r)
@@ -65,54 +77,119 @@ relay_head(void *arg, const struct http1_head *h)
 	    http1_value(h, HTTP1_MCP_SESSION_ID));
 	if (http1_is_event_stream(h)) {
 		r->transport = r->method == METHOD_GET ? "stream" : "sse";
-		if (r->method == METHOD_POST && (r->sse = sse_new()) == NULL) {
-			conn_abort(r->conn);
-			return;
-		}
+		relay_stream(r, h);
+		return;
 	}
 	if (forward_response(r, h) == -1)
 		conn_abort(r->conn);
+}
+
+/* The head of an event stream. */
+static void
+relay_stream(struct request *r, const struct http1_head *h)
+{
+	int	 coded = h->count[HTTP1_CONTENT_ENCODING] > 0;
+
+	if ((!coded && (r->sse = sse_new()) == NULL) ||
+	    forward_response(r, h) == -1) {
+		conn_abort(r->conn);
+		return;
+	}
+	conn_lasts(r->conn);
+	/* only where the end is not a matter of counting */
+	if (!coded && h->body != HTTP1_BODY_LENGTH)
+		timer_start(&r->beat, &q_beat);
+	if (coded && r->method == METHOD_POST) {
+		/* nobody sees which event has the response: it may be the
+		 * first */
+		r->answered = 1;
+		r->action = AUDIT_ALLOW;
+		request_record(r);
+	}
 }
 
 static void
 relay_data(void *arg, const char *p, size_t len)
 {
 	struct request	*r = arg;
-	struct conn	*c = r->conn;
+	struct slice	 s = { p, len };
+	size_t		 mark;
+
+	if (r->sse != NULL) {
+		mark = sse_late_mark(r->sse, s);
+		s.p += mark;
+		s.len -= mark;
+		relay_watch(r, s);
+	}
+	if (r->beat.q != NULL)
+		timer_start(&r->beat, &q_beat);
+	r->bytes_out += len;
+	if (s.len == 0)
+		return;
+	if (relay_put(r, s) == -1)
+		conn_abort(r->conn);
+	else if (r->conn->out.len > OUT_HIGH)
+		exchange_pause(r->ex);
+}
+
+/* Queue bytes of the body.  0 or -1. */
+static int
+relay_put(struct request *r, struct slice s)
+{
+	struct buf	*out = conn_out(r->conn);
 	char		 size[32];
 	int		 n, failed = 0;
 
-	if (r->sse != NULL)
-		relay_watch(r, p, len);
-	r->bytes_out += len;
 	if (r->chunked) {
-		n = snprintf(size, sizeof(size), "%zx\r\n", len);
-		failed |= buf_append(conn_out(c), size, (size_t)n) == -1;
+		n = snprintf(size, sizeof(size), "%zx\r\n", s.len);
+		failed |= buf_append(out, size, (size_t)n) == -1;
 	}
-	failed |= buf_append(conn_out(c), p, len) == -1;
+	failed |= buf_append(out, s.p, s.len) == -1;
 	if (r->chunked)
-		failed |= buf_append(conn_out(c), "\r\n", 2) == -1;
-	if (failed)
-		conn_abort(c);
-	else if (c->out.len > OUT_HIGH)
-		exchange_pause(r->ex);
+		failed |= buf_append(out, "\r\n", 2) == -1;
+	return (failed ? -1 : 0);
 }
 
 /* The line must precede the event that carries the response. */
 static void
-relay_watch(struct request *r, const char *p, size_t len)
+relay_watch(struct request *r, struct slice s)
 {
-	int	 response = 0;
+	int	 response;
+	size_t	 n, all = s.len;
 
-	sse_feed(r->sse, (struct slice){ p, len }, &response);
-	if (!response)
-		return;
-	r->action = AUDIT_ALLOW;
-	r->bytes_out += len;
-	request_record(r);
-	r->bytes_out -= len;
-	sse_free(r->sse);
-	r->sse = NULL;
+	do {
+		n = sse_feed(r->sse, s, &response);
+		s.p += n;
+		s.len -= n;
+		if (!response || r->answered || r->method != METHOD_POST)
+			continue;
+		r->answered = 1;
+		r->action = AUDIT_ALLOW;
+		r->bytes_out += all;
+		request_record(r);
+		r->bytes_out -= all;
+	} while (s.len > 0);
+}
+
+/*
+ * The upstream was silent: let the client know that the stream lives, and
+ * learn whether the client does.  What still waits for the client serves as
+ * well.
+ */
+static void
+relay_beat(struct timer *t)
+{
+	struct request	*r;
+
+	r = (struct request *)((char *)t - offsetof(struct request, beat));
+	if (r->conn->out.len == 0 && sse_at_boundary(r->sse)) {
+		if (relay_put(r, slice_of(":\n\n")) == -1) {
+			conn_abort(r->conn);
+			return;
+		}
+		sse_inserted(r->sse);
+	}
+	timer_start(&r->beat, &q_beat);
 }
 
 static void
@@ -167,12 +244,15 @@ request_writable(struct request *r)
 void
 relay_end_stream(struct request *r)
 {
+	int	 unanswered;
+
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
 	r->ex = NULL;
 	/* a POST's stream whose response has not come is not answered */
-	r->action = r->sse != NULL ? AUDIT_ABORTED : AUDIT_ALLOW;
-	if (r->sse != NULL)
+	unanswered = r->method == METHOD_POST && !r->answered;
+	r->action = unanswered ? AUDIT_ABORTED : AUDIT_ALLOW;
+	if (unanswered)
 		r->error = "drain_timeout";
 	relay_end(r);
 }

@@ -1,12 +1,15 @@
 /*
  * A request's exchange with its upstream: sending it, and streaming the
- * response back as it comes, with back-pressure.
+ * response back as it comes, with back-pressure.  A silent event stream gets
+ * comments (timeouts.sse_keepalive), between events.
  */
 #ifndef WORKER_RELAY_H
 #define WORKER_RELAY_H
 
 #include "worker/request.h"
 
+/* Once. */
+void	relay_setup(const struct worker_conf *);
 /* Send the request on; its head and body are whole. */
 void	relay_start(struct request *);
 /* End a stream cleanly, as if the upstream had ended it. */

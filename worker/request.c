@@ -96,6 +96,7 @@ request_free(struct request *r)
 	if (r->state == REQ_AUTH)
 		auth_unwait(r);
 	timer_clear(&r->timer);
+	timer_clear(&r->beat);
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
 	sse_free(r->sse);

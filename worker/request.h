@@ -46,7 +46,8 @@ struct request {
 	struct timer	 timer;
 	struct conn	*conn;
 	struct exchange	*ex;
-	struct sse	*sse;
+	struct sse	*sse;		/* while an event stream passes */
+	struct timer	 beat;		/* its keep-alive comments */
 	enum request_state state;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
@@ -68,6 +69,7 @@ struct request {
 	int		 chunked;	/* we send chunks */
 	int		 answering;	/* the answer's head is queued */
 	int		 expect;	/* the client waits for 100 (Continue) */
+	int		 answered;	/* the event with the response came */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
@@ -91,6 +93,7 @@ struct request {
 	struct text	 key_id;
 	struct text	 scopes;
 	struct text	 client_ip;
+	struct text	 origin;	/* when it is one that is allowed */
 	/* what fields said that the body must say too */
 	struct text	 mcp_version;
 	struct text	 mcp_method;

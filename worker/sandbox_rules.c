@@ -61,6 +61,8 @@ static const struct sandbox_rule rules[] = {
 	    SANDBOX_NULL(4)),
 	ALLOW_IF(setsockopt, "connections", SANDBOX_INT(1, IPPROTO_TCP),
 	    SANDBOX_INT(2, TCP_NODELAY)),
+	ALLOW_IF(setsockopt, "event streams", SANDBOX_INT(1, IPPROTO_TCP),
+	    SANDBOX_INT(2, TCP_USER_TIMEOUT)),
 	ALLOW_IF(setsockopt, "connections that are cut off",
 	    SANDBOX_INT(1, SOL_SOCKET), SANDBOX_INT(2, SO_LINGER)),
 	ALLOW(shutdown, "lingering close"),

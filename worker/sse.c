@@ -22,8 +22,12 @@ struct sse {
 	unsigned	 nfield;
 	int		 cr;		/* the last byte was CR */
 	int		 empty;		/* nothing on this line yet */
+	int		 comment;	/* the line begins with a colon */
 	int		 space;		/* a space after the colon may follow */
 	unsigned	 bom;		/* bytes of a leading mark seen; over: 3 */
+	int		 begun;		/* a byte was fed */
+	unsigned	 late;		/* of a mark to be dropped: 1 + how many
+					 * bytes of it came; 0: none may */
 	/* the event */
 	int		 any;		/* it has a line already */
 	int		 has_data;
@@ -39,6 +43,9 @@ struct sse {
 	int		 has_answer;	/* result or error */
 	int		 has_method;
 };
+
+/* U+FEFF, which may begin a stream and says nothing. */
+static const char	 mark[] = "\xef\xbb\xbf";
 
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
@@ -69,7 +76,33 @@ sse_free(struct sse *s)
 int
 sse_at_boundary(const struct sse *s)
 {
-	return (!s->any && s->empty);
+	return (!s->any && s->empty && !s->cr);
+}
+
+void
+sse_inserted(struct sse *s)
+{
+	if (s->begun || s->late > 0)
+		return;
+	s->bom = 3;
+	s->late = 1;
+}
+
+size_t
+sse_late_mark(struct sse *s, struct slice in)
+{
+	size_t	 n;
+
+	for (n = 0; n < in.len && s->late > 0; n++) {
+		if (in.p[n] != mark[s->late - 1]) {
+			s->late = 0;
+			break;
+		}
+		if (++s->late == sizeof(mark))
+			s->late = 0;
+	}
+	s->begun |= in.len > 0 && s->late == 0;
+	return (n);
 }
 
 static void
@@ -92,6 +125,7 @@ sse_feed(struct sse *s, struct slice in, int *response)
 	char	 c;
 
 	*response = 0;
+	s->begun |= in.len > 0;
 	for (i = 0; i < in.len; i++) {
 		c = in.p[i];
 		if (c == '\n' && s->cr) {
@@ -130,8 +164,10 @@ line_end(struct sse *s)
 	s->space = 0;
 	s->bom = 3;
 	s->empty = 1;
-	if (!was_empty)
+	/* a comment is no part of an event */
+	if (!was_empty && !s->comment)
 		s->any = 1;
+	s->comment = 0;
 	return (was_empty);
 }
 
@@ -140,8 +176,6 @@ line_end(struct sse *s)
 static int
 mark_byte(struct sse *s, char c)
 {
-	static const char	 mark[] = "\xef\xbb\xbf";
-
 	if (s->bom >= 3)
 		return (0);
 	if (c == mark[s->bom]) {
@@ -164,6 +198,7 @@ line_byte(struct sse *s, char c)
 		return;
 	switch (s->line) {
 	case L_FIELD:
+		s->comment = s->nfield == 0 && c == ':';
 		s->field[s->nfield++] = c;
 		if (memcmp(s->field, "data:", s->nfield) != 0)
 			s->line = L_OTHER;

@@ -1,8 +1,9 @@
 /*
  * Watches a text/event-stream as it passes (WHATWG HTML, server-sent events):
- * finds the event boundaries and the event that carries the JSON-RPC
- * response, which is what the audit line must precede.  It never changes a
- * byte and keeps none but of a member name: an event may be of any size.
+ * finds the event boundaries, between which a comment may be inserted, and the
+ * event that carries the JSON-RPC response, which is what the audit line must
+ * precede.  It never changes a byte and keeps none but of a member name: an
+ * event may be of any size.
  */
 #ifndef WORKER_SSE_H
 #define WORKER_SSE_H
@@ -30,7 +31,16 @@ void	sse_free(struct sse *);
 size_t	sse_feed(struct sse *, struct slice in, int *response);
 
 /* 1 when the bytes fed so far end at an event boundary (nothing of an event
- * is pending), so that a comment line may be inserted. */
+ * is pending, and no half of a CRLF), so that a comment may be inserted. */
 int	sse_at_boundary(const struct sse *);
+/* A comment was inserted there. */
+void	sse_inserted(struct sse *);
+/*
+ * Call with what is about to be fed: how many bytes at its front are of a
+ * byte order mark that stands at the start of the stream no more, since a
+ * comment was inserted before it.  They must be neither fed nor passed on:
+ * behind the start a mark is a part of the first line.
+ */
+size_t	sse_late_mark(struct sse *, struct slice in);
 
 #endif

@@ -397,6 +397,7 @@ timeouts:
   upstream_connect: 300ms
   upstream_response: 2h
   stream_idle: off
+  sse_keepalive: 1h
 limits:
   max_body: 4MiB
   max_header: 16KiB

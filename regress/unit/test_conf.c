@@ -79,6 +79,7 @@ worker_sample(void)
 	w.t_connect = 8;
 	w.t_response = 9;
 	w.t_stream_idle = 0;
+	w.t_sse_keepalive = 10;
 	w.t_drain = 11;
 	return (w);
 }

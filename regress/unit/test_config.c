@@ -130,6 +130,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->w.t_connect, 5000);
 	assert_int_equal(conf->w.t_response, 60000);
 	assert_int_equal(conf->w.t_stream_idle, 0);
+	assert_int_equal(conf->w.t_sse_keepalive, 15000);
 	assert_int_equal(conf->w.max_body, 4 << 20);
 	assert_int_equal(conf->w.max_header, 16 << 10);
 	assert_int_equal(conf->w.max_connections, 8192);
@@ -163,7 +164,7 @@ test_every_key(void **state)
 	    "drain_timeout: 2h\n"
 	    "timeouts: {header: 100ms, body: 1s, keepalive: 2s,\n"
 	    "  upstream_connect: 3s, upstream_response: 4s,\n"
-	    "  stream_idle: 5m}\n"
+	    "  stream_idle: 5m, sse_keepalive: off}\n"
 	    "limits: {max_body: 1MiB, max_header: 65536,\n"
 	    "  max_connections: 10, buffered: 1MiB}\n"
 	    "upstreams:\n"
@@ -200,6 +201,7 @@ test_every_key(void **state)
 	assert_int_equal(conf->w.t_connect, 3000);
 	assert_int_equal(conf->w.t_response, 4000);
 	assert_int_equal(conf->w.t_stream_idle, 300000);
+	assert_int_equal(conf->w.t_sse_keepalive, 0);
 	assert_int_equal(conf->w.max_body, 1 << 20);
 	assert_int_equal(conf->w.max_header, 65536);
 	assert_int_equal(conf->w.max_connections, 10);
