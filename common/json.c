@@ -597,6 +597,12 @@ json_escape(struct slice s, size_t max, char *out)
 			out[n + 4] = hex[p[i] >> 4];
 			out[n + 5] = hex[p[i] & 15];
 			n += 6;
+		} else if (k == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0) {
+			/* C1: a terminal may obey */
+			memcpy(out + n, "\\u00", 4);
+			out[n + 4] = hex[p[i + 1] >> 4];
+			out[n + 5] = hex[p[i + 1] & 15];
+			n += 6;
 		} else if (k == 3 && p[i] == 0xe2 && p[i + 1] == 0x80 &&
 		    (p[i + 2] == 0xa8 || p[i + 2] == 0xa9)) {
 			memcpy(out + n, p[i + 2] == 0xa8 ? "\\u2028" :

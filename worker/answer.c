@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "worker/answer.h"
 #include "worker/conn.h"
+#include "worker/cors.h"
 #include "worker/metadata.h"
 
 #define MESSAGE_MAX	128	/* bytes of an error's message */
@@ -115,6 +116,9 @@ answer_send(struct request *r, int status, const char *type,
 	    "X-Request-Id: %s\r\n", r->id) == -1;
 	if (extra != NULL)
 		failed |= buf_puts(out, extra) == -1;
+	if (r->origin.set)
+		failed |= cors_put(out, request_text(r, r->origin),
+		    NULL) == -1;
 	failed |= answer_end_head(r, out) == -1;
 	if (!r->head_only)
 		failed |= buf_append(out, body.p, body.len) == -1;
@@ -230,6 +234,23 @@ answer_auth(struct request *r, enum auth_result result)
 		answer_challenge(r, "invalid token", "invalid_token", NULL);
 		return;
 	}
+}
+
+void
+answer_preflight(struct request *r, const struct http1_head *h)
+{
+	struct buf	 b;
+
+	memset(&b, 0, sizeof(b));
+	if (cors_put_preflight(&b, h) == -1 ||
+	    buf_append(&b, "", 1) == -1) {
+		buf_free(&b);
+		conn_abort(r->conn);
+		return;
+	}
+	r->action = AUDIT_ALLOW;
+	answer_send(r, 204, NULL, buf_data(&b), slice_of(""));
+	buf_free(&b);
 }
 
 void

@@ -35,6 +35,8 @@ void	answer_error_data(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *data);
 /* What a credential deserves that is not AUTH_OK: 401, 429 or 503. */
 void	answer_auth(struct request *, enum auth_result);
+/* 204, to a page of an allowed origin that asks what it may send. */
+void	answer_preflight(struct request *, const struct http1_head *);
 void	answer_metadata(struct request *, struct slice method);
 void	answer_health(struct request *, int ready, struct slice method);
 const char *answer_reason(int status);

@@ -14,6 +14,7 @@
 #include "worker/answer.h"
 #include "worker/auth.h"
 #include "worker/conn.h"
+#include "worker/cors.h"
 #include "worker/forward.h"
 
 #define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
@@ -130,9 +131,11 @@ forward_response(struct request *r, const struct http1_head *h)
 	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", h->status,
 	    answer_reason(h->status)) == -1;
 	for (i = 0; i < h->nfield; i++)
-		if (carried(&h->field[i]))
+		if (carried(&h->field[i]) && !cors_owns(&h->field[i]))
 			failed |= put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
+	if (r->origin.set)
+		failed |= cors_put(out, request_text(r, r->origin), h) == -1;
 	r->chunked = 0;
 	if (h->body == HTTP1_BODY_LENGTH)
 		failed |= buf_printf(out, "Content-Length: %llu\r\n",

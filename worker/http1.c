@@ -2,6 +2,10 @@
  * Finding the end of a head, start lines (RFC 9112 sections 3 and 4), and
  * chunked bodies (section 7.1).
  */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+
 #include <ctype.h>
 #include <string.h>
 
@@ -20,6 +24,8 @@ static int	 absolute_form(struct http1_head *, struct slice *,
 static int	 split_query(struct http1_head *, struct slice);
 static int	 host(struct http1_head *, struct slice, const char **);
 static int	 host_ok(struct slice);
+static int	 name_byte_ok(const char *, const char *);
+static int	 ipv6_ok(const char *, size_t);
 static int	 version(const char *, size_t);
 static int	 status_line(struct http1_head *, const char *, const char *);
 
@@ -160,7 +166,7 @@ request_line(struct http1_head *h, const char *p, const char *end,
 	return (0);
 }
 
-/* RFC 9112 section 3.2: origin, absolute, authority and asterisk form. */
+/* RFC 9112 section 3.2: origin, absolute and asterisk form. */
 static int
 target(struct http1_head *h, struct slice *authority, const char **why)
 {
@@ -169,15 +175,19 @@ target(struct http1_head *h, struct slice *authority, const char **why)
 	*why = "malformed request target";
 	if (memchr(t.p, '#', t.len) != NULL)
 		return (400);
+	/* it names a host to be connected to, and we connect to none */
+	if (slice_is(h->method, "CONNECT")) {
+		*authority = t;
+		if (!host_ok(t) || memchr(t.p, ':', t.len) == NULL)
+			return (400);
+		*why = "CONNECT is not served";
+		return (501);
+	}
 	if (t.p[0] == '/')
 		return (split_query(h, t));
 	if (slice_is(t, "*")) {
 		h->path = t;
 		return (slice_is(h->method, "OPTIONS") ? 0 : 400);
-	}
-	if (slice_is(h->method, "CONNECT")) {
-		h->path = t;
-		return (0);
 	}
 	return (absolute_form(h, authority, why));
 }
@@ -257,21 +267,18 @@ static int
 host_ok(struct slice v)
 {
 	const char	*p = v.p, *end = v.p + v.len;
-	int		 digits = 0;
+	unsigned	 port = 0;
 
 	if (v.len == 0 || v.len > 263)
 		return (0);
 	if (*p == '[') {
-		for (p++; p < end && (isxdigit((unsigned char)*p) ||
-		    *p == ':' || *p == '.'); p++)
-			;
-		if (p == end || *p != ']' || p - v.p < 3)
+		if ((p = memchr(v.p, ']', v.len)) == NULL ||
+		    !ipv6_ok(v.p + 1, (size_t)(p - v.p) - 1))
 			return (0);
 		p++;
 	} else {
 		for (; p < end && *p != ':'; p++)
-			if (!isalnum((unsigned char)*p) &&
-			    strchr("-._~%!$&'()*+,;=", *p) == NULL)
+			if (!name_byte_ok(p, end))
 				return (0);
 		if (p == v.p)
 			return (0);
@@ -280,10 +287,38 @@ host_ok(struct slice v)
 		return (1);
 	if (*p++ != ':')
 		return (0);
-	for (; p < end; p++, digits++)
+	for (; p < end; p++) {
 		if (*p < '0' || *p > '9')
 			return (0);
-	return (digits <= 5);
+		port = port * 10 + (unsigned)(*p - '0');
+		if (port > 65535)
+			return (0);
+	}
+	return (1);
+}
+
+/* A byte of a reg-name; of an escape the first, with what follows. */
+static int
+name_byte_ok(const char *p, const char *end)
+{
+	if (*p == '%')
+		return (end - p > 2 && isxdigit((unsigned char)p[1]) &&
+		    isxdigit((unsigned char)p[2]));
+	return (isalnum((unsigned char)*p) ||
+	    (*p != '\0' && strchr("-._~!$&'()*+,;=", *p) != NULL));
+}
+
+static int
+ipv6_ok(const char *p, size_t len)
+{
+	char		 text[INET6_ADDRSTRLEN];
+	uint8_t		 addr[16];
+
+	if (len >= sizeof(text))
+		return (0);
+	memcpy(text, p, len);
+	text[len] = '\0';
+	return (inet_pton(AF_INET6, text, addr) == 1);
 }
 
 int

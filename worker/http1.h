@@ -50,7 +50,7 @@ struct http1_head {
 	struct slice	 method;
 	struct slice	 target;	/* as sent */
 	struct slice	 path;		/* of the target, without query; for
-					 * "*" and authority-form the target */
+					 * "*" the target */
 	struct slice	 query;		/* without '?'; p NULL when absent */
 	/* a response's line (section 4) */
 	int		 status;
@@ -91,7 +91,7 @@ enum http1_more http1_scan_head(struct http1_scan *, const char *buf,
  * Parse a whole request head.  Slices point into buf.  Returns 0, or the
  * status to answer and close with: 400, 431 (more than HTTP1_FIELDS_MAX),
  * 417 (an Expect other than 100-continue), 501 (a transfer coding other than
- * chunked), 505; *why is static text.
+ * chunked, CONNECT), 505; *why is static text.
  * Refused with 400 among others: both Content-Length and Transfer-Encoding,
  * repeated or malformed Content-Length, Transfer-Encoding in HTTP/1.0, obs-fold, space
  * before the colon, invalid field name or value bytes, missing or repeated
@@ -119,6 +119,11 @@ int	http1_is_event_stream(const struct http1_head *);
 
 /* Does a comma-separated list value contain this token (case ignored)? */
 int	http1_list_has(struct slice list, const char *token);
+/* Take the next item (without surrounding OWS; may be empty) off a list; 0
+ * when none is left. */
+int	http1_list_next(struct slice *list, struct slice *item);
+/* 1 for the characters of a token (RFC 9110 section 5.6.2). */
+int	http1_is_tchar(unsigned char);
 
 /* Chunked coding (RFC 9112 section 7.1); zero it for each body. */
 struct http1_chunk {

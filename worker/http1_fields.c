@@ -32,7 +32,6 @@ static int	 one_field(struct http1_head *, const char *, const char *,
 static int	 content_length(struct http1_head *, const char **);
 static int	 transfer_encoding(struct http1_head *, const char **);
 static void	 mark_connection(struct http1_head *);
-static int	 next_item(struct slice *, struct slice *);
 
 int
 http1_is_tchar(unsigned char c)
@@ -119,9 +118,8 @@ one_field(struct http1_head *h, const char *p, const char *end,
 	return (0);
 }
 
-/* The next item of a comma-separated list; 0 at its end. */
-static int
-next_item(struct slice *list, struct slice *item)
+int
+http1_list_next(struct slice *list, struct slice *item)
 {
 	const char	*comma;
 
@@ -151,7 +149,7 @@ http1_list_has(struct slice list, const char *token)
 {
 	struct slice	 item;
 
-	while (next_item(&list, &item))
+	while (http1_list_next(&list, &item))
 		if (slice_is_nocase(item, token))
 			return (1);
 	return (0);
@@ -169,7 +167,7 @@ mark_connection(struct http1_head *h)
 		if (h->field[i].id != HTTP1_CONNECTION)
 			continue;
 		list = h->field[i].value;
-		while (next_item(&list, &item))
+		while (http1_list_next(&list, &item))
 			for (k = 0; k < h->nfield; k++)
 				if (h->field[k].name.len == item.len &&
 				    strncasecmp(h->field[k].name.p, item.p,

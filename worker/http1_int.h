@@ -5,8 +5,6 @@
 #include "worker/http1.h"
 
 enum http1_name http1_name_find(struct slice);
-/* 1 for the characters of a token (RFC 9110 section 5.6.2). */
-int	http1_is_tchar(unsigned char);
 /* Read the fields of a head, from p to its end (the empty line excluded).
  * 0, or a status with *why. */
 int	http1_fields(struct http1_head *, const char *p, const char *end,

@@ -30,6 +30,7 @@ static struct request *request_new(struct conn *);
 static void	 request_free(struct request *);
 static void	 request_id(char *);
 static void	 request_route(struct request *, const struct http1_head *);
+static void	 request_origin(struct request *, const struct http1_head *);
 static int	 request_check(struct request *, const struct http1_head *);
 static int	 request_check_body(struct request *);
 static int	 request_check_type(struct request *,
@@ -145,7 +146,8 @@ request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 	r->expect = h->expect_continue && r->framing != HTTP1_BODY_NONE;
 	r->method = slice_is(h->method, "POST") ? METHOD_POST :
 	    slice_is(h->method, "GET") ? METHOD_GET :
-	    slice_is(h->method, "DELETE") ? METHOD_DELETE : METHOD_OTHER;
+	    slice_is(h->method, "DELETE") ? METHOD_DELETE :
+	    slice_is(h->method, "OPTIONS") ? METHOD_OPTIONS : METHOD_OTHER;
 	request_route(r, h);
 }
 
@@ -169,6 +171,7 @@ request_route(struct request *r, const struct http1_head *h)
 		r->mcp = 1;
 		r->upstream = SIZE_MAX;
 		forward_client_ip(r, h);
+		request_origin(r, h);
 		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "no such upstream", NULL);
 		return;
@@ -178,10 +181,20 @@ request_route(struct request *r, const struct http1_head *h)
 		return;
 	}
 	forward_client_ip(r, h);
+	request_origin(r, h);
 	request_set_text(r, &r->session_id,
 	    http1_value(h, HTTP1_MCP_SESSION_ID));
 	if (request_check(r, h) == 0)
 		request_judge(r, h);
+}
+
+/* A page that may read the answer, whatever that is. */
+static void
+request_origin(struct request *r, const struct http1_head *h)
+{
+	if (h->count[HTTP1_ORIGIN] > 0 && route_origin_ok(h))
+		request_keep_text(r, &r->origin,
+		    http1_value(h, HTTP1_ORIGIN));
 }
 
 /* What can be refused before asking who it is.  0, or -1 and answered. */
@@ -194,12 +207,18 @@ request_check(struct request *r, const struct http1_head *h)
 		    "the audit log cannot be written", "Retry-After: 5\r\n");
 		return (-1);
 	}
-	if (!route_origin_ok(h)) {
+	if (h->count[HTTP1_ORIGIN] > 0 && !r->origin.set) {
 		answer_error(r, 403, RPC_FORBIDDEN, AUDIT_DENY,
 		    "origin not allowed", NULL);
 		return (-1);
 	}
-	if (r->method == METHOD_OTHER) {
+	if (r->method == METHOD_OPTIONS && r->origin.set) {
+		/* before any credential: a preflight has none */
+		request_set_text(r, &r->rpc_method, slice_of("OPTIONS"));
+		answer_preflight(r, h);
+		return (-1);
+	}
+	if (r->method == METHOD_OPTIONS || r->method == METHOD_OTHER) {
 		answer_error(r, 405, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "method not allowed", "Allow: GET, POST, DELETE\r\n");
 		return (-1);

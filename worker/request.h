@@ -32,7 +32,9 @@ enum request_state {
 	REQ_FORWARD	/* an exchange is under way */
 };
 
-enum request_method { METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_OTHER };
+enum request_method {
+	METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER
+};
 
 /* Bytes kept in a request's text buffer; len 0 and set 0: unknown. */
 struct text {

@@ -8,6 +8,8 @@
 
 static const struct worker_conf	*conf;
 
+static int	 origin_visible(struct slice);
+
 void
 route_setup(const struct worker_conf *c)
 {
@@ -53,6 +55,8 @@ route_origin_ok(const struct http1_head *h)
 	if (h->count[HTTP1_ORIGIN] > 1)
 		return (0);
 	origin = http1_value(h, HTTP1_ORIGIN);
+	if (!origin_visible(origin))
+		return (0);
 	if (own.len > 0 && origin.len == own.len &&
 	    strncasecmp(origin.p, own.p, own.len) == 0)
 		return (1);
@@ -61,4 +65,17 @@ route_origin_ok(const struct http1_head *h)
 		    slice_is_nocase(origin, conf->origins[i]))
 			return (1);
 	return (0);
+}
+
+/* Fit to be named in an answer, even where any origin is allowed. */
+static int
+origin_visible(struct slice v)
+{
+	size_t	 i;
+
+	for (i = 0; i < v.len; i++)
+		if ((unsigned char)v.p[i] <= 0x20 ||
+		    (unsigned char)v.p[i] >= 0x7f || v.p[i] == ',')
+			return (0);
+	return (v.len > 0);
 }

@@ -27,6 +27,7 @@ struct walk {
 	size_t		 scratch_len;
 	unsigned	 depth;		/* open objects and arrays */
 	enum member	 at[4];		/* the member we are in, by depth */
+	struct slice	 name;
 	struct slice	 uri;
 	unsigned	 have_version : 1;	/* "jsonrpc": "2.0" */
 	unsigned	 have_method : 1;
@@ -34,6 +35,8 @@ struct walk {
 	unsigned	 id_null : 1;
 	unsigned	 have_result : 1;
 	unsigned	 have_error : 1;
+	unsigned	 have_name : 1;	/* of whatever type */
+	unsigned	 have_uri : 1;
 	unsigned	 params_bad : 1;
 	unsigned	 not_object : 1;	/* the text is no object */
 	const char	*why;
@@ -41,6 +44,8 @@ struct walk {
 
 static int	 walk_text(struct walk *, size_t);
 static int	 judge(struct walk *, const char **);
+static void	 choose_name(struct walk *);
+static int	 begins(struct slice, const char *);
 static struct slice keep(struct walk *, const unsigned char *, size_t);
 static enum member find(const struct walk *, struct slice);
 static int	 at_version(const struct walk *);
@@ -57,6 +62,10 @@ value(struct walk *w)
 		w->have_result = 1;
 	if (w->depth == 1 && w->at[0] == M_ERROR)
 		w->have_error = 1;
+	if (w->depth == 2 && w->at[0] == M_PARAMS) {
+		w->have_name |= w->at[1] == M_NAME;
+		w->have_uri |= w->at[1] == M_URI;
+	}
 	return (1);
 }
 
@@ -182,7 +191,7 @@ on_string(void *arg, const unsigned char *p, size_t len)
 		    (w->at[1] == M_NAME || w->at[1] == M_URI))
 			w->why = "params.name or params.uri is too long";
 		else if (w->at[1] == M_NAME)
-			w->rpc->name = keep(w, p, len);
+			w->name = keep(w, p, len);
 		else if (w->at[1] == M_URI)
 			w->uri = keep(w, p, len);
 	} else if (at_version(w) && len <= RPC_METHOD_MAX) {
@@ -352,14 +361,47 @@ walk_text(struct walk *w, size_t len)
 	return (s == yajl_status_ok ? 0 : -1);
 }
 
+/*
+ * Which of params.name and params.uri a server acts upon hangs on the method:
+ * the other one must not be taken for it, nor one for a name that cannot be
+ * one.
+ */
+static void
+choose_name(struct walk *w)
+{
+	struct rpc	*rpc = w->rpc;
+	int		 by_uri, by_name;
+
+	by_uri = begins(rpc->method, "resources/");
+	by_name = begins(rpc->method, "tools/") ||
+	    begins(rpc->method, "prompts/");
+	rpc->name = by_uri || (!by_name && !w->have_name) ? w->uri : w->name;
+	if (w->why != NULL)
+		return;
+	if ((slice_is(rpc->method, "tools/call") ||
+	    slice_is(rpc->method, "prompts/get")) &&
+	    w->have_name && w->name.p == NULL)
+		w->why = "params.name is not a string";
+	if (slice_is(rpc->method, "resources/read") &&
+	    w->have_uri && w->uri.p == NULL)
+		w->why = "params.uri is not a string";
+}
+
+static int
+begins(struct slice s, const char *with)
+{
+	size_t	 n = strlen(with);
+
+	return (s.len >= n && memcmp(s.p, with, n) == 0);
+}
+
 /* JSON-RPC 2.0 sections 4 and 5, and MCP's narrower rules for id. */
 static int
 judge(struct walk *w, const char **why)
 {
 	struct rpc	*rpc = w->rpc;
 
-	if (rpc->name.p == NULL)
-		rpc->name = w->uri;
+	choose_name(w);
 	if (w->not_object && w->why == NULL)
 		w->why = "expected a JSON object";
 	else if (w->why == NULL && !w->have_version)

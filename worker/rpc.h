@@ -24,8 +24,11 @@ struct rpc {
 	enum rpc_kind	 kind;
 	struct slice	 id;		/* raw JSON; p NULL when none */
 	struct slice	 method;	/* unescaped; empty for a response */
-	struct slice	 name;		/* params.name, else params.uri,
-					 * unescaped; p NULL when none */
+	struct slice	 name;		/* what the method acts upon: params.uri
+					 * for resources/..., params.name for
+					 * tools/... and prompts/..., of others
+					 * name or, without one, uri; unescaped;
+					 * p NULL when none */
 	struct slice	 version;	/* params._meta["io.modelcontextprotocol/
 					 * protocolVersion"]; p NULL when none */
 	char		*scratch;	/* owned; backs unescaped strings */
@@ -37,7 +40,8 @@ struct rpc {
  * RPC_PARSE_ERROR (not strict JSON) or RPC_INVALID_REQUEST (JSON, but a
  * batch, not an object, "jsonrpc" not "2.0", no or a non-string method, an id
  * that is not a string or an integer number (null only in an error response),
- * params neither object nor array, a version that is no string or longer than
+ * params neither object nor array, a name or uri of tools/call, prompts/get or
+ * resources/read that is no string, a version that is no string or longer than
  * RPC_METHOD_MAX, over the limits above); *why is static text for the client.
  * Where the id could be read it is set even on RPC_INVALID_REQUEST, for the
  * answer to echo.  On failure nothing needs freeing beyond rpc_free().

@@ -21,6 +21,7 @@ struct sse {
 	char		 field[6];	/* the beginning of the line */
 	unsigned	 nfield;
 	int		 cr;		/* the last byte was CR */
+	int		 crlf;		/* there was a CRLF */
 	int		 empty;		/* nothing on this line yet */
 	int		 comment;	/* the line begins with a colon */
 	int		 space;		/* a space after the colon may follow */
@@ -76,7 +77,8 @@ sse_free(struct sse *s)
 int
 sse_at_boundary(const struct sse *s)
 {
-	return (!s->any && s->empty && !s->cr);
+	/* where lines end in CRLF, its second half is on its way */
+	return (!s->any && s->empty && !(s->cr && s->crlf));
 }
 
 void
@@ -130,6 +132,7 @@ sse_feed(struct sse *s, struct slice in, int *response)
 		c = in.p[i];
 		if (c == '\n' && s->cr) {
 			s->cr = 0;	/* the other half of CRLF */
+			s->crlf = 1;
 			continue;
 		}
 		s->cr = c == '\r';

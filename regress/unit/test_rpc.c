@@ -256,6 +256,60 @@ test_bad(void **state)
 	}
 }
 
+/* Which member counts hangs on the method. */
+static void
+test_name_by_method(void **state)
+{
+	static const struct {
+		const char	*method, *params, *name;
+		int		 error;
+	} t[] = {
+		{ "tools/call", "{\"name\":\"n\",\"uri\":\"u\"}", "n", 0 },
+		{ "tools/call", "{\"uri\":\"u\"}", NULL, 0 },
+		{ "tools/call", "{\"name\":1,\"uri\":\"u\"}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"name\":null}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"name\":{\"name\":\"a\"}}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "tools\\/call", "{\"name\":[\"a\"]}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "tools/list", "{\"name\":1,\"uri\":\"u\"}", NULL, 0 },
+		{ "prompts/get", "{\"uri\":\"u\",\"name\":\"n\"}", "n", 0 },
+		{ "prompts/get", "{\"name\":true,\"uri\":\"u\"}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "resources/read", "{\"name\":\"n\",\"uri\":\"u\"}", "u",
+		    0 },
+		{ "resources/read", "{\"name\":\"n\"}", NULL, 0 },
+		{ "resources/read", "{\"uri\":7,\"name\":\"n\"}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "resources/subscribe", "{\"name\":\"n\",\"uri\":\"u\"}",
+		    "u", 0 },
+		{ "resourcesx", "{\"name\":\"n\",\"uri\":\"u\"}", "n", 0 }
+	};
+	struct rpc	 rpc;
+	const char	*why;
+	char		 text[256];
+	size_t		 i;
+	int		 e, order;
+
+	(void)state;
+	for (i = 0; i < 2 * N(t); i++) {
+		/* the members of a message have no order */
+		order = i % 2;
+		snprintf(text, sizeof(text), order ?
+		    "{" V ",\"id\":1,\"params\":%s,\"method\":\"%s\"}" :
+		    "{" V ",\"id\":1,\"method\":\"%s\",\"params\":%s}",
+		    order ? t[i / 2].params : t[i / 2].method,
+		    order ? t[i / 2].method : t[i / 2].params);
+		e = read_text(text, strlen(text), &rpc, &why);
+		if (e != t[i / 2].error)
+			fail_msg("%d for: %s", e, text);
+		same("name", rpc.name, t[i / 2].name, text);
+		rpc_free(&rpc);
+	}
+}
+
 static void
 test_params(void **state)
 {
@@ -273,6 +327,9 @@ test_params(void **state)
 		{ "{\"\\u0075ri\":\"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80",
 		    NULL },
 		{ "{\"name\":1}", NULL, NULL },
+		{ "{\"name\":1,\"uri\":\"u\"}", NULL, NULL },
+		{ "{\"uri\":\"u\",\"name\":null}", NULL, NULL },
+		{ "{\"name\":\"n\",\"uri\":{}}", "n", NULL },
 		{ "{\"name\":[\"a\"]}", NULL, NULL },
 		{ "{\"name\":{\"name\":\"a\"}}", NULL, NULL },
 		{ "{\"arguments\":{\"name\":\"a\",\"uri\":\"b\"}}", NULL,
@@ -429,6 +486,7 @@ main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_name_by_method),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_cut)
 	};

@@ -265,7 +265,10 @@ test_boundary(void **state)
 		{ "", 1 }, { "d", 0 }, { "data: 1", 0 }, { "data: 1\n", 0 },
 		{ "data: 1\r\n", 0 }, { "data: 1\n\n", 1 },
 		{ "data: 1\r\r", 1 }, { "data: 1\r\n\r\n", 1 },
-		{ "data: 1\n\n:", 0 }, { "data: 1\n\n: x\n", 0 },
+		{ "data: 1\n\n:", 0 }, { "data: 1\n\n: x\n", 1 },
+		{ "data: 1\n: x\n", 0 }, { ": x\ndata: 1\n", 0 },
+		{ ": x\r\n: y\r\n", 1 }, { ": x", 0 },
+		{ "data: 1\r\n\r", 0 }, { "data: 1\r\n:\r", 0 },
 		{ ": x\n\n", 1 }, { "\n", 1 }, { "\r\n", 1 },
 		{ "id: 1\n\ni", 0 }, { "data: 1\n\n\n", 1 },
 		{ "\xef", 0 }, { "\xef\n", 0 },
@@ -290,6 +293,66 @@ test_boundary(void **state)
 		}
 	}
 	sse_free(NULL);
+}
+
+/* A byte order mark behind a comment of ours is dropped, however it comes;
+ * one that is where it may be, or elsewhere, is not. */
+static void
+test_late_mark(void **state)
+{
+	static const struct {
+		const char	*text;
+		size_t		 drop;
+	} t[] = {
+		{ "\xef\xbb\xbf" "data: " RESULT "\n\n", 3 },
+		{ "\xef\xbb\xbf\xef\xbb\xbf", 3 },
+		{ "data: \xef\xbb\xbf\n\n", 0 },
+		{ "\n\xef\xbb\xbf", 0 },
+		{ "\xef\xbb" "data: 1\n\n", 2 },
+		{ "", 0 }
+	};
+	struct sse	*s;
+	struct slice	 in;
+	size_t		 i, k, len, n;
+	int		 response, comment;
+
+	(void)state;
+	for (i = 0; i < N(t) * 2; i++) {
+		comment = i % 2;
+		len = strlen(t[i / 2].text);
+		for (k = 0; k <= len; k++) {
+			s = sse_new();
+			assert_non_null(s);
+			if (comment)
+				sse_inserted(s);
+			in = (struct slice){ t[i / 2].text, k };
+			n = sse_late_mark(s, in);
+			in.p += n;
+			in.len -= n;
+			sse_feed(s, in, &response);
+			in = (struct slice){ t[i / 2].text + k, len - k };
+			n += sse_late_mark(s, in);
+			assert_int_equal(n, comment ? t[i / 2].drop : 0);
+			sse_free(s);
+		}
+	}
+	/* later comments change nothing */
+	s = sse_new();
+	assert_non_null(s);
+	sse_feed(s, slice_of("data: 1\n\n"), &response);
+	sse_inserted(s);
+	assert_int_equal(sse_late_mark(s, slice_of("\xef\xbb\xbf")), 0);
+	/* what stands behind a dropped mark is a line like any other */
+	sse_free(s);
+	s = sse_new();
+	assert_non_null(s);
+	sse_inserted(s);
+	in = slice_of("\xef\xbb\xbf" "data: " RESULT "\n\n");
+	in.p += sse_late_mark(s, in);
+	in.len -= 3;
+	sse_feed(s, in, &response);
+	assert_int_equal(response, 1);
+	sse_free(s);
 }
 
 /* An event of any size, its result behind or before what is huge. */
@@ -346,6 +409,7 @@ main(void)
 		cmocka_unit_test(test_mixed_ends),
 		cmocka_unit_test(test_go_on),
 		cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_late_mark),
 		cmocka_unit_test(test_huge)
 	};
 

@@ -1,0 +1,116 @@
+/*
+ * CORS fields.  Credentials mode is never allowed: an Authorization field set
+ * by a page needs none, and cookies are not for the gateway.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "worker/cors.h"
+
+#define PREFIX		"Access-Control-"
+#define MAX_AGE		"600"	/* s: no longer after allowed_origins changed */
+
+static struct slice field(const struct http1_head *, const char *, size_t *);
+static int	 vary_said(const struct http1_head *);
+static int	 tokens_ok(struct slice);
+static int	 put_tokens(struct buf *, struct slice);
+
+int
+cors_owns(const struct http1_field *f)
+{
+	return (f->id == HTTP1_OTHER && f->name.len > sizeof(PREFIX) - 1 &&
+	    strncasecmp(f->name.p, PREFIX, sizeof(PREFIX) - 1) == 0);
+}
+
+int
+cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
+{
+	struct slice	 v;
+	size_t		 i = 0;
+	int		 failed;
+
+	failed = buf_printf(b, "Access-Control-Allow-Origin: %.*s\r\n",
+	    (int)origin.len, origin.p) == -1;
+	if (answer == NULL || !vary_said(answer))
+		failed |= buf_puts(b, "Vary: Origin\r\n") == -1;
+	failed |= buf_puts(b, "Access-Control-Expose-Headers: "
+	    "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, "
+	    "Retry-After, X-Request-Id") == -1;
+	while (answer != NULL && (v = field(answer,
+	    "Access-Control-Expose-Headers", &i)).p != NULL)
+		failed |= put_tokens(b, v) == -1;
+	failed |= buf_puts(b, "\r\n") == -1;
+	return (failed ? -1 : 0);
+}
+
+int
+cors_put_preflight(struct buf *b, const struct http1_head *request)
+{
+	struct slice	 v;
+	size_t		 i = 0;
+	int		 failed;
+
+	failed = buf_puts(b,
+	    "Access-Control-Allow-Methods: GET, POST, DELETE\r\n"
+	    "Access-Control-Allow-Headers: Authorization, Content-Type, "
+	    "Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
+	    "Mcp-Method, Mcp-Name") == -1;
+	/* Mcp-Param-*, the field of API keys, traceparent, ... */
+	while ((v = field(request, "Access-Control-Request-Headers",
+	    &i)).p != NULL)
+		failed |= put_tokens(b, v) == -1;
+	failed |= buf_puts(b, "\r\nAccess-Control-Max-Age: " MAX_AGE
+	    "\r\n") == -1;
+	return (failed ? -1 : 0);
+}
+
+/* The next field of this name, from index *i on; p NULL when there is none. */
+static struct slice
+field(const struct http1_head *h, const char *name, size_t *i)
+{
+	while (*i < h->nfield)
+		if (slice_is_nocase(h->field[(*i)++].name, name))
+			return (h->field[*i - 1].value);
+	return ((struct slice){ NULL, 0 });
+}
+
+/* Does the answer say already that it depends on the origin? */
+static int
+vary_said(const struct http1_head *h)
+{
+	struct slice	 v;
+	size_t		 i = 0;
+
+	while ((v = field(h, "Vary", &i)).p != NULL)
+		if (http1_list_has(v, "origin") || http1_list_has(v, "*"))
+			return (1);
+	return (0);
+}
+
+static int
+tokens_ok(struct slice list)
+{
+	struct slice	 item;
+	size_t		 i;
+
+	while (http1_list_next(&list, &item))
+		for (i = 0; i < item.len; i++)
+			if (!http1_is_tchar((unsigned char)item.p[i]))
+				return (0);
+	return (1);
+}
+
+/* Go on with a list: the tokens of another, when it is nothing else. */
+static int
+put_tokens(struct buf *b, struct slice list)
+{
+	struct slice	 item;
+
+	if (!tokens_ok(list))
+		return (0);
+	while (http1_list_next(&list, &item))
+		if (item.len > 0 && buf_printf(b, ", %.*s", (int)item.len,
+		    item.p) == -1)
+			return (-1);
+	return (0);
+}

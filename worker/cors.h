@@ -1,0 +1,27 @@
+/*
+ * Cross-origin requests of web pages (Fetch standard, CORS protocol).  The
+ * gateway alone speaks of origins: it lets in those of allowed_origins, so it
+ * answers their preflights itself, and what an upstream says of origins is
+ * replaced.  For answer.c and forward.c.
+ */
+#ifndef WORKER_CORS_H
+#define WORKER_CORS_H
+
+#include "common/slice.h"
+#include "worker/buf.h"
+#include "worker/http1.h"
+
+/*
+ * Append the fields that let a page of this (allowed) origin read an answer,
+ * each ended by CRLF.  answer is the upstream's, whose exposed fields stay
+ * exposed, or NULL.  0, or -1 when memory is gone.
+ */
+int	cors_put(struct buf *, struct slice origin,
+	    const struct http1_head *answer);
+/* Append what a preflight is to be told besides: methods, fields (those that
+ * MCP has and those it asks for), for how long.  0 or -1. */
+int	cors_put_preflight(struct buf *, const struct http1_head *request);
+/* Is it a field of an answer that speaks of origins? */
+int	cors_owns(const struct http1_field *);
+
+#endif
