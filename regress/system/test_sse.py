@@ -3,6 +3,7 @@
 What a stream carries is compared as bytes: the gateway looks into events but
 changes none.  Memory is that of the worker, from /proc/<pid>/smaps_rollup."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ import queue
 import random
 import re
 import signal
+import socket
+import struct
 import threading
 import time
 
@@ -271,6 +274,255 @@ def test_large_event(site):
         data = hashlib.sha256(c.read_body(30)).digest()
     assert data == hashlib.sha256(fu.event(doc)).digest()
     assert site.gw.audit_one(mark)["action"] == "allow"
+
+
+# -- comments in silence -----------------------------------------------------
+
+BEAT = b":\n\n"
+
+
+@pytest.fixture(scope="module")
+def beating():
+    yield from proxy_site.serve({"timeouts": {"sse_keepalive": "200ms"}})
+
+
+@pytest.fixture
+def beat(beating):
+    beating.fresh()
+    return beating
+
+
+def read_n(c, n, timeout=10):
+    got = b""
+    while len(got) < n:
+        more = c.read_some(timeout)
+        assert more, "the stream ends after %r" % got
+        got += more
+    return got
+
+
+def begin(s, c, method="POST", line="%s /mcp HTTP/1.1"):
+    body = json.dumps(gw.call("x", 7)).encode() if method == "POST" else b""
+    fields = ["Content-Length: %d" % len(body)] if body else []
+    c.send(s.lines(fields, line % method) + body)
+    return c.read_head(method)
+
+
+def fed(feed, head=fu.SSE_HEAD, chunked=True):
+    """An event stream of these bytes; None ends it."""
+    def answer(conn, req):
+        conn.send(head)
+        while True:
+            try:
+                data = feed.get(timeout=0.05)
+            except queue.Empty:
+                if conn.peer_closed.is_set():
+                    conn.close()
+                    return
+                continue
+            if data is None:
+                break
+            conn.send(fu.chunk(data) if chunked else data)
+        if chunked:
+            conn.send(b"0\r\n\r\n")
+        else:
+            conn.close()
+    return answer
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_comments_in_silence(beat, method):
+    """Before the first event, between events, after the response."""
+    feed = queue.Queue()
+    beat.up.script(fed(feed))
+    mark = beat.gw.audit_mark()
+    with beat.gw.client() as c:
+        start(beat, c, method)
+        for doc in (progress(1), ANSWER, progress(2)):
+            assert read_n(c, 6) == BEAT * 2
+            feed.put(fu.event(doc))
+            got = b""
+            while not got.endswith(fu.event(doc)):
+                got += read_n(c, 1)
+            assert got.replace(BEAT, b"") == fu.event(doc), got
+        feed.put(None)
+        assert c.read_body().replace(BEAT, b"") == b""
+        line = beat.gw.audit_one(mark)
+        assert beat.ask(client=c).status == 200
+    wanted = [fu.event(d) for d in (progress(1), ANSWER, progress(2))]
+    if method == "POST":
+        wanted = wanted[:2]     # the line comes with the response
+    assert line["bytes_out"] == len(b"".join(wanted)), line
+    assert line["action"] == "allow", line
+
+
+# (what the upstream has sent, whether a comment may stand behind it)
+PENDING = {
+    "field": (b"d", False), "data": (b"data: 1", False),
+    "line": (b"data: 1\n", False), "line-crlf": (b"data: 1\r\n", False),
+    "half-crlf": (b"data: 1\r\n\r", False), "id": (b"id: 1\n", False),
+    "event": (b"event: x\n", False), "retry": (b"retry: 1\n", False),
+    "second": (b"data: 1\n\ndata: 2\n", False),
+    "comment-open": (b": x", False),
+    "comment-in-event": (b"data: 1\n: x\n", False),
+    "mark-half": (b"\xef\xbb", False),
+    "comment-line": (b": x\n", True), "empty": (b"\n", True),
+    "whole": (b"data: 1\n\n", True), "whole-crlf": (b"id\r\n\r\n", True),
+    "whole-cr": (b"data: 1\r\r", True), "mark": (b"\xef\xbb\xbf", True),
+}
+
+
+@pytest.mark.parametrize("case", PENDING)
+def test_comments_between_events_only(beat, case):
+    """However long the upstream is silent inside an event, nothing is put
+    there.  Another stream, that began with it, tells when time is up."""
+    text, allowed = PENDING[case]
+    feed, other = queue.Queue(), queue.Queue()
+    beat.up.script(fed(feed), fed(other))
+    with beat.gw.client() as c, beat.gw.client() as clock:
+        start(beat, c)
+        feed.put(text)
+        got = read_n(c, len(text))
+        while got.startswith(BEAT):     # from before the first byte
+            got = got[len(BEAT):] + read_n(c, len(BEAT))
+        assert got == text
+        start(beat, clock)
+        assert read_n(clock, 9) == BEAT * 3
+        feed.put(b"data: z\n\n")
+        got = b""
+        while b"data: z\n\n" not in got:
+            got += read_n(c, 1)
+        assert got.replace(BEAT, b"") == b"data: z\n\n", got
+        assert got.startswith(BEAT) == allowed, got
+        feed.put(None)
+        other.put(None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_comment_before_a_byte_order_mark(beat, cut):
+    """The mark is one at the start of a stream alone: behind a comment it
+    would be a part of the first line."""
+    feed = queue.Queue()
+    sent = b"\xef\xbb\xbf" + fu.event(ANSWER)
+    beat.up.script(fed(feed))
+    mark = beat.gw.audit_mark()
+    with beat.gw.client() as c:
+        start(beat, c)
+        assert read_n(c, 3) == BEAT
+        for part in (sent[:cut], sent[cut:]):
+            if part:
+                feed.put(part)
+        feed.put(None)
+        assert c.read_body().replace(BEAT, b"") == sent[3:]
+    assert beat.gw.audit_one(mark)["action"] == "allow"
+
+
+@pytest.mark.parametrize("how", ["http-1.0", "close"])
+def test_comments_without_chunks(beat, how):
+    """Framed by the end of the connection, on either side."""
+    feed = queue.Queue()
+    head = fu.SSE_HEAD if how == "http-1.0" else \
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    beat.up.script(fed(feed, head, how == "http-1.0"))
+    with beat.gw.client() as c:
+        r = begin(beat, c, "POST", "%s /mcp HTTP/1.0"
+                    if how == "http-1.0" else "%s /mcp HTTP/1.1")
+        assert r.framing == ("close" if how == "http-1.0" else "chunked"), r
+        assert read_n(c, 6) == BEAT * 2
+        feed.put(fu.event(ANSWER))
+        feed.put(None)
+        assert c.read_body().replace(BEAT, b"") == fu.event(ANSWER)
+
+
+@pytest.mark.parametrize("kind", ["length", "gzip", "json"])
+def test_no_comments(beat, kind):
+    """Not where they would be counted, decoded, or no comments."""
+    body = b"data: 12345678\n\n"
+    head = {"length": b"Content-Type: text/event-stream\r\n"
+                      b"Content-Length: %d\r\n\r\n" % (len(body) * 2),
+            "gzip": b"Content-Type: text/event-stream\r\nContent-Encoding: "
+                    b"gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "json": b"Content-Type: application/json\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n"}[kind]
+    feed, other = queue.Queue(), queue.Queue()
+    beat.up.script(fed(feed, b"HTTP/1.1 200 OK\r\n" + head,
+                       kind != "length"), fed(other))
+    with beat.gw.client() as c, beat.gw.client() as clock:
+        begin(beat, c)
+        feed.put(body)
+        got = read_n(c, len(body))
+        start(beat, clock)
+        assert read_n(clock, 9) == BEAT * 3
+        feed.put(body)
+        if kind != "length":
+            feed.put(None)
+        assert got + c.read_body() == body * 2
+        feed.put(None)
+        other.put(None)
+
+
+def test_line_of_a_coded_stream(beat):
+    """Nobody sees which event is the response: the line precedes them all."""
+    feed = queue.Queue()
+    beat.up.script(fed(feed, fu.SSE_HEAD.replace(
+        b"\r\n\r\n", b"\r\nContent-Encoding: br\r\n\r\n")))
+    mark = beat.gw.audit_mark()
+    with beat.gw.client() as c:
+        r = start(beat, c)
+        assert r.header("Content-Encoding") == "br", r
+        line = beat.gw.audit_one(mark)
+        assert line["action"] == "allow" and line["transport"] == "sse", line
+        feed.put(b"\x0b\x02\x80")
+        feed.put(None)
+        assert c.read_body() == b"\x0b\x02\x80"
+    assert len(beat.gw.audit_lines(mark)) == 1
+
+
+def test_comments_switched_off():
+    s = proxy_site.ProxySite({"timeouts": {
+        "sse_keepalive": "off", "stream_idle": "600ms"}})
+    try:
+        s.start()
+        s.up.script(fu.sse_open())
+        with s.gw.client() as c:
+            start(s, c)
+            # silent until stream_idle ends it
+            with pytest.raises(rawhttp.Truncated):
+                assert c.read_some(10) == b"", "bytes out of nowhere"
+        assert s.up.requests[0].conn.peer_closed.wait(5)
+    finally:
+        s.stop()
+
+
+def vanish(c):
+    """From now on the client's host drops what comes: no ACK, no RST."""
+    code = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    c.sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack(
+        "HL", 1, ctypes.addressof(code)))       # SO_ATTACH_FILTER: ret #0
+    c.filter = code
+
+
+@pytest.mark.parametrize("keepalive", ["100ms", "off"])
+def test_client_that_vanished(keepalive):
+    """Only who is spoken to can be missed."""
+    s = proxy_site.ProxySite({"timeouts": {
+        "sse_keepalive": keepalive, "keepalive": "1s"}})
+    try:
+        s.start()
+        s.up.script(fu.sse_open())
+        mark = s.gw.audit_mark()
+        with s.gw.client() as c:
+            start(s, c)
+            conn = s.up.wait_request().conn
+            vanish(c)
+            if keepalive == "off":
+                assert not conn.peer_closed.wait(3)
+                return
+            assert conn.peer_closed.wait(10), "nobody noticed"
+            line, = s.gw.audit(since=mark)
+            assert line["action"] == "aborted", line
+    finally:
+        s.stop()
 
 
 # -- slow readers ------------------------------------------------------------
