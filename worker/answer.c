@@ -3,9 +3,11 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "worker/answer.h"
+#include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/cors.h"
 #include "worker/metadata.h"
@@ -56,6 +58,23 @@ answer_reason(int status)
 		if (reasons[i].status == status)
 			return (reasons[i].reason);
 	return ("Other");
+}
+
+int
+answer_put_date(struct buf *b)
+{
+	static char	 text[64];
+	static time_t	 when;
+	time_t		 now = (time_t)(clock_wall() / 1000);
+	struct tm	 tm;
+
+	if (now != when) {
+		gmtime_r(&now, &tm);
+		strftime(text, sizeof(text),
+		    "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+		when = now;
+	}
+	return (buf_puts(b, text));
 }
 
 int
@@ -114,6 +133,7 @@ answer_send(struct request *r, int status, const char *type,
 		    body.len) == -1;
 	failed |= buf_printf(out, "Cache-Control: no-store\r\n"
 	    "X-Request-Id: %s\r\n", r->id) == -1;
+	failed |= answer_put_date(out) == -1;
 	if (extra != NULL)
 		failed |= buf_puts(out, extra) == -1;
 	if (r->origin.set)

@@ -9,6 +9,7 @@
 
 static size_t	 exchange_feed_head(struct exchange *, const char *, size_t);
 static unsigned	 keep_alive_s(const struct http1_head *);
+static int	 nominated(const struct http1_head *);
 static int	 exchange_take_head(struct exchange *, size_t);
 static void	 exchange_feed_body(struct exchange *, const char *, size_t);
 
@@ -76,6 +77,20 @@ keep_alive_s(const struct http1_head *h)
 	return (s == 0 ? 1 : s);
 }
 
+/* Does Connection name a field that tells how to read the body? */
+static int
+nominated(const struct http1_head *h)
+{
+	size_t	 i;
+
+	for (i = 0; i < h->nfield; i++)
+		if (h->field[i].connection &&
+		    (h->field[i].id == HTTP1_CONTENT_TYPE ||
+		    h->field[i].id == HTTP1_CONTENT_ENCODING))
+			return (1);
+	return (0);
+}
+
 /* A whole head is in ex->in.  0, or -1 when the exchange ended. */
 static int
 exchange_take_head(struct exchange *ex, size_t headlen)
@@ -96,8 +111,9 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 	if (h.status < 200)
 		return (0);
 	/* two readers could take it for two things */
-	if (h.count[HTTP1_CONTENT_TYPE] > 1) {
-		exchange_fail(ex, EXCHANGE_BROKEN, "repeated Content-Type");
+	if (h.count[HTTP1_CONTENT_TYPE] > 1 || nominated(&h)) {
+		exchange_fail(ex, EXCHANGE_BROKEN,
+		    "repeated Content-Type, or named in Connection");
 		return (-1);
 	}
 	ex->got_head = 1;

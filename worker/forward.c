@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/log.h"
 #include "worker/answer.h"
@@ -21,7 +22,15 @@
 
 static const struct worker_conf	*conf;
 
+/* By these a server tells the proxy before it to answer with something else:
+ * that is not for an upstream to decide. */
+static const char *const orders[] = {
+	"X-Accel-Redirect", "X-Sendfile", "X-LIGHTTPD-send-file", NULL
+};
+
 static int	 carried(const struct http1_field *);
+static int	 misleads(const struct http1_field *);
+static int	 listed(struct slice, const char *const *);
 static int	 put_field(struct buf *, struct slice, struct slice);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
@@ -63,7 +72,7 @@ forward_request(struct request *r, const struct http1_head *h)
 		failed |= buf_puts(b,
 		    "Accept: application/json, text/event-stream\r\n") == -1;
 	for (i = 0; i < h->nfield; i++) {
-		if (!carried(&h->field[i]) ||
+		if (!carried(&h->field[i]) || misleads(&h->field[i]) ||
 		    /* where '_' counts as '-' it would pass for one of ours */
 		    memchr(h->field[i].name.p, '_',
 		    h->field[i].name.len) != NULL ||
@@ -120,6 +129,33 @@ carried(const struct http1_field *f)
 	}
 }
 
+/* Could it make a server read another request than the one judged, or another
+ * sender than the one we name? */
+static int
+misleads(const struct http1_field *f)
+{
+	static const char *const names[] = {
+		"Proxy",		/* HTTP_PROXY to a CGI program */
+		"X-HTTP-Method", "X-HTTP-Method-Override",
+		"X-Method-Override", "X-Original-URL", "X-Rewrite-URL", NULL
+	};
+
+	if (f->id != HTTP1_OTHER)
+		return (0);
+	return ((f->name.len > 12 &&
+	    strncasecmp(f->name.p, "X-Forwarded-", 12) == 0) ||
+	    listed(f->name, names));
+}
+
+static int
+listed(struct slice name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (slice_is_nocase(name, *names))
+			return (1);
+	return (0);
+}
+
 int
 forward_response(struct request *r, const struct http1_head *h)
 {
@@ -131,9 +167,13 @@ forward_response(struct request *r, const struct http1_head *h)
 	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", h->status,
 	    answer_reason(h->status)) == -1;
 	for (i = 0; i < h->nfield; i++)
-		if (carried(&h->field[i]) && !cors_owns(&h->field[i]))
+		if (carried(&h->field[i]) && !cors_owns(&h->field[i]) &&
+		    (h->field[i].id != HTTP1_OTHER ||
+		    !listed(h->field[i].name, orders)))
 			failed |= put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
+	if (h->count[HTTP1_DATE] == 0)
+		failed |= answer_put_date(out) == -1;
 	if (r->origin.set)
 		failed |= cors_put(out, request_text(r, r->origin), h) == -1;
 	r->chunked = 0;

@@ -18,6 +18,7 @@ static const struct {
 	NAME("content-encoding", HTTP1_CONTENT_ENCODING),
 	NAME("content-length", HTTP1_CONTENT_LENGTH),
 	NAME("content-type", HTTP1_CONTENT_TYPE),
+	NAME("date", HTTP1_DATE),
 	NAME("expect", HTTP1_EXPECT),
 	NAME("forwarded", HTTP1_FORWARDED),
 	NAME("host", HTTP1_HOST),

@@ -29,13 +29,26 @@ int
 mcp_is_json_type(struct slice v)
 {
 	const char	*end = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
+	struct slice	 par = { NULL, 0 };
 
 	if (v.p == NULL)
 		return (0);
-	if (end != NULL)
+	if (end != NULL) {
+		par.p = end + 1;
+		par.len = v.len - (size_t)(par.p - v.p);
 		v.len = (size_t)(end - v.p);
+	}
 	while (v.len > 0 && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\t'))
 		v.len--;
+	while (par.len > 0 && (*par.p == ' ' || *par.p == '\t')) {
+		par.p++;
+		par.len--;
+	}
+	/* a server may decode the body by what it reads here: in another
+	 * charset the same bytes are another message */
+	if (end != NULL && !slice_is_nocase(par, "charset=utf-8") &&
+	    !slice_is_nocase(par, "charset=\"utf-8\""))
+		return (0);
 	return (slice_is_nocase(v, "application/json"));
 }
 

@@ -10,7 +10,7 @@
 #include "worker/request.h"
 #include "worker/rpc.h"
 
-/* application/json, with or without parameters. */
+/* application/json, with no parameter but charset=utf-8. */
 int	mcp_is_json_type(struct slice);
 /* MCP-Protocol-Version names a revision that we know.  0, or -1: answered. */
 int	mcp_check_head(struct request *, const struct http1_head *);

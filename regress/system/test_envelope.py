@@ -226,6 +226,12 @@ def test_method_in_the_log(site):
     None, "", "text/plain", "application/jsonx", "application/json-rpc",
     "text/json", "application/x-www-form-urlencoded", "multipart/form-data",
     "json", "application/json, text/plain", ["application/json"] * 2,
+    # the same bytes are another message to who obeys
+    "application/json; charset=utf-7", "application/json; charset=utf-16",
+    "application/json;charset=iso-8859-1", "application/json; charset=",
+    "application/json; charset=utf-8; charset=utf-7", "application/json;",
+    "application/json; boundary=x", "application/json; charset='utf-8'",
+    "application/json; x=\";charset=utf-8",
     ["application/json", "text/plain"]])
 def test_content_type(site, value):
     body = json.dumps(V).encode()
@@ -242,7 +248,7 @@ def test_content_type(site, value):
 
 @pytest.mark.parametrize("value", [
     "application/json", "Application/JSON", "application/json;charset=utf-8",
-    "application/json ; charset=UTF-8"])
+    "application/json ; charset=UTF-8", 'application/json;charset="utf-8"'])
 def test_content_type_good(site, value):
     h = [("Authorization", "Bearer " + site.token), ("Content-Type", value)]
     r = rawhttp.fetch(site.gw.port, "POST", "/mcp", h, json.dumps(V).encode())

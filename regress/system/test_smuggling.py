@@ -132,6 +132,39 @@ FRAMING = {
     "te-folded": (["Transfer-Encoding:", " chunked"], CHUNKED, 400),
     "te-folded-on": (["X: y", " Transfer-Encoding: chunked", CL], BODY, 400),
     "te-hidden": (["\tTransfer-Encoding: chunked", CL], BODY, 400),
+    "te-and-connection": ([TE, CL, "Connection: Transfer-Encoding"],
+                          CHUNKED, 400),
+    "cl-and-connection": ([CL, TE, "Connection: Content-Length"],
+                          CHUNKED, 400),
+    "te-space-inside": (["Transfer-Encoding: chun ked"], CHUNKED, 501),
+    "te-two-words": (["Transfer-Encoding: chunked chunked"], CHUNKED, 501),
+    "te-long-s": (["Transfer-Encoding: chun\u212aed".encode()], CHUNKED, 501),
+    "te-lf-inside": (["Transfer-Encoding:\nchunked"], CHUNKED, 400),
+    "te-del": (["Transfer-Encoding: chunked\x7f"], CHUNKED, 400),
+    "te-nbsp": (["Transfer-Encoding: chunked\xa0"], CHUNKED, 501),
+    "te-identity-and-te": (["Transfer-Encoding: identity", TE], CHUNKED, 400),
+    "te-deflate-list": (["Transfer-Encoding: deflate,gzip"], CHUNKED, 501),
+    "te-name-nul": (["Transfer-Encoding\0: chunked", CL], CHUNKED, 400),
+    "te-name-vt": (["Transfer-Encoding\x0b: chunked", CL], CHUNKED, 400),
+    "te-name-nbsp": (["Transfer-Encoding\xa0: chunked", CL], CHUNKED, 400),
+    "te-name-two-colons": (["Transfer-Encoding:: chunked"], CHUNKED, 501),
+    "te-name-quoted": (['"Transfer-Encoding": chunked', CL], CHUNKED, 400),
+    "cl-name-long-s": (["Content-Length\u017f: 0".encode(), CL], BODY, 400),
+    "cl-name-bom": ([b"\xef\xbb\xbfContent-Length: 0", CL], BODY, 400),
+    "cl-name-semicolon": (["Content-Length;: 0", CL], BODY, 400),
+    "cl-name-slash": (["X/Content-Length: 0", CL], BODY, 400),
+    "cl-full-width": (["Content-Length: \uff15".encode()], BODY, 400),
+    "cl-arabic": (["Content-Length: \u0665".encode()], BODY, 400),
+    "cl-octal": (["Content-Length: 0o17"], BODY, 400),
+    "cl-binary": (["Content-Length: 0b1"], BODY, 400),
+    "cl-tab-inside": (["Content-Length: 1\t2"], BODY, 400),
+    "cl-cr-inside": (["Content-Length: 1\r2"], BODY, 400),
+    "cl-lf-inside": (["Content-Length: 1\n2"], BODY, 400),
+    "cl-2-to-53": (["Content-Length: %d" % (2 ** 53 + 1)], BODY, 400),
+    "cl-2-to-32": (["Content-Length: %d" % (2 ** 32 + N)], BODY, 413),
+    "cl-zero-and-body": (["Content-Length: 0", CL], BODY, 400),
+    "expect-two": ([CL, "Expect: 100-continue", "Expect: x"], BODY, 417),
+    "expect-chunked": (["Expect: chunked", TE], CHUNKED, 417),
     "expect-unknown": ([CL, "Expect: 200-ok"], BODY, 417),
 }
 
@@ -165,6 +198,21 @@ FIELDS = {
     "host-twice": ["Host: gw.test"],
     "host-other": ["Host: evil.test"],
     "line-cr-cr": ["X-A: b\r"],
+    "value-bs": ["X-A: b\b"],
+    "value-ff": ["X-A: b\x0c"],
+    "value-cr-end": ["X-A: \r"],
+    "name-colon-lf": ["X-A:\nb"],
+    "name-tab-before": ["\tX-A: b"],
+    "name-del": ["X\x7fA: b"],
+    "name-at": ["X@A: b"],
+    "name-backslash": ["X\\A: b"],
+    "name-braces": ["{X-A}: b"],
+    "name-comma": ["X,Content-Length: 0"],
+    "name-latin": ["X\xffA: b"],
+    "request-line-inside": ["POST /mcp HTTP/1.1"],
+    "host-folded": ["Host: gw.test", "\tevil.test"],
+    "host-space-colon": ["Host : evil.test"],
+    "host-upper": ["HOST: GW.TEST"],
 }
 
 
@@ -205,6 +253,25 @@ LINES = {
     "absolute-other-port": ("POST http://gw.test:81/mcp HTTP/1.1", 400),
     "absolute-userinfo": ("POST http://a@gw.test/mcp HTTP/1.1", 400),
     "absolute-no-host": ("POST http:///mcp HTTP/1.1", 400),
+    "absolute-no-slashes": ("POST http:gw.test/mcp HTTP/1.1", 400),
+    "absolute-backslash": ("POST http://gw.test\\mcp HTTP/1.1", 400),
+    "absolute-big-port": ("POST http://gw.test:65536/mcp HTTP/1.1", 400),
+    "absolute-fragment": ("POST http://gw.test/mcp#/ HTTP/1.1", 400),
+    "absolute-dot": ("POST http://gw.test./mcp HTTP/1.1", 400),
+    "two-targets": ("POST /mcp /mcp HTTP/1.1", 400),
+    "two-versions": ("POST /mcp HTTP/1.1 HTTP/1.1", 400),
+    "version-tab": ("POST /mcp\tHTTP/1.1", 400),
+    "version-nbsp": ("POST /mcp\xa0HTTP/1.1", 400),
+    "version-trailing": ("POST /mcp HTTP/1.1x", 400),
+    "version-comma": ("POST /mcp HTTP/1,1", 400),
+    "version-empty": ("POST /mcp ", 400),
+    "version-plus": ("POST /mcp HTTP/+1.1", 400),
+    "version-1.2": ("POST /mcp HTTP/1.2", 505),
+    "version-3": ("POST /mcp HTTP/3.0", 505),
+    "del": ("POST /mcp\x7f HTTP/1.1", 400),
+    "vt": ("POST\x0b/mcp HTTP/1.1", 400),
+    "connect": ("CONNECT gw.test:80 HTTP/1.1", 501),
+    "connect-path": ("CONNECT /mcp HTTP/1.1", 400),
 }
 
 
@@ -272,6 +339,27 @@ CHUNKS = {
     "trailer-fold": H + b"\r\n" + BODY + b"\r\n0\r\nX: y\r\n z\r\n\r\n",
     "trailer-space-colon": H + b"\r\n" + BODY + b"\r\n0\r\nX : y\r\n\r\n",
     "trailer-no-name": H + b"\r\n" + BODY + b"\r\n0\r\n: y\r\n\r\n",
+    "0X": b"0X" + H + b"\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-vt": b"\x0b" + H + b"\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-letters": b"xyz\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-colon": H + b":\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-h": H + b"h\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-full-width": "\uff15".encode() + b"\r\n" + BODY + b"\r\n",
+    "size-2-to-64": b"1%016x\r\n" % N + BODY + b"\r\n0\r\n\r\n",
+    "size-2-to-32-wrapped": b"-ffffffff\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "size-lf-cr": H + b"\n\r" + BODY + b"\r\n0\r\n\r\n",
+    "space-before-ext": H + b" ;a=b\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "ext-del": H + b";a=\x7f\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "ext-fold": H + b";a=\r\n b\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "ext-quoted-lf": H + b';a="\n"\r\n' + BODY + b"\r\n0\r\n\r\n",
+    "last-ext-bare-lf": H + b"\r\n" + BODY + b"\r\n0;a\n\r\n",
+    "last-minus": H + b"\r\n" + BODY + b"\r\n-0\r\n\r\n",
+    "last-0x0": H + b"\r\n" + BODY + b"\r\n0x0\r\n\r\n",
+    "last-zeros": H + b"\r\n" + BODY + b"\r\n" + b"0" * 14 + b"\r\n\r\n",
+    "crlf-crlf-after": H + b"\r\n" + BODY + b"\r\n\r\n0\r\n\r\n",
+    "trailer-bare-cr": H + b"\r\n" + BODY + b"\r\n0\r\nX: y\rZ: a\r\n\r\n",
+    "trailer-request": H + b"\r\n" + BODY + b"\r\n0\r\n"
+                       b"POST /mcp HTTP/1.1\r\n\r\n",
     "trailers-long": H + b"\r\n" + BODY + b"\r\n0\r\n" +
                      b"X: %s\r\n" % (b"a" * 1000) * 20 + b"\r\n",
 }
@@ -324,6 +412,31 @@ SOUND = {
     "trailers": ([TE, "Trailer: X-T"], CHUNKED[:-2] +
                  b"X-T: a\r\nContent-Length: 5\r\n"
                  b"Authorization: Bearer x\r\n\r\n"),
+    "trailers-framing": ([TE], CHUNKED[:-2] +
+                         b"Transfer-Encoding: chunked\r\nHost: evil.test\r\n"
+                         b"Content-Length: 9999\r\nConnection: close\r\n"
+                         b"Expect: 100-continue\r\nMcp-Method: x\r\n\r\n"),
+    "trailers-names": ([TE, "Trailer: Content-Length, Host", "TE: trailers"],
+                       CHUNKED),
+    "ext-looks-like-request": ([TE], H + b";POST /mcp HTTP/1.1\r\n" + BODY +
+                               b"\r\n0;Content-Length: 5\r\n\r\n"),
+    "ext-bytes": ([TE], H + b';a="\xff\t"\r\n' + BODY + b"\r\n0\r\n\r\n"),
+    "size-13-digits": ([TE], (b"%013x" % N) + b"\r\n" + BODY +
+                       b"\r\n0000000000000\r\n\r\n"),
+    "cl-like-names": ([CL, "Content-Length-X: 0", "X-Content-Length: 0",
+                       "Content.Length: 0", "Content-Lengt: 0"], BODY),
+    "te-like-names": ([CL, "Transfer-Encoding-X: chunked",
+                       "X-Transfer-Encoding: chunked",
+                       "Transfer.Encoding: chunked", "TE: chunked"], BODY),
+    "request-in-a-value": ([CL, "X-A: POST /mcp HTTP/1.1"], BODY),
+    "http2-settings": ([CL, "Connection: HTTP2-Settings, Upgrade",
+                        "Upgrade: h2c, websocket/13", "HTTP2-Settings: x"],
+                       BODY),
+    "connection-everything": ([CL, "Connection: Content-Length, Host, Expect,"
+                               " Transfer-Encoding, Authorization, Accept, ,x"],
+                              BODY),
+    "expect": ([CL, "Expect: 100-continue"], BODY),
+    "expect-te": ([TE, "Expect: 100-CONTINUE"], CHUNKED),
     "upgrade": ([CL, "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings",
                  "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"], BODY),
     "websocket": ([CL, "Upgrade: websocket", "Connection: upgrade",
@@ -353,6 +466,123 @@ def test_sound(site, case):
 def test_absolute_form(site, line):
     req = admit(site, site.lines([CL], line) + BODY)
     assert req.target == "/mcp", req
+
+
+@pytest.mark.parametrize("target", [
+    "/mcp/", "/MCP", "/%6dcp", "/mcp%00", "/mcp;x", "/./mcp", "/x/../mcp",
+    "//mcp", "//gw.test/mcp", "/mcp%2f", "/mcp\\up", "/mcp/up/",
+    "/mcp/%75p", "http://gw.test", "http://gw.test?/mcp", "/"])
+def test_other_spellings_of_a_path(site, target):
+    """A path is its bytes: what is spelled otherwise leads nowhere, and the
+    connection goes on."""
+    before = len(site.up.requests)
+    with site.gw.client() as c:
+        c.send(site.lines([CL], "POST %s HTTP/1.1" % target) + BODY)
+        assert c.read_response().status == 404
+        assert site.ask(client=c, body=gw.rpc(id="second")).status == 200
+    seen(site, before, ["second"])
+
+
+@pytest.mark.parametrize("query", [
+    "a=b?c", "%0d%0aX-A:%20b", "a=/mcp/two", "//evil.test/", "", "a=%00",
+    "HTTP/1.1", "a=b&Content-Length=0", "a;b=\"<>\\^`{|}"])
+def test_queries(site, query):
+    """The upstream gets the bytes of it."""
+    req = admit(site, site.lines(
+        [CL], "POST /mcp?%s HTTP/1.1" % query) + BODY)
+    assert req.target == "/mcp?" + query, req
+
+
+@pytest.mark.parametrize("first", [
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    b"PROXY TCP4 6.6.6.6 127.0.0.1 1 2\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12,
+    b"GET /mcp\r\n\r\n", b"{}\r\n\r\n", b"\r\r\n", b"\xff\xfe\r\n"])
+def test_other_protocols(site, first):
+    """Nobody changes the protocol, or who is speaking."""
+    before = len(site.up.requests)
+    with site.gw.client() as c:
+        c.send(first + smuggled(site))
+        r = c.read_response()
+        assert r.status in (400, 505), r
+        assert r.header("Connection") == "close", r
+        c.wait_close()
+    seen(site, before, [])
+
+
+# the sizes in which heads and bodies are read, and the limit of a head
+EDGES = [e + d for e in (4096, 8192, 16384) for d in (-2, -1, 0, 1, 2)
+         if e + d <= 16384] + [65535, 65536, 65537]
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_head_or_body_ends_at_an_edge(site, edge):
+    """The end of a message on the last byte of a read: what is behind it is
+    neither lost nor taken for a part of it."""
+    if edge <= 16384:
+        pad = edge - len(site.lines([CL, "X-Pad: "]))
+        raw = site.lines([CL, "X-Pad: " + "p" * pad])
+        assert len(raw) == edge
+        admit(site, raw + BODY)
+        raw = site.lines([TE, "X-Pad: " + "p" * (pad + len(CL) - len(TE))])
+        assert len(raw) == edge
+        admit(site, raw + CHUNKED)
+    # the body: white space behind the message is a part of it
+    before = len(site.up.requests)
+    raw = b""
+    for n in range(2):
+        body = BODY + b" " * edge
+        head = site.lines(["Content-Length: %d" % len(body)])
+        body = body[:edge - len(head)]
+        raw += site.lines(["Content-Length: %d" % len(body)]) + body
+    with site.gw.client() as c:
+        c.send(raw)
+        for n in range(2):
+            r = c.read_response()
+            assert r.status == 200 and r.json()["id"] == "first", r
+        assert c.is_open()
+    bodies = [q.body for q in site.up.requests[before:]]
+    assert bodies == [body] * 2
+    seen(site, before, ["first"] * 2)
+
+
+@pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 16383, 16384, 65536])
+def test_chunk_ends_at_an_edge(site, size):
+    """Chunks of every size, with what a chunk must not be taken for inside."""
+    inner = smuggled(site).decode("latin-1")
+    body = json.dumps(gw.call("0\r\n\r\n" + inner + "x" * 70000,
+                              "first")).encode()
+    n = max(size, 100) if size == 1 else size
+    parts = [body[:1]] + [body[i:i + n] for i in range(1, len(body), n)]
+    raw = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts)
+    before = len(site.up.requests)
+    with site.gw.client() as c:
+        c.send(site.lines([TE]) + raw + b"0\r\n\r\n" + site.lines([CL]) + BODY)
+        for _ in range(2):
+            r = c.read_response()
+            assert r.status == 200 and r.json()["id"] == "first", r
+    assert site.up.requests[before].body == body
+    seen(site, before, ["first"] * 2)
+
+
+def test_head_over_the_limit(site):
+    """One byte more than may be is refused, whole."""
+    pad = 16384 + 1 - len(site.lines([CL, "X-Pad: "]))
+    refuse(site, site.lines([CL, "X-Pad: " + "p" * pad]) + BODY, 431)
+
+
+def test_request_in_a_body_that_is_too_large(site):
+    """Refused by its length, it is discarded or cut off, never read on as
+    requests."""
+    before = len(site.up.requests)
+    inner = smuggled(site)
+    with site.gw.client() as c:
+        c.send(site.lines(["Content-Length: %d" % (5 << 20)]) + inner * 20)
+        r = c.read_response()
+        assert r.status == 413 and r.header("Connection") == "close", r
+        c.wait_close()
+    seen(site, before, [])
 
 
 def test_one_empty_line_before_a_request(site):
