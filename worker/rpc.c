@@ -17,8 +17,11 @@
 
 enum member {
 	M_OTHER, M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR,
-	M_NAME, M_URI, M_META, M_META_VERSION
+	M_NAME, M_URI, M_META, M_META_VERSION, M_ARGUMENTS
 };
+
+/* Servers exist to which such a name is the known one, and the last counts. */
+#define BAD_CASE	"a member's name differs from a known one in case only"
 
 struct walk {
 	struct rpc	*rpc;
@@ -37,6 +40,7 @@ struct walk {
 	unsigned	 have_error : 1;
 	unsigned	 have_name : 1;	/* of whatever type */
 	unsigned	 have_uri : 1;
+	unsigned	 alias : 1;	/* of name, uri or arguments */
 	unsigned	 params_bad : 1;
 	unsigned	 not_object : 1;	/* the text is no object */
 	const char	*why;
@@ -47,7 +51,8 @@ static int	 judge(struct walk *, const char **);
 static void	 choose_name(struct walk *);
 static int	 begins(struct slice, const char *);
 static struct slice keep(struct walk *, const unsigned char *, size_t);
-static enum member find(const struct walk *, struct slice);
+static enum member find(struct walk *, struct slice);
+static int	 folds_to(struct slice, const char *);
 static int	 at_version(const struct walk *);
 
 /* What may stand at the top is an object; inside, remember what was seen. */
@@ -256,34 +261,73 @@ on_close(void *arg)
 	return (1);
 }
 
+struct known {
+	const char	*name;
+	enum member	 member;
+};
+
 static enum member
-find(const struct walk *w, struct slice name)
+find(struct walk *w, struct slice name)
 {
-	static const struct {
-		const char	*name;
-		enum member	 member;
-	} top[] = {
+	static const struct known top[] = {
 		{ "jsonrpc", M_JSONRPC }, { "id", M_ID },
 		{ "method", M_METHOD }, { "params", M_PARAMS },
-		{ "result", M_RESULT }, { "error", M_ERROR }
+		{ "result", M_RESULT }, { "error", M_ERROR },
+		{ NULL, M_OTHER }
 	};
-	size_t	 i;
+	static const struct known params[] = {
+		{ "name", M_NAME }, { "uri", M_URI }, { "_meta", M_META },
+		{ "arguments", M_ARGUMENTS }, { NULL, M_OTHER }
+	};
+	const struct known	*k = NULL;
 
-	if (w->depth == 1) {
-		for (i = 0; i < sizeof(top) / sizeof(top[0]); i++)
-			if (slice_is(name, top[i].name))
-				return (top[i].member);
-	} else if (w->depth == 2 && w->at[0] == M_PARAMS) {
-		if (slice_is(name, "name"))
-			return (M_NAME);
-		if (slice_is(name, "uri"))
-			return (M_URI);
-		if (slice_is(name, "_meta"))
-			return (M_META);
-	} else if (w->depth == 3 && w->at[1] == M_META &&
+	if (w->depth == 1)
+		k = top;
+	else if (w->depth == 2 && w->at[0] == M_PARAMS)
+		k = params;
+	for (; k != NULL && k->name != NULL; k++) {
+		if (slice_is(name, k->name))
+			return (k->member);
+		if (!folds_to(name, k->name))
+			continue;
+		if (w->depth == 1 || k->member == M_META)
+			w->why = BAD_CASE;
+		else
+			w->alias = 1;
+	}
+	if (w->depth == 3 && w->at[1] == M_META &&
 	    slice_is(name, META_VERSION))
 		return (M_META_VERSION);
 	return (M_OTHER);
+}
+
+/* Is it this name but for case, by the simple folding of Unicode (in which
+ * U+017F is an s and U+212A a k)? */
+static int
+folds_to(struct slice s, const char *name)
+{
+	char	 c;
+
+	for (; *name != '\0'; name++) {
+		if (s.len == 0)
+			return (0);
+		c = *s.p;
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		if (*name == 's' && s.len >= 2 &&
+		    memcmp(s.p, "\xc5\xbf", 2) == 0) {
+			s.p++;
+			s.len--;
+		} else if (*name == 'k' && s.len >= 3 &&
+		    memcmp(s.p, "\xe2\x84\xaa", 3) == 0) {
+			s.p += 2;
+			s.len -= 2;
+		} else if (c != *name)
+			return (0);
+		s.p++;
+		s.len--;
+	}
+	return (s.len == 0);
 }
 
 static const yajl_callbacks callbacks = {
@@ -378,6 +422,8 @@ choose_name(struct walk *w)
 	rpc->name = by_uri || (!by_name && !w->have_name) ? w->uri : w->name;
 	if (w->why != NULL)
 		return;
+	if (w->alias && (by_uri || by_name))
+		w->why = BAD_CASE;
 	if ((slice_is(rpc->method, "tools/call") ||
 	    slice_is(rpc->method, "prompts/get")) &&
 	    w->have_name && w->name.p == NULL)

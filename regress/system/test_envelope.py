@@ -165,6 +165,24 @@ NOT_RPC = {
     "method-and-error": (dict(V, error={"code": 1}), (5,)),
     "result-and-error": ({"jsonrpc": "2.0", "id": 5, "result": 1,
                           "error": {"code": 1, "message": ""}}, (5,)),
+    # servers exist that read these as the members of which they remind
+    "case-method": (dict(V, Method="tools/call"), (5,)),
+    "case-method-alone": ({"jsonrpc": "2.0", "id": 5, "METHOD": "x"}, (5,)),
+    "case-id": (dict(V, Id=6), (5,)),
+    "case-params": (dict(V, paramS={"name": "x"}), (5,)),
+    "case-params-long-s": (dict(V, **{"param\u017f": {}}), (5,)),
+    "case-jsonrpc": (dict(V, JsonRpc="2.0"), (5,)),
+    "case-result": ({"jsonrpc": "2.0", "id": 5, "Result": 1}, (5,)),
+    "case-meta": (dict(V, params={"_Meta": {META: "x"}}), (5,)),
+    "case-name": (gw.rpc("tools/call", 5, {"name": "a", "Name": "b"}), (5,)),
+    "case-arguments": (gw.rpc("tools/call", 5, {
+        "name": "a", "arguments": {}, "ARGUMENTS": {"x": 1}}), (5,)),
+    "case-uri": (gw.rpc("resources/read", 5, {"uri": "a", "Uri": "b"}), (5,)),
+    "name-number": (gw.rpc("tools/call", 5, {"name": 1, "uri": "x"}), (5,)),
+    "name-null": (gw.rpc("prompts/get", 5, {"name": None}), (5,)),
+    "name-array": (gw.rpc("tools/call", 5, {"name": ["x"]}), (5,)),
+    "uri-object": (gw.rpc("resources/read", 5, {
+        "uri": {"x": 1}, "name": "x"}), (5,)),
     "result-no-id": ({"jsonrpc": "2.0", "result": 1}, (None,)),
 }
 
@@ -191,6 +209,7 @@ SOUND = {
     "params-array": P + b',"params":[1,2]}',
     "params-empty": P + b',"params":{}}',
     "unknown-member": P + b',"extra":[{}]}',
+    "case-elsewhere": P + b',"params":{"a":{"Method":1,"ID":2}},"Extra":1}',
     "same-name-elsewhere": P + b',"params":{"id":1,"method":2,"a":{"id":3}}}',
     "numbers": P + b',"params":{"a":[-0.1e+5,1E400,123456789012345678901]}}',
     "surrogates": P + b',"params":{"a":"\\ud83d\\ude00"}}',
@@ -369,6 +388,13 @@ def stateless(**kw):
     (READ, stateless(Mcp_Method="resources/read")),
     (READ, stateless(Mcp_Method="resources/read", Mcp_Name="file:///b")),
     (V, stateless(Mcp_Method="ping", Mcp_Name="x")),            # has none
+    # the one that counts is the one that the server reads
+    (gw.rpc("resources/read", 5, {"uri": "file:///a", "name": "b"}),
+     stateless(Mcp_Method="resources/read", Mcp_Name="b")),
+    (gw.rpc("tools/call", 5, {"uri": "b", "name": "a"}),
+     stateless(Mcp_Method="tools/call", Mcp_Name="b")),
+    (gw.rpc("tools/call", 5, {"uri": "b"}),
+     stateless(Mcp_Method="tools/call", Mcp_Name="b")),
     (V, stateless()),
     # the body says it is of this revision, the field does not
     (dict(V, params={"_meta": {META: STATELESS}}), {}),
@@ -409,6 +435,8 @@ def test_judged_but_not_passed(site, name):
     (gw.call("x", 5, "r\u00fcn \U0001f600"),
      stateless(Mcp_Method="tools/call", Mcp_Name=b64("r\u00fcn \U0001f600"))),
     (READ, stateless(Mcp_Method="resources/read", Mcp_Name="file:///a")),
+    (gw.rpc("resources/read", 5, {"name": "b", "uri": "file:///a"}),
+     stateless(Mcp_Method="resources/read", Mcp_Name="file:///a")),
     (V, stateless(Mcp_Method="ping")),
     (dict(V, params={"_meta": {META: STATELESS}}),
      stateless(Mcp_Method="ping")),

@@ -285,6 +285,22 @@ test_name_by_method(void **state)
 		    RPC_INVALID_REQUEST },
 		{ "resources/subscribe", "{\"name\":\"n\",\"uri\":\"u\"}",
 		    "u", 0 },
+		{ "tools/call", "{\"name\":\"n\",\"Name\":\"o\"}", "n",
+		    RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"NAME\":\"o\"}", NULL,
+		    RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"name\":\"n\",\"Arguments\":{}}", "n",
+		    RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"name\":\"n\",\"argument\u017f\":{}}",
+		    "n", RPC_INVALID_REQUEST },
+		{ "tools/call", "{\"name\":\"n\",\"argument\":{},"
+		    "\"names\":1,\"nam\":1,\"\":1}", "n", 0 },
+		{ "tools/call", "{\"name\":\"n\",\"arguments\":"
+		    "{\"Name\":\"o\",\"Method\":1}}", "n", 0 },
+		{ "resources/read", "{\"uri\":\"u\",\"URI\":\"v\"}", "u",
+		    RPC_INVALID_REQUEST },
+		{ "ping", "{\"_META\":{}}", NULL, RPC_INVALID_REQUEST },
+		{ "ping", "{\"Name\":\"n\"}", NULL, 0 },
 		{ "resourcesx", "{\"name\":\"n\",\"uri\":\"u\"}", "n", 0 }
 	};
 	struct rpc	 rpc;
