@@ -620,7 +620,9 @@ expired_header(struct timer *t)
 {
 	struct conn	*c = conn_of(t);
 
-	if (c->in.len == 0) {
+	/* an empty line behind the last request is none */
+	if (c->in.len == 0 || (c->in.len <= 2 &&
+	    memcmp(buf_data(&c->in), "\r\n", c->in.len) == 0)) {
 		conn_close(c);
 		return;
 	}

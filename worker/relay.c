@@ -112,21 +112,26 @@ static void
 relay_data(void *arg, const char *p, size_t len)
 {
 	struct request	*r = arg;
-	struct slice	 s = { p, len };
+	struct slice	 s = { p, len }, owed = { NULL, 0 };
 	size_t		 mark;
+	int		 failed = 0;
 
 	if (r->sse != NULL) {
-		mark = sse_late_mark(r->sse, s);
+		mark = sse_late_mark(r->sse, s, &owed);
 		s.p += mark;
 		s.len -= mark;
+		if (owed.len > 0) {
+			relay_watch(r, owed);
+			failed |= relay_put(r, owed) == -1;
+		}
 		relay_watch(r, s);
 	}
 	if (r->beat.q != NULL)
 		timer_start(&r->beat, &q_beat);
 	r->bytes_out += len;
-	if (s.len == 0)
-		return;
-	if (relay_put(r, s) == -1)
+	if (s.len > 0)
+		failed |= relay_put(r, s) == -1;
+	if (failed)
 		conn_abort(r->conn);
 	else if (r->conn->out.len > OUT_HIGH)
 		exchange_pause(r->ex);

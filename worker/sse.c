@@ -91,19 +91,25 @@ sse_inserted(struct sse *s)
 }
 
 size_t
-sse_late_mark(struct sse *s, struct slice in)
+sse_late_mark(struct sse *s, struct slice in, struct slice *owed)
 {
-	size_t	 n;
+	size_t	 n, before;
 
-	for (n = 0; n < in.len && s->late > 0; n++) {
-		if (in.p[n] != mark[s->late - 1]) {
+	*owed = (struct slice){ mark, 0 };
+	if (s->late == 0)
+		return (0);
+	before = s->late - 1;
+	for (n = 0; n < in.len && before + n < sizeof(mark) - 1; n++)
+		if (in.p[n] != mark[before + n]) {
+			owed->len = before;
 			s->late = 0;
-			break;
+			return (0);
 		}
-		if (++s->late == sizeof(mark))
-			s->late = 0;
+	s->late += (unsigned)n;
+	if (s->late == sizeof(mark)) {
+		s->late = 0;
+		s->begun = 1;
 	}
-	s->begun |= in.len > 0 && s->late == 0;
 	return (n);
 }
 

@@ -39,8 +39,10 @@ void	sse_inserted(struct sse *);
  * Call with what is about to be fed: how many bytes at its front are of a
  * byte order mark that stands at the start of the stream no more, since a
  * comment was inserted before it.  They must be neither fed nor passed on:
- * behind the start a mark is a part of the first line.
+ * behind the start a mark is a part of the first line.  owed (usually empty)
+ * are bytes withheld by earlier calls that turn out to be no mark; they come
+ * before in.
  */
-size_t	sse_late_mark(struct sse *, struct slice in);
+size_t	sse_late_mark(struct sse *, struct slice in, struct slice *owed);
 
 #endif

@@ -377,6 +377,18 @@ def test_silent_connection(hasty):
     assert hasty.gw.audit_lines(mark) == []
 
 
+@pytest.mark.parametrize("tail", [b"\r", b"\r\n"])
+def test_empty_line_and_silence(hasty, tail):
+    """Some send an empty line behind a request: that begins no other."""
+    with hasty.gw.client() as c:
+        assert hasty.ask(client=c).status == 200
+        mark = hasty.gw.audit_mark()
+        with within(T * 0.9):
+            c.send(tail)
+            c.wait_close()
+    assert hasty.gw.audit_lines(mark) == []
+
+
 @pytest.mark.parametrize("fields,sent", [
     (["Content-Length: 100"], b""), (["Content-Length: 100"], b'{"js'),
     (["Transfer-Encoding: chunked"], b""),

@@ -283,7 +283,7 @@ BEAT = b":\n\n"
 
 @pytest.fixture(scope="module")
 def beating():
-    yield from proxy_site.serve({"timeouts": {"sse_keepalive": "200ms"}})
+    yield from proxy_site.serve({"timeouts": {"sse_keepalive": "100ms"}})
 
 
 @pytest.fixture
@@ -305,7 +305,9 @@ def begin(s, c, method="POST", line="%s /mcp HTTP/1.1"):
     body = json.dumps(gw.call("x", 7)).encode() if method == "POST" else b""
     fields = ["Content-Length: %d" % len(body)] if body else []
     c.send(s.lines(fields, line % method) + body)
-    return c.read_head(method)
+    r = c.read_head(method)
+    assert r.status == 200, r
+    return r
 
 
 def fed(feed, head=fu.SSE_HEAD, chunked=True):
@@ -325,7 +327,7 @@ def fed(feed, head=fu.SSE_HEAD, chunked=True):
             conn.send(fu.chunk(data) if chunked else data)
         if chunked:
             conn.send(b"0\r\n\r\n")
-        else:
+        elif b"Content-Length" not in head:
             conn.close()
     return answer
 
@@ -696,6 +698,40 @@ def test_end_of_the_gateway(reloaded):
         s.gw.proc.wait(10)
     finally:
         go.set()
+        s.stop()
+
+
+def test_stream_of_an_old_generation():
+    """A reload leaves it as it is, comments and all, until drain_timeout; then
+    it ends at a place where nothing is cut."""
+    s = proxy_site.ProxySite({"drain_timeout": "2s", "timeouts": {
+        "sse_keepalive": "100ms"}})
+    feeds = [queue.Queue(), queue.Queue()]
+    try:
+        s.start()
+        s.up.script(fed(feeds[0]), fed(feeds[1]))
+        mark = s.gw.audit_mark()
+        with s.gw.client() as get, s.gw.client() as post:
+            start(s, get, "GET")
+            start(s, post)
+            s.gw.reload({"timeouts": {"sse_keepalive": "off"}})
+            began = time.monotonic()
+            for c, feed in ((get, feeds[0]), (post, feeds[1])):
+                feed.put(fu.event(progress(1)))
+                got = b""
+                while not got.endswith(fu.event(progress(1)) + BEAT * 3):
+                    got += read_n(c, 1)
+                assert got.replace(BEAT, b"") == fu.event(progress(1)), got
+            for c in (get, post):
+                # Truncated, if it were cut off
+                assert c.read_body(10).replace(BEAT, b"") == b""
+                c.wait_close()
+            assert time.monotonic() - began > 1
+        lines = {x["transport"]: x for x in s.gw.audit(since=mark)}
+        assert lines["stream"]["action"] == "allow", lines
+        assert lines["sse"]["action"] == "aborted", lines
+        assert lines["sse"]["error"] == "drain_timeout", lines
+    finally:
         s.stop()
 
 
