@@ -40,8 +40,8 @@ size_t	json_unescape(struct slice in, char *out);
 
 /* Write s as the inside of a JSON string, at most max source bytes of it
  * (cut at a UTF-8 boundary), invalid UTF-8 replaced by U+FFFD, control
- * characters (C0, DEL, C1), quotes, backslashes, U+2028 and U+2029 escaped.  out must
- * hold 6 * max bytes.  Returns the length written (no NUL). */
+ * characters (C0, DEL, C1), quotes, backslashes, U+2028 and U+2029 escaped.
+ * out must hold 6 * max bytes.  Returns the length written (no NUL). */
 size_t	json_escape(struct slice s, size_t max, char *out);
 
 #endif
