@@ -11,13 +11,12 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636602U
+#define WORKER_MAGIC	0x77636604U
 #define FETCHER_MAGIC	0x66636601U
-#define KEEPER_MAGIC	0x6b636601U
+#define KEEPER_MAGIC	0x6b636602U
 
 #define TIME_MAX	(1000ULL * 60 * 60 * 24 * 366)
 #define SIZE_LIMIT	(1ULL << 40)
-#define CA_MAX		(1024 * 1024)
 
 static void	 oauth_pack(const struct conf_oauth *, struct wbuf *);
 static void	 oauth_unpack(struct conf_oauth *, struct rbuf *);
@@ -57,6 +56,8 @@ worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_u8(b, w->auth_enabled != 0);
 	oauth_pack(&w->oauth, b);
 	keys_pack(w, b);
+	wire_put_str(b, w->tls_cert);
+	wire_put_str(b, w->tls_client_ca);
 	upstreams_pack(w, b);
 	strings_pack(w->origins, w->norigins, b);
 	proxies_pack(w, b);
@@ -79,6 +80,8 @@ worker_conf_unpack(const void *data, size_t len)
 	w->auth_enabled = flag_get(&r);
 	oauth_unpack(&w->oauth, &r);
 	keys_unpack(w, &r);
+	w->tls_cert = wire_get_str(&r, CONF_PEM_MAX);
+	w->tls_client_ca = wire_get_str(&r, CONF_PEM_MAX);
 	upstreams_unpack(w, &r);
 	w->origins = strings_unpack(&r, CONF_LIST_MAX, &w->norigins);
 	proxies_unpack(w, &r);
@@ -116,6 +119,8 @@ worker_conf_clear(struct worker_conf *w)
 		free(w->keys[i].scopes);
 	}
 	free(w->keys);
+	free(w->tls_cert);
+	free(w->tls_client_ca);
 	free(w->key_header);
 	free(w->key_scheme);
 	for (i = 0; i < w->nupstreams; i++) {
@@ -167,7 +172,7 @@ fetcher_conf_unpack(const void *data, size_t len)
 	f->jwks_url = wire_get_str(&r, CONF_STR_MAX);
 	f->cache_ttl_ms = wire_get_u64(&r);
 	has_ca = flag_get(&r);
-	ca = wire_get_bytes(&r, CA_MAX, &ca_len);
+	ca = wire_get_bytes(&r, CONF_PEM_MAX, &ca_len);
 	if (has_ca != (ca_len > 0))
 		r.failed = 1;
 	if (!r.failed && has_ca) {
@@ -210,6 +215,7 @@ keeper_conf_pack(const struct keeper_conf *k, struct wbuf *b)
 	wire_put_u32(b, KEEPER_MAGIC);
 	wire_put_u32(b, k->threads);
 	wire_put_u8(b, k->remember != 0);
+	wire_put_str(b, k->tls_key);
 	wire_put_u32(b, (uint32_t)k->nkeys);
 	for (i = 0; i < k->nkeys; i++)
 		hash_pack(&k->keys[i], b);
@@ -230,6 +236,7 @@ keeper_conf_unpack(const void *data, size_t len)
 		r.failed = 1;
 	k->threads = wire_get_u32(&r);
 	k->remember = flag_get(&r);
+	k->tls_key = wire_get_str(&r, CONF_PEM_MAX);
 	n = wire_get_count(&r, CONF_KEYS_MAX);
 	if ((k->keys = array_get(&r, n, sizeof(*k->keys))) == NULL)
 		n = 0;
@@ -262,6 +269,8 @@ keeper_conf_clear(struct keeper_conf *k)
 	if (k->keys != NULL)
 		explicit_bzero(k->keys, k->nkeys * sizeof(*k->keys));
 	free(k->keys);
+	if (k->tls_key != NULL)
+		freezero(k->tls_key, strlen(k->tls_key));
 	memset(k, 0, sizeof(*k));
 }
 
@@ -513,6 +522,9 @@ worker_sane(const struct worker_conf *w)
 			return (0);
 	/* OAuth without auth would be a door that looks shut. */
 	if (w->oauth.enabled && !w->auth_enabled)
+		return (0);
+	/* Client certificates are for TLS. */
+	if (w->tls_client_ca != NULL && w->tls_cert == NULL)
 		return (0);
 	/* And auth without anybody to ask would be a door for nobody. */
 	if (w->auth_enabled && !w->oauth.enabled && w->nkeys == 0)

@@ -24,6 +24,7 @@
 #define CONF_KEYS_MAX		4096	/* API keys */
 #define CONF_NO_PREFIX_MAX	8	/* of them without a prefix */
 #define CONF_THREADS_MAX	64	/* of the keeper */
+#define CONF_PEM_MAX		(1024 * 1024)	/* certificates, or a key */
 #define CONF_HASH_MEMORY_MAX	(1024 * 1024)	/* KiB, of one hash */
 
 struct conf_upstream {
@@ -78,6 +79,9 @@ struct worker_conf {
 	char		*key_header;	/* auth.header, or NULL: Authorization */
 	char		*key_scheme;	/* auth.scheme, or NULL */
 	uint64_t	 key_cache_ttl;	/* ms; 0: not remembered */
+	char		*tls_cert;	/* tls.cert_file: PEM, the chain; or
+					 * NULL: no TLS */
+	char		*tls_client_ca;	/* tls.client_ca: PEM, or NULL */
 	struct conf_upstream *upstreams;
 	size_t		 nupstreams;
 	size_t		 default_upstream;	/* index */
@@ -120,6 +124,7 @@ struct keeper_conf {
 	size_t		 nkeys;
 	uint32_t	 threads;	/* for hashing; heeded at its start */
 	int		 remember;	/* successes, between requests */
+	char		*tls_key;	/* tls.key_file: PEM, or NULL */
 };
 
 void	worker_conf_pack(const struct worker_conf *, struct wbuf *);

@@ -33,6 +33,8 @@ struct rule {
 #define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * ADDR_BODY)
 #define ADDR_BODY	(1 + 4 + 16)
 #define CHECK_BODY	(8 + 8 + 4)
+#define SIGN_BODY	(8 + 4 + 2 + 4)
+#define SIGNATURE_BODY	(8 + 4)
 
 static const struct rule rules[MSG_MAX] = {
 	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | K | W) },
@@ -54,6 +56,10 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_KEY_CHECK] = { "MSG_KEY_CHECK", { ROUTE(W, K) },
 	    CHECK_BODY + 1, CHECK_BODY + API_KEY_MAX, 0 },
 	[MSG_KEY_RESULT] = { "MSG_KEY_RESULT", { ROUTE(K, W) }, 13, 13, 0 },
+	[MSG_SIGN] = { "MSG_SIGN", { ROUTE(W, K) }, SIGN_BODY + 1,
+	    SIGN_BODY + PROTO_TBS_MAX, 0 },
+	[MSG_SIGNATURE] = { "MSG_SIGNATURE", { ROUTE(K, W) }, SIGNATURE_BODY,
+	    SIGNATURE_BODY + PROTO_SIGNATURE_MAX, 0 },
 	[MSG_WORKER_CONFIG] = { "MSG_WORKER_CONFIG", { ROUTE(M, W) },
 	    4, 4, 1 },
 	[MSG_LISTEN] = { "MSG_LISTEN", { ROUTE(M, W) }, 0, 0, 1 },
@@ -403,6 +409,62 @@ proto_get_key_result(const struct imsg *m, uint64_t *id, enum key_verdict *v,
 	*v = wire_get_u8(&r);
 	*i = wire_get_u32(&r);
 	if (*v >= KEY_VERDICT_MAX)
+		return (-1);
+	return (wire_end(&r));
+}
+
+int
+proto_send_sign(struct channel *ch, uint64_t id, uint32_t key, uint16_t alg,
+    const void *tbs, size_t len)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, SIGN_BODY + PROTO_TBS_MAX);
+	wire_put_u64(&w, id);
+	wire_put_u32(&w, key);
+	wire_put_u16(&w, alg);
+	wire_put_bytes(&w, tbs, len);
+	return (send_buf(ch, MSG_SIGN, -1, &w));
+}
+
+int
+proto_get_sign(const struct imsg *m, uint64_t *id, uint32_t *key,
+    uint16_t *alg, const uint8_t **tbs, size_t *len)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	*key = wire_get_u32(&r);
+	*alg = wire_get_u16(&r);
+	*tbs = wire_get_bytes(&r, PROTO_TBS_MAX, len);
+	if (*tbs == NULL || *len == 0)
+		return (-1);
+	return (wire_end(&r));
+}
+
+int
+proto_send_signature(struct channel *ch, uint64_t id, const void *sig,
+    size_t len)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, SIGNATURE_BODY + PROTO_SIGNATURE_MAX);
+	wire_put_u64(&w, id);
+	wire_put_bytes(&w, sig, len);
+	return (send_buf(ch, MSG_SIGNATURE, -1, &w));
+}
+
+int
+proto_get_signature(const struct imsg *m, uint64_t *id, const uint8_t **sig,
+    size_t *len)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	*sig = wire_get_bytes(&r, PROTO_SIGNATURE_MAX, len);
+	if (*sig == NULL)
 		return (-1);
 	return (wire_end(&r));
 }

@@ -77,6 +77,13 @@ enum proto_type {
 	 * auth.keys (0 unless KEY_OK) */
 	MSG_KEY_RESULT,
 
+	/* worker to keeper: u64 id of its own making, u32 number of the key,
+	 * u16 SignatureScheme (RFC 8446 section 4.2.3), bytes that TLS wants
+	 * signed, 1 to PROTO_TBS_MAX */
+	MSG_SIGN,
+	/* keeper to worker: u64 the id, bytes signature; none: refused */
+	MSG_SIGNATURE,
+
 	/* master to worker: u32 generation; fd: struct worker_conf */
 	MSG_WORKER_CONFIG,
 	/* master to worker: the listen socket */
@@ -106,6 +113,8 @@ enum proto_type {
 
 #define PROTO_TEXT_MAX	1024	/* MSG_LOG text, MSG_PRIMED reason */
 #define PROTO_ADDRS_MAX	16
+#define PROTO_TBS_MAX	1024	/* bytes to be signed */
+#define PROTO_SIGNATURE_MAX 1024	/* of RSA with 8192 bits */
 
 /* What the keeper says of an API key. */
 enum key_verdict {
@@ -173,6 +182,15 @@ int	proto_send_key_result(struct channel *, uint64_t id,
 	    enum key_verdict, uint32_t index);
 int	proto_get_key_result(const struct imsg *, uint64_t *id,
 	    enum key_verdict *, uint32_t *index);
+int	proto_send_sign(struct channel *, uint64_t id, uint32_t key,
+	    uint16_t alg, const void *tbs, size_t len);
+/* *tbs points into the message; so does *sig. */
+int	proto_get_sign(const struct imsg *, uint64_t *id, uint32_t *key,
+	    uint16_t *alg, const uint8_t **tbs, size_t *len);
+int	proto_send_signature(struct channel *, uint64_t id, const void *sig,
+	    size_t len);
+int	proto_get_signature(const struct imsg *, uint64_t *id,
+	    const uint8_t **sig, size_t *len);
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
 

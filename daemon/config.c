@@ -66,6 +66,9 @@ config_free(struct config *conf)
 	free(conf->jwks_url);
 	free(conf->ca_file);
 	free(conf->ca);
+	free(conf->tls_cert_file);
+	free(conf->tls_key_file);
+	free(conf->tls_client_ca_file);
 	keeper_conf_clear(&conf->k);
 	worker_conf_clear(&conf->w);
 	free(conf);

@@ -38,6 +38,10 @@ struct config {
 	char		*ca;		/* its contents, or NULL */
 	size_t		 ca_len;
 	int		 public_url_set; /* written in the file */
+	/* tls; the contents are the workers' and the keeper's */
+	char		*tls_cert_file;
+	char		*tls_key_file;
+	char		*tls_client_ca_file;
 	/* auth.argon2: ceilings on what a hash may cost */
 	uint64_t	 argon2_memory;	/* bytes */
 	uint64_t	 argon2_passes;

@@ -64,6 +64,7 @@ cfg_check(struct cfg *c)
 {
 	check_auth(c);
 	cfg_check_keys(c);
+	cfg_check_tls(c);
 	check_upstreams(c);
 	check_limits(c);
 	check_user(c);
@@ -245,7 +246,8 @@ fill_strings(struct cfg *c)
 	if (conf->public_url_set)
 		return;
 	/* ":7332" alone would not make a URL. */
-	if (asprintf(&url, "http://%s%s/mcp",
+	if (asprintf(&url, "%s://%s%s/mcp",
+	    conf->tls_cert_file != NULL ? "https" : "http",
 	    *conf->listen == ':' ? "0.0.0.0" : "", conf->listen) == -1)
 		cfg_nomem(c);
 	else

@@ -2,7 +2,7 @@
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, config_keys.c the table of
  * keys, config_value.c, config_auth.c and config_net.c the values,
- * config_check.c defaults and what several keys must agree on,
+ * config_tls.c certificates, config_check.c defaults and what several keys must agree on,
  * config_error.c the errors, config_file.c the files, config_url.c URLs,
  * config_cpus.c the CPUs.
  */
@@ -134,6 +134,9 @@ void	cfg_scheme(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 /* What several keys must agree on, and their costs; after the walk. */
 void	cfg_check_keys(struct cfg *);
+
+/* config_tls.c */
+void	cfg_check_tls(struct cfg *);	/* after the walk: reads the files */
 
 /* config_net.c */
 void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,

@@ -88,6 +88,13 @@ static const struct cfg_key auth_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 
+static const struct cfg_key tls_keys[] = {
+	{ "cert_file", cfg_path_near, AT(tls_cert_file), 0, 0, NULL },
+	{ "key_file", cfg_path_near, AT(tls_key_file), 0, 0, NULL },
+	{ "client_ca", cfg_path_near, AT(tls_client_ca_file), 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
 const struct cfg_key cfg_root_keys[] = {
 	{ "listen", cfg_listen, 0, 0, 0, NULL },
 	{ "workers", cfg_workers, AT(workers), 1, CFG_WORKERS_MAX, NULL },
@@ -95,6 +102,7 @@ const struct cfg_key cfg_root_keys[] = {
 	{ "pid_file", cfg_path, AT(pid_file), 0, 0, NULL },
 	{ "drain_timeout", cfg_duration, AT(drain_timeout), 100, 24 * HOUR,
 	    NULL },
+	{ "tls", NULL, 0, 0, 0, tls_keys },
 	{ "timeouts", NULL, 0, 0, 0, timeouts_keys },
 	{ "limits", NULL, 0, 0, 0, limits_keys },
 	{ "upstreams", cfg_upstreams, AT(w), 0, 0, NULL },

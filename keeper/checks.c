@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/proto.h"
 #include "keeper/checks.h"
+#include "keeper/sign.h"
 #include "keeper/store.h"
 
 #define PEER_WAITERS_MAX	1024
@@ -50,7 +51,8 @@ static int			 finishing;
 
 static void	 peer_message(struct channel *, struct imsg *, void *);
 static void	 peer_free(struct peer *);
-static void	 ask(struct peer *, struct imsg *);
+static int	 sign_for(struct peer *, const struct imsg *);
+static int	 ask(struct peer *, const struct imsg *);
 static enum key_verdict begin(struct peer *, uint64_t, uint64_t,
 		    const uint8_t *, size_t, uint32_t *);
 static struct check *check_find(uint32_t, const uint8_t *);
@@ -136,18 +138,43 @@ peer_message(struct channel *ch, struct imsg *m, void *arg)
 		peer_free(p);
 		return;
 	}
-	/* MSG_KEY_CHECK is all that the catalogue lets through */
-	if (proto_check(ROLE_WORKER, ROLE_KEEPER, m, &why) == -1) {
-		log_warnx("worker %u (g%u) broke the protocol: %s: %s", p->id,
-		    p->gen, proto_name(m->type), why);
-		peer_free(p);
-		return;
+	if (proto_check(ROLE_WORKER, ROLE_KEEPER, m, &why) == 0) {
+		why = "malformed";
+		if ((m->type == MSG_SIGN ? sign_for(p, m) : ask(p, m)) == 0)
+			return;
 	}
-	ask(p, m);
+	log_warnx("worker %u (g%u) broke the protocol: %s: %s", p->id, p->gen,
+	    proto_name(m->type), why);
+	peer_free(p);
 }
 
-static void
-ask(struct peer *p, struct imsg *m)
+/* Computed at once: it takes a millisecond, and a handshake waits for it.
+ * 0, or -1: malformed. */
+static int
+sign_for(struct peer *p, const struct imsg *m)
+{
+	struct sign_key	*key;
+	const uint8_t	*tbs;
+	uint8_t		 sig[PROTO_SIGNATURE_MAX];
+	uint64_t	 id;
+	uint32_t	 number;
+	uint16_t	 alg;
+	size_t		 len, n = 0;
+
+	if (proto_get_sign(m, &id, &number, &alg, &tbs, &len) == -1)
+		return (-1);
+	if ((key = store_sign_key(p->gen, number)) != NULL)
+		n = sign(key, alg, tbs, len, sig, sizeof(sig));
+	if (n == 0)
+		log_warnx("worker %u (g%u): a signature was refused", p->id,
+		    p->gen);
+	(void)proto_send_signature(p->channel, id, sig, n);
+	return (0);
+}
+
+/* 0, or -1: malformed. */
+static int
+ask(struct peer *p, const struct imsg *m)
 {
 	const uint8_t		*key;
 	enum key_verdict	 v;
@@ -155,17 +182,13 @@ ask(struct peer *p, struct imsg *m)
 	uint32_t		 index = 0;
 	size_t			 len;
 
-	if (proto_get_key_check(m, &id, &source, &key, &len) == -1) {
-		log_warnx("worker %u (g%u) broke the protocol: %s: malformed",
-		    p->id, p->gen, proto_name(m->type));
-		peer_free(p);
-		return;
-	}
+	if (proto_get_key_check(m, &id, &source, &key, &len) == -1)
+		return (-1);
 	v = begin(p, id, source, key, len, &index);
 	/* KEY_VERDICT_MAX: none yet */
-	if (v != KEY_VERDICT_MAX &&
-	    proto_send_key_result(p->channel, id, v, index) == -1)
-		peer_free(p);
+	if (v != KEY_VERDICT_MAX)
+		(void)proto_send_key_result(p->channel, id, v, index);
+	return (0);
 }
 
 /* An answer that can be had at once, or KEY_VERDICT_MAX: it will come. */

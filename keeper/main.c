@@ -102,7 +102,7 @@ configure(struct imsg *m)
 	close(fd);
 	nthreads = conf->threads;
 	if (store_add(gen, conf) == -1)
-		fatalx("generation %u twice", gen);
+		fatalx("generation %u: not taken", gen);
 	return (nthreads);
 }
 

@@ -30,6 +30,7 @@ static const struct sandbox_rule rules[] = {
 	    { SANDBOX_BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH) } },
 	ALLOW(futex, "threads"),
 	ALLOW(getpid, "imsg header"),
+	ALLOW(getrandom, "signatures"),
 	ALLOW(madvise, "free"),
 	ALLOW(mremap, "realloc"),
 	ALLOW(munmap, "memory of a hash, memfd_unmap"),

@@ -18,6 +18,7 @@ struct generation {
 	TAILQ_ENTRY(generation) link;
 	uint32_t	 id;
 	struct keeper_conf *conf;
+	struct sign_key	*key;		/* of the listener, or NULL */
 	struct known	*known;		/* at the same index */
 	uint32_t	 unnamed[CONF_NO_PREFIX_MAX];
 	size_t		 nunnamed;
@@ -55,17 +56,24 @@ int
 store_add(uint32_t id, struct keeper_conf *conf)
 {
 	struct generation	*g;
+	struct sign_key		*key = NULL;
 	uint32_t		 i;
 
-	if (find(id) != NULL) {
+	if (find(id) != NULL || (conf->tls_key != NULL &&
+	    (key = sign_key_new(conf->tls_key)) == NULL)) {
 		keeper_conf_free(conf);
 		return (-1);
 	}
+	/* one copy of it is enough */
+	if (conf->tls_key != NULL)
+		freezero(conf->tls_key, strlen(conf->tls_key));
+	conf->tls_key = NULL;
 	if ((g = calloc(1, sizeof(*g))) == NULL ||
 	    (g->known = calloc(conf->nkeys + 1, sizeof(*g->known))) == NULL)
 		fatal("calloc");
 	g->id = id;
 	g->conf = conf;
+	g->key = key;
 	for (i = 0; i < conf->nkeys; i++)
 		if (conf->keys[i].prefix[0] == '\0' &&
 		    g->nunnamed < CONF_NO_PREFIX_MAX)
@@ -86,6 +94,7 @@ store_retire(uint32_t id)
 	TAILQ_REMOVE(&all, g, link);
 	explicit_bzero(g->known, g->conf->nkeys * sizeof(*g->known));
 	free(g->known);
+	sign_key_free(g->key);
 	keeper_conf_free(g->conf);
 	free(g);
 }
@@ -94,6 +103,14 @@ int
 store_has(uint32_t id)
 {
 	return (find(id) != NULL);
+}
+
+struct sign_key *
+store_sign_key(uint32_t id, uint32_t number)
+{
+	const struct generation	*g = find(id);
+
+	return (g == NULL || number != 0 ? NULL : g->key);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "common/conf.h"
 #include "common/keyed_hash.h"
 #include "common/proto.h"
+#include "keeper/sign.h"
 
 /* What to try for a key. */
 struct store_match {
@@ -24,10 +25,13 @@ struct store_match {
 /* Once; exits on failure. */
 void	store_setup(void);
 /* A generation begins; conf is taken over.  0, or -1: there is one of that
- * id (conf is freed). */
+ * id, or its private key is none (conf is freed). */
 int	store_add(uint32_t gen, struct keeper_conf *);
 void	store_retire(uint32_t gen);
 int	store_has(uint32_t gen);
+
+/* The private key of this number, or NULL.  0 is that of the listener. */
+struct sign_key *store_sign_key(uint32_t gen, uint32_t number);
 
 /* 0, or -1 when it cannot be computed. */
 int	store_mark(const uint8_t *key, size_t len,

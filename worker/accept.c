@@ -94,7 +94,7 @@ accept_event(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < PER_TURN && room && started; i++) {
 		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1) {
-			conn_new(s, NULL, 0);
+			conn_new(s);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||

@@ -17,6 +17,7 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/request.h"
+#include "worker/tls.h"
 
 #define READ_SIZE	4096		/* first read of a head */
 #define LINGER_MS	2000		/* for each LINGER_LAP bytes */
@@ -36,10 +37,13 @@ static TAILQ_HEAD(, conn)	 recorded = TAILQ_HEAD_INITIALIZER(recorded);
 static size_t			 nconns;
 static int			 full;
 static int			 leaving;
+static int			 handing_over;
 static void			(*tell_room)(int);
 static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write;
 
+static struct conn *conn_make(int);
+static void	 conn_ready(void *);
 static void	 conn_event(evutil_socket_t, short, void *);
 static void	 conn_process(struct conn *);
 static int	 conn_skip(struct conn *);
@@ -73,14 +77,51 @@ conn_setup(struct event_base *b, const struct worker_conf *c,
 }
 
 void
-conn_new(int fd, const void *input, size_t len)
+conn_new(int fd)
+{
+	struct conn	*c;
+
+	if ((c = conn_make(fd)) == NULL)
+		return;
+	if (tls_on()) {
+		c->state = CONN_TLS;
+		if ((c->tls = tls_new(fd, conn_ready, c)) == NULL) {
+			conn_close(c);
+			return;
+		}
+	}
+	conn_process(c);
+}
+
+void
+conn_passed(int fd, const void *input, size_t len)
+{
+	struct conn	*c;
+
+	/* it began without TLS, which this configuration demands */
+	if (tls_on()) {
+		close(fd);
+		return;
+	}
+	if ((c = conn_make(fd)) == NULL)
+		return;
+	if (len > 0 && buf_append(&c->in, input, len) == -1) {
+		conn_close(c);
+		return;
+	}
+	conn_process(c);
+}
+
+/* NULL: fd is closed. */
+static struct conn *
+conn_make(int fd)
 {
 	struct conn	*c;
 	int		 one = 1;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
-		return;
+		return (NULL);
 	}
 	c->fd = fd;
 	if (event_assign(&c->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED |
@@ -88,7 +129,7 @@ conn_new(int fd, const void *input, size_t len)
 	    event_add(&c->ev, NULL) == -1) {
 		close(fd);
 		free(c);
-		return;
+		return (NULL);
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	conn_peer(c);
@@ -100,11 +141,14 @@ conn_new(int fd, const void *input, size_t len)
 	timer_start(&c->timer, &q_header);
 	/* a client sends at once: trying costs less than waiting to be told */
 	c->readable = 1;
-	if (len > 0 && buf_append(&c->in, input, len) == -1) {
-		conn_close(c);
-		return;
-	}
-	conn_process(c);
+	return (c);
+}
+
+/* The keeper has signed. */
+static void
+conn_ready(void *arg)
+{
+	conn_poke(arg);
 }
 
 static void
@@ -161,12 +205,21 @@ conn_poke(struct conn *c)
 static void
 conn_process(struct conn *c)
 {
+	int	 r;
+
 	for (;;) {
 		switch (c->state) {
+		case CONN_TLS:
+			if ((r = tls_handshake(c->tls)) == -1)
+				conn_close(c);
+			if (r != 1)
+				return;
+			c->state = CONN_IDLE;
+			break;
 		case CONN_IDLE:
 		case CONN_HEAD:
 			if (leaving && c->state == CONN_IDLE &&
-			    c->in.len == 0 && c->skip == 0)
+			    c->in.len == 0 && c->skip == 0 && c->tls == NULL)
 				return;		/* conn_drain() takes it */
 			if (!conn_skip(c) || !conn_head(c))
 				return;
@@ -243,7 +296,8 @@ conn_head(struct conn *c)
 		request_malformed(c, status, why);
 		return (0);
 	}
-	if (!head.keepalive)
+	c->late = handing_over && c->tls != NULL;
+	if (!head.keepalive || c->late)
 		c->close = 1;
 	request_begin(c, &head, headlen);
 	return (c->state == CONN_REQUEST);
@@ -295,7 +349,8 @@ conn_read_into(struct conn *c, struct buf *b, size_t max)
 	if ((p = buf_room(b, max)) == NULL)
 		return (-1);
 	do
-		n = read(c->fd, p, max);
+		n = c->tls != NULL ? tls_read(c->tls, p, max) :
+		    read(c->fd, p, max);
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN) {
 		c->readable = 0;
@@ -307,7 +362,7 @@ conn_read_into(struct conn *c, struct buf *b, size_t max)
 		return (-1);
 	buf_added(b, (size_t)n);
 	/* a short read empties the socket; the next byte is a new edge */
-	if ((size_t)n < max && !c->hup)
+	if ((size_t)n < max && !c->hup && c->tls == NULL)
 		c->readable = 0;
 	return (1);
 }
@@ -420,7 +475,9 @@ conn_flush(struct conn *c)
 	ssize_t	 n;
 
 	while (c->out.len > 0) {
-		n = send(c->fd, buf_data(&c->out), c->out.len, MSG_NOSIGNAL);
+		n = c->tls != NULL ?
+		    tls_write(c->tls, buf_data(&c->out), c->out.len) :
+		    send(c->fd, buf_data(&c->out), c->out.len, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
@@ -473,6 +530,8 @@ conn_linger(struct conn *c)
 	buf_wipe(&c->in);
 	c->state = CONN_LINGER;
 	c->skip = LINGER_MAX;
+	if (c->tls != NULL)
+		tls_end(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	timer_start(&c->timer, &q_linger);
 	c->readable = 1;
@@ -525,6 +584,8 @@ conn_close(struct conn *c)
 		return;
 	timer_clear(&c->timer);
 	event_del(&c->ev);
+	tls_free(c->tls);
+	c->tls = NULL;
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
@@ -569,11 +630,14 @@ conn_drain(size_t n, void (*pass)(int, const void *, size_t))
 	size_t		 idle = 0;
 
 	leaving = 1;
+	handing_over = pass != NULL;
 	TAILQ_FOREACH_SAFE(c, &all, link, next) {
 		if (c->state != CONN_IDLE && c->state != CONN_HEAD)
 			continue;
 		if (c->skip > 0 || c->in.len > IMSG_BODY_MAX)
 			continue;	/* too much to pass: served here */
+		if (c->tls != NULL && pass != NULL)
+			continue;
 		if (n == 0) {
 			idle++;
 			continue;

@@ -21,12 +21,14 @@
 #include "worker/timeq.h"
 
 struct request;
+struct tls;
 
 enum conn_state {
 	CONN_IDLE,	/* between requests, nothing of the next one here */
 	CONN_HEAD,	/* a part of a head is in */
 	CONN_REQUEST,	/* req is being served */
 	CONN_SEND,	/* the answer is whole, in out */
+	CONN_TLS,	/* a handshake is under way */
 	CONN_LINGER,	/* our side is closed; the client may still send */
 	CONN_DEAD
 };
@@ -38,6 +40,7 @@ struct conn {
 	struct timer	 timer;
 	struct event	 ev;
 	struct request	*req;
+	struct tls	*tls;		/* or NULL: plain */
 	struct buf	 in;
 	struct buf	 out;
 	struct http1_scan scan;
@@ -50,6 +53,8 @@ struct conn {
 	unsigned	 recorded : 1;	/* an audit line of this turn */
 	unsigned	 close : 1;	/* after this answer */
 	unsigned	 unread : 1;	/* input is left that nobody reads */
+	unsigned	 late : 1;	/* this request is not for this
+					 * generation, nor can it be passed */
 	int		 fd;
 	size_t		 skip;		/* bytes of a refused body to discard,
 					 * before a head or while lingering */
@@ -59,8 +64,10 @@ struct conn {
  * below, what max_connections allows. */
 void	conn_setup(struct event_base *, const struct worker_conf *,
 	    void (*room)(int));
-/* A new connection (fd taken over), with input that another worker read. */
-void	conn_new(int fd, const void *input, size_t len);
+/* A new connection (fd taken over). */
+void	conn_new(int fd);
+/* One that another worker had, with input that it read. */
+void	conn_passed(int fd, const void *input, size_t len);
 
 /* Append to what is sent at the end of this turn.  0, or -1: no memory, the
  * connection is dead now. */
@@ -94,7 +101,8 @@ int	conn_flush_dirty(void);
 void	conn_turn_end(void);
 
 /* Leave: idle connections go to pass (which takes over the fd), at most n per
- * call; returns how many are still idle.  pass NULL: close them. */
+ * call; returns how many are still idle.  Those with TLS cannot be passed:
+ * what they still ask gets 503.  pass NULL: close all of them. */
 size_t	conn_drain(size_t n, void (*pass)(int, const void *, size_t));
 /* End every request: streams cleanly, others with 503. */
 void	conn_end_all(int streams_only);

@@ -86,7 +86,8 @@ forward_request(struct request *r, const struct http1_head *h)
 	ip = request_text(r, r->client_ip);
 	host = http1_value(h, HTTP1_HOST);
 	failed |= buf_printf(b, "X-Request-Id: %s\r\nX-Forwarded-For: %.*s\r\n"
-	    "X-Forwarded-Proto: http\r\n", r->id, (int)ip.len, ip.p) == -1;
+	    "X-Forwarded-Proto: %s\r\n", r->id, (int)ip.len, ip.p,
+	    r->conn->tls != NULL ? "https" : "http") == -1;
 	if (host.p != NULL)
 		failed |= put_field(b, slice_of("X-Forwarded-Host"),
 		    host) == -1;

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "common/api_key.h"
-#include "common/imsg.h"
 #include "common/keyed_hash.h"
 #include "common/log.h"
 #include "common/proto.h"
 #include "worker/clock.h"
+#include "worker/keeper.h"
 #include "worker/keys.h"
 
 #define HOLD_MS		10000	/* how long a request waits */
@@ -58,8 +58,6 @@ struct answer {
 };
 
 static const struct worker_conf	*conf;
-static struct event_base	*base;
-static struct channel		*keeper;
 static struct timeq		 q_hold;
 static struct keyed_hash	*marks;
 static struct place		*places;
@@ -85,16 +83,14 @@ static struct question *question_find(const uint8_t *);
 static struct question *question_new(struct slice, const uint8_t *, uint64_t);
 static void	 question_ask(const struct question *);
 static void	 question_free(struct question *);
-static void	 keeper_message(struct channel *, struct imsg *, void *);
 static void	 keeper_answer(uint64_t, enum key_verdict, uint32_t);
 static void	 hold_expired(struct timer *);
 
 void
-keys_setup(struct event_base *b, const struct worker_conf *c)
+keys_setup(const struct worker_conf *c)
 {
 	size_t	 i;
 
-	base = b;
 	conf = c;
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
 	if (c->nkeys == 0)
@@ -147,14 +143,10 @@ scope_listed(const char *list, const char *scope)
 }
 
 void
-keys_attach(int fd)
+keys_ask_again(void)
 {
 	struct question	*q;
 
-	channel_free(keeper);
-	keeper = channel_new(base, fd, keeper_message, NULL);
-	if (keeper == NULL)
-		fatalx("channel_new");
 	TAILQ_FOREACH(q, &questions, link)
 		question_ask(q);
 }
@@ -335,9 +327,9 @@ question_new(struct slice key, const uint8_t *mark, uint64_t source)
 static void
 question_ask(const struct question *q)
 {
-	if (keeper != NULL)
-		(void)proto_send_key_check(keeper, q->id, q->source, q->key,
-		    q->len);
+	if (keeper_channel() != NULL)
+		(void)proto_send_key_check(keeper_channel(), q->id,
+		    q->source, q->key, q->len);
 }
 
 static void
@@ -370,29 +362,17 @@ keys_unwait(struct request *r)
 		question_free(q);
 }
 
-static void
-keeper_message(struct channel *ch, struct imsg *m, void *arg)
+int
+keys_answer(const struct imsg *m)
 {
-	const char		*why = "malformed";
 	enum key_verdict	 v;
 	uint64_t		 id;
 	uint32_t		 index;
 
-	(void)arg;
-	if (m == NULL) {
-		/* the master sends a channel to the next one */
-		channel_free(ch);
-		keeper = NULL;
-		return;
-	}
-	if (proto_check(ROLE_KEEPER, ROLE_WORKER, m, &why) == 0 &&
-	    proto_get_key_result(m, &id, &v, &index) == 0) {
-		keeper_answer(id, v, index);
-		return;
-	}
-	log_warnx("keeper: %s: %s", proto_name(m->type), why);
-	channel_free(ch);
-	keeper = NULL;
+	if (proto_get_key_result(m, &id, &v, &index) == -1)
+		return (-1);
+	keeper_answer(id, v, index);
+	return (0);
 }
 
 static void

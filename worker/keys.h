@@ -6,11 +6,11 @@
 #ifndef WORKER_KEYS_H
 #define WORKER_KEYS_H
 
-#include <event2/event.h>
 #include <stdint.h>
 
 #include "common/auth_result.h"
 #include "common/conf.h"
+#include "common/imsg.h"
 #include "common/slice.h"
 #include "worker/request.h"
 
@@ -23,12 +23,13 @@ struct keys_verdict {
 };
 
 /* Once, with the scopes that every key must have. */
-void	keys_setup(struct event_base *, const struct worker_conf *);
+void	keys_setup(const struct worker_conf *);
 /* Are there any keys in this configuration? */
 int	keys_configured(void);
-/* The channel to the keeper, or to the one that replaces a dead one; taken
- * over.  What was asked and not answered is asked again. */
-void	keys_attach(int fd);
+/* There is another keeper: what was asked and not answered is asked again. */
+void	keys_ask_again(void);
+/* From the keeper.  0, or -1: malformed. */
+int	keys_answer(const struct imsg *);
 
 /* Judge a key that a client at this address (text, or p NULL) sent.  1: the
  * verdict is final.  0: the keeper is asked; keys_wait() is in order. */

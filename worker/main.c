@@ -31,13 +31,14 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
+#include "worker/keeper.h"
 #include "worker/keys.h"
 #include "worker/metadata.h"
-#include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/sandbox_rules.h"
 #include "worker/timeq.h"
+#include "worker/tls.h"
 #include "worker/upstream.h"
 
 #define PASS_AT_ONCE	64	/* idle connections handed over per turn */
@@ -161,14 +162,15 @@ static void
 set_up_modules(void)
 {
 	timeq_setup(base);
+	tls_setup(conf->tls_cert, conf->tls_client_ca);
 	conn_setup(base, conf, accept_room);
 	request_setup(conf);
 	route_setup(conf);
 	metadata_setup(&conf->oauth);
 	answer_setup(&conf->oauth);
 	forward_setup(conf);
-	keys_setup(base, conf);
-	relay_setup(conf);
+	keeper_setup(base);
+	keys_setup(conf);
 	auth_setup(conf, want_keys);
 	upstream_setup(base, conf);
 	accept_setup(base, listen_fd);
@@ -276,7 +278,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		accept_start();
 		break;
 	case MSG_CONN:
-		conn_new(imsg_take_fd(m), m->data, m->len);
+		conn_passed(imsg_take_fd(m), m->data, m->len);
 		break;
 	case MSG_DRAIN:
 		if (proto_get_drain(m, &handover, &ms) == -1)
@@ -298,7 +300,7 @@ new_peer(struct imsg *m)
 	    (role != ROLE_FETCHER && role != ROLE_KEEPER))
 		fatalx("MSG_PEER: malformed");
 	if (role == ROLE_KEEPER) {
-		keys_attach(imsg_take_fd(m));
+		keeper_attach(imsg_take_fd(m));
 		return;
 	}
 	channel_free(fetcher);

@@ -154,7 +154,17 @@ request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 static void
 request_route(struct request *r, const struct http1_head *h)
 {
-	switch (route_find(h->path, &r->upstream)) {
+	enum route	 route = route_find(h->path, &r->upstream);
+
+	if (r->conn->late && route == ROUTE_MCP) {
+		r->mcp = 1;
+		forward_client_ip(r, h);
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the configuration has changed: connect again",
+		    "Retry-After: 0\r\n");
+		return;
+	}
+	switch (route) {
 	case ROUTE_MCP:
 		r->mcp = 1;
 		break;

@@ -102,6 +102,7 @@ variable(const struct imsg *m)
 	uint64_t		 id64, source;
 	char			 text[PROTO_TEXT_MAX];
 	uint32_t		 id;
+	uint16_t		 alg;
 	size_t			 n;
 	int			 v;
 
@@ -129,6 +130,18 @@ variable(const struct imsg *m)
 	case MSG_KEY_CHECK:
 		if (proto_get_key_check(m, &id64, &source, &key, &n) == 0) {
 			proto_send_key_check(out, id64, source, key, n);
+			same(m);
+		}
+		break;
+	case MSG_SIGN:
+		if (proto_get_sign(m, &id64, &id, &alg, &key, &n) == 0) {
+			proto_send_sign(out, id64, id, alg, key, n);
+			same(m);
+		}
+		break;
+	case MSG_SIGNATURE:
+		if (proto_get_signature(m, &id64, &key, &n) == 0) {
+			proto_send_signature(out, id64, key, n);
 			same(m);
 		}
 		break;

@@ -129,6 +129,7 @@ class Gateway:
         self.port = free_port()
         self.proc = None
         self.expected_deaths = []
+        self.tls = None             # an ssl.SSLContext, if it speaks TLS
         self.config = merge(self.defaults(auth_server, upstream), config)
 
     # -- configuration -----------------------------------------------------
@@ -242,7 +243,8 @@ class Gateway:
                 raise Failed("mcpgw exited with %d; log:\n%s" %
                              (rc, self.log()))
             try:
-                last = rawhttp.fetch(self.port, path="/readyz", timeout=5)
+                last = rawhttp.fetch(self.port, path="/readyz", timeout=5,
+                                     tls=self.tls)
                 if last.status == 200:
                     return
             except (OSError, AssertionError) as e:
@@ -416,6 +418,7 @@ class Gateway:
     # -- requests ----------------------------------------------------------
 
     def client(self, **kw):
+        kw.setdefault("tls", self.tls)
         return rawhttp.Client(self.port, **kw)
 
     @staticmethod
@@ -434,9 +437,11 @@ class Gateway:
         h = self.headers(token, headers)
         if client is not None:
             return client.request("POST", path, h, body, **kw)
+        kw.setdefault("tls", self.tls)
         return rawhttp.fetch(self.port, "POST", path, h, body, **kw)
 
     def get(self, path, headers=(), **kw):
+        kw.setdefault("tls", self.tls)
         return rawhttp.fetch(self.port, "GET", path, headers, **kw)
 
     # -- the audit log -----------------------------------------------------

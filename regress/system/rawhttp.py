@@ -133,7 +133,8 @@ class Event:
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, rcvbuf=None):
+    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, rcvbuf=None,
+                 tls=None):
         self.host = host
         self.port = port
         self.timeout = timeout
@@ -150,6 +151,12 @@ class Client:
         self.sock.settimeout(timeout)
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:         # an ssl.SSLContext
+            try:
+                self.sock = tls.wrap_socket(self.sock, server_hostname=host)
+            except BaseException:
+                self.sock.close()
+                raise
 
     def __enter__(self):
         return self

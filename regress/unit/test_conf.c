@@ -61,6 +61,8 @@ worker_sample(void)
 	w.key_header = "X-API-Key";
 	w.key_scheme = "ApiKey";
 	w.key_cache_ttl = 300000;
+	w.tls_cert = "CERT\n";
+	w.tls_client_ca = "CA\n";
 	w.upstreams = ups;
 	w.nupstreams = 2;
 	w.default_upstream = 1;
@@ -157,6 +159,8 @@ test_worker(void **state)
 	assert_string_equal(x->key_header, "X-API-Key");
 	assert_string_equal(x->key_scheme, "ApiKey");
 	assert_int_equal(x->key_cache_ttl, 300000);
+	assert_string_equal(x->tls_cert, "CERT\n");
+	assert_string_equal(x->tls_client_ca, "CA\n");
 	assert_int_equal(x->nupstreams, 2);
 	assert_int_equal(x->default_upstream, 1);
 	assert_string_equal(x->upstreams[1].name, "b");
@@ -193,7 +197,7 @@ test_worker_plain(void **state)
 	w.auth_enabled = w.oauth.enabled = 0;
 	w.oauth.issuer = w.oauth.audience = NULL;
 	w.oauth.nscopes = w.norigins = w.nproxies = w.nkeys = 0;
-	w.key_header = w.key_scheme = NULL;
+	w.key_header = w.key_scheme = w.tls_cert = w.tls_client_ca = NULL;
 	w.nupstreams = 1;
 	w.default_upstream = 0;
 	assert_non_null(x = worker_travel(&w));
@@ -274,6 +278,7 @@ test_worker_insane(void **state)
 	WITH(w.key_header = "a b");
 	WITH(w.key_scheme = "a\n");
 	WITH(w.key_cache_ttl = UINT64_MAX);
+	WITH(w.tls_cert = NULL);
 	/* nobody to ask */
 	WITH((w.oauth.enabled = 0, w.nkeys = 0));
 	net = nets[0];
@@ -337,7 +342,7 @@ keeper_travel(const struct keeper_conf *k)
 static void
 test_keeper(void **state)
 {
-	struct keeper_conf	 k = { hashes, 2, 3, 1 }, *x;
+	struct keeper_conf	 k = { hashes, 2, 3, 1, "KEY\n" }, *x;
 	struct conf_hash	 h;
 	struct wbuf		 b;
 	size_t			 i;
@@ -348,6 +353,7 @@ test_keeper(void **state)
 	assert_int_equal(x->threads, 3);
 	assert_int_equal(x->remember, 1);
 	assert_memory_equal(x->keys, hashes, sizeof(hashes));
+	assert_string_equal(x->tls_key, "KEY\n");
 	keeper_conf_free(x);
 	keeper_conf_free(NULL);
 	k.keys = &h;
@@ -369,7 +375,7 @@ test_keeper(void **state)
 	WITH(k.threads = 0);
 	WITH(k.threads = 65);
 #undef WITH
-	k = (struct keeper_conf){ hashes, 2, 1, 0 };
+	k = (struct keeper_conf){ hashes, 2, 1, 0, NULL };
 	wbuf_init(&b, CONF_PACKED_MAX);
 	keeper_conf_pack(&k, &b);
 	for (i = 0; i < b.len; i++)

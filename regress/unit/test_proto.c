@@ -45,6 +45,8 @@ static const struct entry {
 	{ MSG_KEEP_CONFIG, M, K, 0, 0, 4, 4, 1 },
 	{ MSG_KEY_CHECK, W, K, 0, 0, 21, 1044, 0 },
 	{ MSG_KEY_RESULT, K, W, 0, 0, 13, 13, 0 },
+	{ MSG_SIGN, W, K, 0, 0, 19, 1042, 0 },
+	{ MSG_SIGNATURE, K, W, 0, 0, 12, 1036, 0 },
 	{ MSG_WORKER_CONFIG, M, W, 0, 0, 4, 4, 1 },
 	{ MSG_LISTEN, M, W, 0, 0, 0, 0, 1 },
 	{ MSG_AUDIT_FD, M, W, 0, 0, 0, 0, 1 },
@@ -303,6 +305,28 @@ get_key_result(const struct imsg *m)
 }
 
 static int
+get_sign(const struct imsg *m)
+{
+	const uint8_t	*tbs;
+	uint64_t	 id;
+	uint32_t	 key;
+	uint16_t	 alg;
+	size_t		 len;
+
+	return (proto_get_sign(m, &id, &key, &alg, &tbs, &len));
+}
+
+static int
+get_signature(const struct imsg *m)
+{
+	const uint8_t	*sig;
+	uint64_t	 id;
+	size_t		 len;
+
+	return (proto_get_signature(m, &id, &sig, &len));
+}
+
+static int
 get_drain(const struct imsg *m)
 {
 	uint64_t	 ms;
@@ -438,6 +462,38 @@ test_key_messages(void **state)
 		assert_int_equal(proto_get_key_result(&m, &id, &v, &i),
 		    n < KEY_VERDICT_MAX ? 0 : -1);
 	}
+}
+
+static void
+test_sign_messages(void **state)
+{
+	static uint8_t	 big[PROTO_SIGNATURE_MAX + 1];
+	const uint8_t	*p;
+	struct imsg	 m;
+	uint64_t	 id;
+	uint32_t	 key;
+	uint16_t	 alg;
+	size_t		 len;
+
+	(void)state;
+	assert_int_equal(proto_send_sign(out, 5, 6, 0x0804, "tbs", 3), 0);
+	m = received(ROLE_WORKER, ROLE_KEEPER, MSG_SIGN);
+	assert_int_equal(proto_get_sign(&m, &id, &key, &alg, &p, &len), 0);
+	assert_true(id == 5 && key == 6 && alg == 0x0804 && len == 3);
+	assert_memory_equal(p, "tbs", 3);
+	exact(&m, get_sign);
+	assert_int_equal(proto_send_sign(out, 5, 6, 1, big, sizeof(big)), -1);
+	assert_int_equal(proto_send_signature(out, 9, "", 0), 0);
+	m = received(ROLE_KEEPER, ROLE_WORKER, MSG_SIGNATURE);
+	assert_int_equal(proto_get_signature(&m, &id, &p, &len), 0);
+	assert_true(id == 9 && len == 0);
+	assert_int_equal(proto_send_signature(out, 9, big, sizeof(big) - 1),
+	    0);
+	m = received(ROLE_KEEPER, ROLE_WORKER, MSG_SIGNATURE);
+	assert_int_equal(proto_get_signature(&m, &id, &p, &len), 0);
+	assert_int_equal(len, sizeof(big) - 1);
+	exact(&m, get_signature);
+	assert_int_equal(proto_send_signature(out, 9, big, sizeof(big)), -1);
 }
 
 static void
@@ -606,6 +662,7 @@ main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_simple),
 		cmocka_unit_test(test_key_messages),
+		cmocka_unit_test(test_sign_messages),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_primed),
 		cmocka_unit_test(test_times),

@@ -1,0 +1,145 @@
+/*
+ * Private keys and what they may sign.
+ */
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper/sign.h"
+
+#define RANDOMS_LEN	64	/* of client and server */
+#define NAMED_CURVE	3	/* ECCurveType */
+
+struct sign_key {
+	EVP_PKEY	*pkey;
+};
+
+/* What a scheme needs of key and digest. */
+static const struct scheme {
+	uint16_t	 alg;
+	const char	*type;
+	const char	*md;		/* NULL: the scheme's own */
+	int		 pss;
+} schemes[] = {
+	{ 0x0401, "RSA", "SHA256", 0 },
+	{ 0x0501, "RSA", "SHA384", 0 },
+	{ 0x0601, "RSA", "SHA512", 0 },
+	{ 0x0804, "RSA", "SHA256", 1 },
+	{ 0x0805, "RSA", "SHA384", 1 },
+	{ 0x0806, "RSA", "SHA512", 1 },
+	{ 0x0403, "EC", "SHA256", 0 },
+	{ 0x0503, "EC", "SHA384", 0 },
+	{ 0x0603, "EC", "SHA512", 0 },
+	{ 0x0807, "ED25519", NULL, 0 }
+};
+
+static int	 no_passphrase(char *, int, int, void *);
+static int	 server_tls13(const uint8_t *, size_t);
+static int	 server_tls12(const uint8_t *, size_t);
+static const struct scheme *scheme_find(const struct sign_key *, uint16_t);
+
+struct sign_key *
+sign_key_new(const char *pem)
+{
+	struct sign_key	*k;
+	BIO		*bio;
+
+	if ((k = calloc(1, sizeof(*k))) == NULL)
+		return (NULL);
+	if ((bio = BIO_new_mem_buf(pem, -1)) != NULL)
+		k->pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase,
+		    NULL);
+	BIO_free(bio);
+	if (k->pkey != NULL && (EVP_PKEY_is_a(k->pkey, "RSA") ||
+	    EVP_PKEY_is_a(k->pkey, "EC") || EVP_PKEY_is_a(k->pkey, "ED25519")))
+		return (k);
+	sign_key_free(k);
+	return (NULL);
+}
+
+/* There is nobody to ask. */
+static int
+no_passphrase(char *buf, int size, int rw, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rw;
+	(void)arg;
+	return (-1);
+}
+
+void
+sign_key_free(struct sign_key *k)
+{
+	if (k == NULL)
+		return;
+	EVP_PKEY_free(k->pkey);
+	free(k);
+}
+
+size_t
+sign(struct sign_key *k, uint16_t alg, const uint8_t *tbs, size_t len,
+    uint8_t *sig, size_t size)
+{
+	const struct scheme	*s = scheme_find(k, alg);
+	EVP_MD_CTX		*md;
+	EVP_PKEY_CTX		*ctx;
+	size_t			 n = size;
+	int			 r;
+
+	if (s == NULL || (!server_tls13(tbs, len) && !server_tls12(tbs, len)))
+		return (0);
+	if ((md = EVP_MD_CTX_new()) == NULL)
+		return (0);
+	r = EVP_DigestSignInit_ex(md, &ctx, s->md, NULL, NULL, k->pkey,
+	    NULL) == 1;
+	if (r && s->pss)
+		r = EVP_PKEY_CTX_set_rsa_padding(ctx,
+		    RSA_PKCS1_PSS_PADDING) == 1 &&
+		    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
+		    RSA_PSS_SALTLEN_DIGEST) == 1;
+	r = r && EVP_DigestSign(md, sig, &n, tbs, len) == 1;
+	EVP_MD_CTX_free(md);
+	return (r && n <= size ? n : 0);
+}
+
+static const struct scheme *
+scheme_find(const struct sign_key *k, uint16_t alg)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (schemes[i].alg == alg)
+			return (EVP_PKEY_is_a(k->pkey, schemes[i].type) ?
+			    &schemes[i] : NULL);
+	return (NULL);
+}
+
+/* 64 spaces, a context, a NUL, and the hash of the transcript. */
+static int
+server_tls13(const uint8_t *p, size_t len)
+{
+	static const char	 context[] =
+	    "TLS 1.3, server CertificateVerify";
+	size_t			 i;
+
+	if (len != 64 + sizeof(context) + 32 &&
+	    len != 64 + sizeof(context) + 48)
+		return (0);
+	for (i = 0; i < 64; i++)
+		if (p[i] != 0x20)
+			return (0);
+	/* with its NUL */
+	return (memcmp(p + 64, context, sizeof(context)) == 0);
+}
+
+/* Two random numbers, then curve_type, the curve, and a point. */
+static int
+server_tls12(const uint8_t *p, size_t len)
+{
+	return (len > RANDOMS_LEN + 4 && p[RANDOMS_LEN] == NAMED_CURVE &&
+	    p[RANDOMS_LEN + 3] == len - RANDOMS_LEN - 4);
+}

@@ -1,0 +1,37 @@
+/*
+ * TLS on the listener (TLS 1.2 and 1.3, OpenSSL 3): one context for all
+ * connections, whose private key is the keeper's.  A handshake that waits for
+ * the keeper's signature holds up nobody.
+ */
+#ifndef WORKER_TLS_H
+#define WORKER_TLS_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+
+struct tls;
+
+/* Once, before the sandbox.  cert: PEM, the server's certificate and what
+ * leads to its root; NULL: no TLS.  client_ca: PEM, who signs certificates
+ * that every client must then show; or NULL.  Exits on failure. */
+void	tls_setup(const char *cert, const char *client_ca);
+int	tls_on(void);
+
+/* For an accepted connection; fd stays the caller's.  ready is called when a
+ * handshake that waited for the keeper can go on.  NULL: no memory. */
+struct tls *tls_new(int fd, void (*ready)(void *), void *);
+/* Ends what is under way, sends nothing.  NULL is fine. */
+void	tls_free(struct tls *);
+
+/* Go on with the handshake: 1 done, 0 it waits for the client or the keeper,
+ * -1 failed (logged, not too often). */
+int	tls_handshake(struct tls *);
+/* As read(2) and write(2) on a non-blocking descriptor. */
+ssize_t	tls_read(struct tls *, void *, size_t);
+ssize_t	tls_write(struct tls *, const void *, size_t);
+/* Say that nothing more comes (RFC 8446 section 6.1), if that can be said
+ * at once. */
+void	tls_end(struct tls *);
+
+#endif
