@@ -14,15 +14,44 @@
 static _Thread_local uint8_t	*arena;
 static _Thread_local size_t	 arena_len;
 
+static int	 compute(const struct phc *, const uint8_t *, size_t,
+		    uint8_t[PHC_HASH_MAX]);
 static int	 arena_get(uint8_t **, size_t);
 static void	 arena_put(uint8_t *, size_t);
 
 int
+hash_make(struct phc *h, const uint8_t *key, size_t len)
+{
+	return (compute(h, key, len, h->hash));
+}
+
+int
 hash_matches(const struct phc *h, const uint8_t *key, size_t len)
 {
+	uint8_t	 out[PHC_HASH_MAX];
+	int	 r = -1;
+
+	if (compute(h, key, len, out) == 0)
+		r = CRYPTO_memcmp(out, h->hash, h->hash_len) == 0;
+	explicit_bzero(out, sizeof(out));
+	return (r);
+}
+
+void
+hash_rest(void)
+{
+	if (arena != NULL)
+		munmap(arena, arena_len);
+	arena = NULL;
+	arena_len = 0;
+}
+
+static int
+compute(const struct phc *h, const uint8_t *key, size_t len,
+    uint8_t out[PHC_HASH_MAX])
+{
 	argon2_context	 ctx;
-	uint8_t		 out[PHC_HASH_MAX], salt[PHC_SALT_MAX];
-	int		 r = -1;
+	uint8_t		 salt[PHC_SALT_MAX];
 
 	memset(&ctx, 0, sizeof(ctx));
 	memcpy(salt, h->salt, sizeof(salt));
@@ -42,19 +71,7 @@ hash_matches(const struct phc *h, const uint8_t *key, size_t len)
 	ctx.allocate_cbk = arena_get;
 	ctx.free_cbk = arena_put;
 	ctx.flags = ARGON2_DEFAULT_FLAGS;
-	if (argon2_ctx(&ctx, Argon2_id) == ARGON2_OK)
-		r = CRYPTO_memcmp(out, h->hash, h->hash_len) == 0;
-	explicit_bzero(out, sizeof(out));
-	return (r);
-}
-
-void
-hash_rest(void)
-{
-	if (arena != NULL)
-		munmap(arena, arena_len);
-	arena = NULL;
-	arena_len = 0;
+	return (argon2_ctx(&ctx, Argon2_id) == ARGON2_OK ? 0 : -1);
 }
 
 static int

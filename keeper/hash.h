@@ -10,6 +10,9 @@
 
 #include "common/phc.h"
 
+/* Fill in h->hash, as long as h->hash_len says, from the key and from the
+ * costs and salt that h has.  0, or -1: it could not be computed. */
+int	hash_make(struct phc *h, const uint8_t *key, size_t len);
 /* Compute and compare in constant time.  1 it has, 0 it has not, -1 it could
  * not be computed (no memory).  Takes as long as the hash's costs say; on
  * this thread alone, whatever the number of lanes. */
