@@ -98,14 +98,18 @@ LIBS_fetcher = $(CURL_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
 LIBS_keeper = $(ARGON2_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
 	$(SECCOMP_LIBS)
-LIBS_ctl = $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
+LIBS_ctl = $(YAML_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
+
+# Folders whose libraries a program uses, beside its own and common.
+USES_ctl = daemon keeper
 
 HAVE = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/main.c),$(f)))
 program = $(O)/$(1)/$(PROG_$(1))
 PROGRAMS = $(foreach f,$(HAVE),$(call program,$(f)))
 
 define program_rules
-$(call program,$(1)): $(O)/$(1)/main.o $(call lib,$(1)) $(call lib,common)
+$(call program,$(1)): $(O)/$(1)/main.o $(call lib,$(1)) \
+    $(foreach u,$(USES_$(1)),$(call lib,$(u))) $(call lib,common)
 	$(call say,LD,$$@)
 	$(Q)$$(LINK) -o $$@ $$^ $$(LIBS_$(1)) $$(BSD_LIBS)
 endef

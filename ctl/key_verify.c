@@ -1,0 +1,258 @@
+/*
+ * Which of the configured keys is this one?  Judged as the gateway would:
+ * the same candidates in the same order, the same hash.
+ */
+#include <bsd/readpassphrase.h>
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/api_key.h"
+#include "common/rfc3339.h"
+#include "ctl/ctl.h"
+#include "ctl/key_verify.h"
+#include "keeper/hash.h"
+
+/* A key, what ends its line, a byte more that tells of a longer one, NUL. */
+#define INPUT_MAX	(API_KEY_MAX + 4)
+
+static int	 read_key(char[INPUT_MAX], size_t *);
+static ssize_t	 read_all(char *, size_t);
+static int	 check_input(const char *, size_t);
+static int	 verify(const char *, const char *, size_t);
+static ssize_t	 match(const struct config *, const char *, size_t);
+static int	 candidate(const struct config *, size_t, const char *);
+static int	 prefix_known(const struct config *, const char *);
+static int	 report(const struct config *, size_t);
+static void	 warn_scopes(const struct config *, const char *);
+static int	 has_scope(const char *, const char *);
+
+int
+key_verify(int argc, char *argv[])
+{
+	const char	*path = CTL_CONFIG;
+	char		 raw[INPUT_MAX];
+	size_t		 len;
+	int		 ch, code = CTL_FAILED;
+
+	while ((ch = getopt(argc, argv, "f:")) != -1)
+		switch (ch) {
+		case 'f':
+			path = optarg;
+			break;
+		default:
+			ctl_usage(KEY_VERIFY_USAGE);
+		}
+	/* a key among the arguments is known to all by now; its user should
+	 * hear of it, but nothing here may repeat it */
+	if (argc != optind) {
+		warnx("the key is read from standard input, not from the "
+		    "arguments, where others see it");
+		ctl_usage(KEY_VERIFY_USAGE);
+	}
+	if (read_key(raw, &len) == 0 && check_input(raw, len) == 0)
+		code = verify(path, raw, len);
+	explicit_bzero(raw, sizeof(raw));
+	return (code);
+}
+
+/* From the terminal without echo, or from whatever standard input is. */
+static int
+read_key(char raw[INPUT_MAX], size_t *len)
+{
+	ssize_t	 n;
+
+	if (isatty(STDIN_FILENO)) {
+		if (readpassphrase("Key: ", raw, INPUT_MAX,
+		    RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL) {
+			warn("terminal");
+			return (-1);
+		}
+		*len = strlen(raw);
+		return (0);
+	}
+	if ((n = read_all(raw, INPUT_MAX)) == -1) {
+		warn("standard input");
+		return (-1);
+	}
+	if (n > 0 && raw[n - 1] == '\n')
+		n--;
+	if (n > 0 && raw[n - 1] == '\r')
+		n--;
+	*len = (size_t)n;
+	return (0);
+}
+
+/* By read(2): no buffer of stdio's is to keep a copy. */
+static ssize_t
+read_all(char *buf, size_t size)
+{
+	size_t	 got = 0;
+	ssize_t	 n;
+
+	while (got < size) {
+		n = read(STDIN_FILENO, buf + got, size - got);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return ((ssize_t)got);
+}
+
+/* What no client could send as a key. */
+static int
+check_input(const char *raw, size_t len)
+{
+	size_t	 i;
+
+	if (len == 0) {
+		warnx("no key on standard input");
+		return (-1);
+	}
+	if (len > API_KEY_MAX) {
+		warnx("no key is longer than %d bytes", API_KEY_MAX);
+		return (-1);
+	}
+	for (i = 0; i < len; i++)
+		if (raw[i] <= ' ' || raw[i] > '~') {
+			warnx("expected one key on one line, without spaces "
+			    "or control characters");
+			return (-1);
+		}
+	return (0);
+}
+
+static int
+verify(const char *path, const char *raw, size_t len)
+{
+	struct config	*conf;
+	char		 prefix[API_KEY_PREFIX_LEN + 1];
+	ssize_t		 i;
+	int		 code = CTL_FAILED;
+
+	if (api_key_form(raw, len, prefix) == API_KEY_BAD) {
+		warnx("bad checksum: this begins as a key of mcpgw but is "
+		    "mistyped, cut off or made up");
+		return (CTL_FAILED);
+	}
+	if ((conf = ctl_config(path)) == NULL)
+		return (CTL_FAILED);
+	i = match(conf, raw, len);
+	hash_rest();
+	if (i >= 0)
+		code = report(conf, (size_t)i);
+	else if (i == -1)
+		warnx("wrong: no key in %s is this one", path);
+	config_free(conf);
+	return (code);
+}
+
+/* The key's index; -1 none, -2 after telling that nobody knows. */
+static ssize_t
+match(const struct config *conf, const char *raw, size_t len)
+{
+	char	 prefix[API_KEY_PREFIX_LEN + 1] = "";
+	size_t	 i;
+	int	 r;
+
+	/* one of ours whose prefix is not there may be listed without */
+	if (api_key_form(raw, len, prefix) != API_KEY_OURS ||
+	    !prefix_known(conf, prefix))
+		prefix[0] = '\0';
+	for (i = 0; i < conf->k.nkeys; i++) {
+		if (!candidate(conf, i, prefix))
+			continue;
+		r = hash_matches(&conf->k.keys[i].hash,
+		    (const uint8_t *)raw, len);
+		if (r == 1)
+			return ((ssize_t)i);
+		if (r == -1) {
+			warnx("the hash of %s cannot be computed: out of "
+			    "memory", conf->w.keys[i].id);
+			return (-2);
+		}
+	}
+	return (-1);
+}
+
+static int
+candidate(const struct config *conf, size_t i, const char *prefix)
+{
+	return (strcmp(conf->k.keys[i].prefix, prefix) == 0);
+}
+
+static int
+prefix_known(const struct config *conf, const char *prefix)
+{
+	size_t	 i;
+
+	for (i = 0; i < conf->k.nkeys; i++)
+		if (candidate(conf, i, prefix))
+			return (1);
+	return (0);
+}
+
+static int
+report(const struct config *conf, size_t i)
+{
+	const struct conf_key	*key = &conf->w.keys[i];
+	char			 state[CTL_STATE_LEN], t[RFC3339_STRLEN];
+	int64_t			 now = ctl_now();
+	int			 dead;
+
+	dead = key->expires != 0 && key->expires <= now;
+	(void)ctl_state(key->expires, now, state);
+	printf("id: %s\n", key->id);
+	printf("scopes: %s\n", *key->scopes == '\0' ? "none" : key->scopes);
+	if (key->expires == 0)
+		printf("expires: never\n");
+	else
+		printf("expires: %s%s%s%s\n", rfc3339_format(key->expires, t),
+		    *state == 'i' ? " (" : "", *state == 'i' ? state : "",
+		    *state == 'i' ? ")" : "");
+	printf("state: %s\n", dead ? "expired" : "valid");
+	if (ctl_flush() == -1)
+		return (CTL_FAILED);
+	if (dead) {
+		warnx("expired: the gateway refuses this key");
+		return (CTL_FAILED);
+	}
+	warn_scopes(conf, key->scopes);
+	return (CTL_OK);
+}
+
+/* The key is right, and yet may be of no use. */
+static void
+warn_scopes(const struct config *conf, const char *scopes)
+{
+	const struct conf_oauth	*o = &conf->w.oauth;
+	size_t			 i;
+
+	if (!conf->w.auth_enabled)
+		warnx("note: authentication is off, all keys are let in");
+	if (!conf->w.auth_enabled || has_scope(scopes, "*"))
+		return;
+	for (i = 0; i < o->nscopes; i++)
+		if (!has_scope(scopes, o->scopes[i]))
+			warnx("note: the gateway refuses this key for want "
+			    "of the required scope %s", o->scopes[i]);
+}
+
+static int
+has_scope(const char *s, const char *scope)
+{
+	size_t	 n;
+
+	for (; *s != '\0'; s += n, s += *s == ' ') {
+		n = strcspn(s, " ");
+		if (n == strlen(scope) && memcmp(s, scope, n) == 0)
+			return (1);
+	}
+	return (0);
+}
