@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ main(int argc, char *argv[])
 	if (i == NCOMMANDS)
 		usage();
 	/* getopt's messages begin with this */
-	argv[2] = argv[0];
+	argv[2] = program_invocation_short_name;
 	return (key_commands[i].run(argc - 2, argv + 2));
 }
 

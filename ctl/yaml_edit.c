@@ -147,6 +147,8 @@ place_empty(const struct edit *e, struct yaml_cut *c)
 	pos += n;
 	if (n == 0 || !line_empty(e, pos))
 		return ("something unknown follows \"keys:\"");
+	if (pos > c->from)
+		return ("\"keys:\" is not before the entry");
 	c->at = pos;
 	return (NULL);
 }
