@@ -1,6 +1,7 @@
 /*
  * The surgery is simple and trusts nothing: lines by their indentation, then
- * a proof that the new text means the same but for the entry.
+ * a proof that the new text means the same but for the entry, and that the
+ * lines taken out mean the entry.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const char *place_empty(const struct edit *, struct yaml_cut *);
 static int	 build(const struct edit *, struct yaml_cut *);
 static const char *prove(const struct ynode *, const struct edit *,
 		    const struct yaml_cut *);
+static int	 is_whole(const struct edit *, const struct yaml_cut *);
 static int	 same_but(const struct ynode *, const struct ynode *,
 		    const struct ynode *);
 static int	 same_text(const char *, const char *);
@@ -182,13 +184,32 @@ prove(const struct ynode *old, const struct edit *e,
 	int		 good;
 
 	neu = ytree_parse(c->text, c->len, count_error, &errors);
-	good = neu != NULL && errors == 0 && same_but(old, neu, e->item);
+	good = neu != NULL && errors == 0 && same_but(old, neu, e->item) &&
+	    is_whole(e, c);
 	ytree_free(neu);
 	return (good ? NULL : "its lines cannot be told from those of "
 	    "others");
 }
 
-/* Is b what a is, but for one node below a list?  As deep as a tree may be. */
+/* Are the lines the entry from its beginning to its end?  What is left of a
+ * value could be a comment. */
+static int
+is_whole(const struct edit *e, const struct yaml_cut *c)
+{
+	struct ynode	*list;
+	unsigned	 errors = 0;
+	int		 good;
+
+	list = ytree_parse(e->text + c->from, c->to - c->from, count_error,
+	    &errors);
+	good = list != NULL && errors == 0 && list->kind == YNODE_LIST &&
+	    list->nchildren == 1 && same_but(e->item, list->first, NULL);
+	ytree_free(list);
+	return (good);
+}
+
+/* Is b what a is, but for one node below a list, or (NULL) none?  As deep as
+ * a tree may be. */
 static int
 same_but(const struct ynode *a, const struct ynode *b,
     const struct ynode *gone)
@@ -199,7 +220,7 @@ same_but(const struct ynode *a, const struct ynode *b,
 	    !same_text(a->key, b->key) || !same_text(a->text, b->text))
 		return (0);
 	for (x = a->first, y = b->first;; x = x->next, y = y->next) {
-		if (x == gone)
+		if (x != NULL && x == gone)
 			x = x->next;
 		if (x == NULL || y == NULL)
 			return (x == NULL && y == NULL);
