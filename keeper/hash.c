@@ -11,11 +11,14 @@
 
 #include "keeper/hash.h"
 
+#define STACK_USED	16384	/* more than libargon2 needs */
+
 static _Thread_local uint8_t	*arena;
 static _Thread_local size_t	 arena_len;
 
 static int	 compute(const struct phc *, const uint8_t *, size_t,
 		    uint8_t[PHC_HASH_MAX]);
+static void	 wipe_stack(void);
 static int	 arena_get(uint8_t **, size_t);
 static void	 arena_put(uint8_t *, size_t);
 
@@ -52,6 +55,7 @@ compute(const struct phc *h, const uint8_t *key, size_t len,
 {
 	argon2_context	 ctx;
 	uint8_t		 salt[PHC_SALT_MAX];
+	int		 ret;
 
 	memset(&ctx, 0, sizeof(ctx));
 	memcpy(salt, h->salt, sizeof(salt));
@@ -71,7 +75,19 @@ compute(const struct phc *h, const uint8_t *key, size_t len,
 	ctx.allocate_cbk = arena_get;
 	ctx.free_cbk = arena_put;
 	ctx.flags = ARGON2_DEFAULT_FLAGS;
-	return (argon2_ctx(&ctx, Argon2_id) == ARGON2_OK ? 0 : -1);
+	ret = argon2_ctx(&ctx, Argon2_id) == ARGON2_OK ? 0 : -1;
+	wipe_stack();
+	return (ret);
+}
+
+/* libargon2 wipes the memory that it works in, but its BLAKE2b leaves the
+ * beginning of the key on the stack. */
+static __attribute__((noinline)) void
+wipe_stack(void)
+{
+	uint8_t	 below[STACK_USED];
+
+	explicit_bzero(below, sizeof(below));
 }
 
 static int
