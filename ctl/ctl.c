@@ -14,6 +14,7 @@
 
 #include "ctl/ctl.h"
 
+#define STACK_USED	65536
 #define MINUTE		60
 #define HOUR		(60 * MINUTE)
 #define DAY		(24 * HOUR)
@@ -84,6 +85,14 @@ ctl_flush(void)
 		return (0);
 	warn("standard output");
 	return (-1);
+}
+
+__attribute__((noinline)) void
+ctl_wipe_stack(void)
+{
+	char	 below[STACK_USED];
+
+	explicit_bzero(below, sizeof(below));
 }
 
 int64_t

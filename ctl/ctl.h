@@ -34,6 +34,10 @@ int	 ctl_write(int fd, const void *, size_t);
 /* Is all that was printed really written?  0, or -1 after telling. */
 int	 ctl_flush(void);
 
+/* Wipe what functions that have returned left of secrets on the stack, such
+ * as vector registers that the dynamic linker put there. */
+void	 ctl_wipe_stack(void);
+
 /* Seconds since the epoch. */
 int64_t	 ctl_now(void);
 

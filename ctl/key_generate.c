@@ -51,11 +51,11 @@ key_generate(int argc, char *argv[])
 	memset(&key, 0, sizeof(key));
 	if (options(argc, argv, &key) == -1)
 		code = CTL_USAGE;
-	else if (issue(&key) == -1)
-		code = CTL_FAILED;
 	else {
-		explain(&key);
-		code = CTL_OK;
+		code = issue(&key) == 0 ? CTL_OK : CTL_FAILED;
+		ctl_wipe_stack();
+		if (code == CTL_OK)
+			explain(&key);
 	}
 	free(key.scopes);
 	return (code);

@@ -124,7 +124,8 @@ apply(const struct options *o, struct replace *r, const struct config *old,
 	struct config	*neu;
 	int		 code = CTL_FAILED;
 
-	neu = config_parse(o->path, c->text, c->len, ctl_complain, NULL);
+	/* as the gateway will read it, with the files that it names */
+	neu = config_load_text(o->path, c->text, c->len, ctl_complain, NULL);
 	if (neu == NULL) {
 		warnx("nothing was changed: without %s the configuration "
 		    "would have these errors", o->id);
@@ -199,18 +200,8 @@ show_lines(const char *mark, const char *text, size_t from, size_t to)
 static int
 put(const struct options *o, struct replace *r, const struct yaml_cut *c)
 {
-	struct config	*conf;
-
-	if (replace_write(r, c->text, c->len) == -1)
-		return (-1);
-	/* once more as the gateway reads it, with the files it names */
-	if ((conf = ctl_config(r->temp)) == NULL) {
-		warnx("nothing was changed: the gateway would refuse the "
-		    "configuration");
-		return (-1);
-	}
-	config_free(conf);
-	if (replace_commit(r) == -1)
+	if (replace_write(r, c->text, c->len) == -1 ||
+	    replace_commit(r) == -1)
 		return (-1);
 	printf("%s: the entry of %s is removed\n", o->path, o->id);
 	return (0);

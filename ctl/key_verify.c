@@ -55,6 +55,7 @@ key_verify(int argc, char *argv[])
 	if (read_key(raw, &len) == 0 && check_input(raw, len) == 0)
 		code = verify(path, raw, len);
 	explicit_bzero(raw, sizeof(raw));
+	ctl_wipe_stack();
 	return (code);
 }
 

@@ -13,7 +13,7 @@
 
 struct replace {
 	char		*path;	/* the file itself, behind all links */
-	char		*temp;	/* the new one, or NULL */
+	char		*temp;	/* the new one's name, or NULL */
 	char		*text;	/* the old text, with a NUL behind it */
 	size_t		 len;
 	int		 fd;	/* the old file, locked */
@@ -26,7 +26,7 @@ struct replace {
  * it.  All of these return 0, or -1 after telling why; after each of them
  * replace_close() is due. */
 int	replace_open(struct replace *, const char *path, size_t max);
-/* Write the new file, to the disk; temp is its name from here on. */
+/* Write the new file, beside the old one, to the disk. */
 int	replace_write(struct replace *, const char *, size_t);
 /* Put it in the place of the old one, unless that was changed meanwhile. */
 int	replace_commit(struct replace *);

@@ -53,6 +53,13 @@ config_parse(const char *name, const char *text, size_t len,
 	return (parse(name, text, len, 0, cb, arg));
 }
 
+struct config *
+config_load_text(const char *path, const char *text, size_t len,
+    config_error_cb cb, void *arg)
+{
+	return (parse(path, text, len, 1, cb, arg));
+}
+
 void
 config_free(struct config *conf)
 {

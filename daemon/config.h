@@ -66,6 +66,10 @@ struct config *config_load(const char *path, config_error_cb, void *);
  * no file is opened: ca_file is not read and ca stays NULL. */
 struct config *config_parse(const char *name, const char *, size_t,
     config_error_cb, void *);
+/* As config_load() of a file that has this text: files that it names are
+ * looked for beside path. */
+struct config *config_load_text(const char *path, const char *, size_t,
+    config_error_cb, void *);
 void	config_free(struct config *);
 
 /*

@@ -272,6 +272,64 @@ def test_no_core_and_no_look_inside():
         end(p)
 
 
+@needs_root
+def test_generate_leaves_nothing_in_memory():
+    """It stands still where it explains itself: all secrets are gone."""
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    try:
+        while True:
+            os.write(w, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(w, True)
+    p = subprocess.Popen([str(CTL), "key", "generate", "--label", "a"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=w, env=gw.Gateway.environment())
+    try:
+        out = b""
+        while b"created_at" not in out:
+            assert select.select([p.stdout], [], [], 20)[0], out
+            out += os.read(p.stdout.fileno(), 4096)
+        wchan = pathlib.Path("/proc/%d/wchan" % p.pid)
+        deadline = time.monotonic() + 10
+        while "pipe" not in wchan.read_text():
+            assert time.monotonic() < deadline, wchan.read_text()
+            time.sleep(0.01)
+        secret = out.split(b"_")[3]
+        assert len(secret) == 43
+        memory = memory_of(p.pid)
+        # what must be there shows that the search works
+        assert b"It is shown once" in memory
+        found = [i for i in range(43 - 11) if secret[i:i + 12] in memory]
+        assert not found
+    finally:
+        os.close(r)
+        os.close(w)
+        p.kill()
+        p.wait()
+        p.stdout.close()
+
+
+def memory_of(pid):
+    parts = []
+    with open("/proc/%d/maps" % pid) as maps, \
+            open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in maps:
+            m = re.match(r"([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+\s*(.*)",
+                         line)
+            if not m or m[3] in ("[vvar]", "[vsyscall]", "[vdso]"):
+                continue
+            start, stop = int(m[1], 16), int(m[2], 16)
+            if stop - start > 1 << 30:      # a sanitizer's shadow
+                continue
+            try:
+                mem.seek(start)
+                parts.append(mem.read(stop - start))
+            except OSError:
+                pass
+    return b"".join(parts)
+
+
 # -- verify -------------------------------------------------------------------
 
 def verify(path, key, **kw):
@@ -548,7 +606,8 @@ def test_revoke_in_a_broken_file(conf):
 
 
 def test_revoke_checks_with_the_files(conf, tmp):
-    """As the gateway would: with what the configuration names."""
+    """As the gateway would: with what the configuration names, beside the
+    name that it is called by."""
     path = conf(entry_of(own("a")), tail="""\
   oauth:
     enabled: true
@@ -562,6 +621,15 @@ def test_revoke_checks_with_the_files(conf, tmp):
     assert code == 1 and "none.pem" in err and "nothing was changed" in err
     assert path.read_text() == text
     nothing_else(path)
+    etc = tmp / "etc"
+    etc.mkdir()
+    (etc / "mcpgw.yaml").symlink_to("../mcpgw.yaml")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes",
+                    "-subj", "/CN=t", "-keyout", "/dev/null", "-out",
+                    etc / "none.pem"], check=True, stderr=subprocess.DEVNULL)
+    code, out, err = revoke(etc / "mcpgw.yaml", "a")
+    assert code == 0 and err == "", err
+    assert path.read_text() != text
 
 
 @pytest.mark.parametrize("id", ["", ".a", "a b", "none", "A", "a" * 65])
