@@ -98,10 +98,10 @@ LIBS_fetcher = $(CURL_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
 LIBS_keeper = $(ARGON2_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
 	$(SECCOMP_LIBS)
-LIBS_ctl = $(YAML_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
+LIBS_ctl = $(YAML_LIBS) $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
 
 # Folders whose libraries a program uses, beside its own and common.
-USES_ctl = daemon keeper
+USES_ctl = daemon keeper worker
 
 HAVE = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/main.c),$(f)))
 program = $(O)/$(1)/$(PROG_$(1))

@@ -14,6 +14,7 @@
 #include "ctl/ctl.h"
 #include "ctl/key_verify.h"
 #include "keeper/hash.h"
+#include "worker/jwt.h"
 
 /* A key, what ends its line, a byte more that tells of a longer one, NUL. */
 #define INPUT_MAX	(API_KEY_MAX + 4)
@@ -26,6 +27,7 @@ static ssize_t	 match(const struct config *, const char *, size_t);
 static int	 candidate(const struct config *, size_t, const char *);
 static int	 prefix_known(const struct config *, const char *);
 static int	 report(const struct config *, size_t);
+static void	 warn_shape(const struct config *, const char *, size_t);
 static void	 warn_scopes(const struct config *, const char *);
 static int	 has_scope(const char *, const char *);
 
@@ -146,9 +148,10 @@ verify(const char *path, const char *raw, size_t len)
 		return (CTL_FAILED);
 	i = match(conf, raw, len);
 	hash_rest();
-	if (i >= 0)
+	if (i >= 0) {
 		code = report(conf, (size_t)i);
-	else if (i == -1)
+		warn_shape(conf, raw, len);
+	} else if (i == -1)
 		warnx("wrong: no key in %s is this one", path);
 	config_free(conf);
 	return (code);
@@ -229,6 +232,15 @@ report(const struct config *conf, size_t i)
 }
 
 /* The key is right, and yet may be of no use. */
+static void
+warn_shape(const struct config *conf, const char *raw, size_t len)
+{
+	if (conf->w.oauth.enabled && jwt_shaped((struct slice){ raw, len }))
+		warnx("note: the key has the shape of a JWT: with OAuth "
+		    "enabled the gateway takes it for a token, and refuses "
+		    "it");
+}
+
 static void
 warn_scopes(const struct config *conf, const char *scopes)
 {

@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 import gw
-from test_keys import Key, ask, auth, checksum, own, own_key, stamp
+from test_keys import (Key, ask, auth, checksum, jwt_shaped_key, own, own_key,
+                       stamp)
 
 CTL = gw.BUILD / "ctl" / "mcpgwctl"
 FORM = re.compile(r"mcpgw_live_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}_"
@@ -406,6 +407,21 @@ def test_verify_notes_a_missing_scope(conf):
     assert code == 0 and "required scope b" in err
     assert "required scope a" not in err
     assert verify(path, all_.key)[2] == ""
+
+
+def test_verify_notes_the_shape_of_a_jwt(conf):
+    k = Key("a", key=jwt_shaped_key())
+    oauth = """\
+  oauth:
+    enabled: %s
+    issuer: https://i/
+    audience: x
+    jwks_url: https://i/k
+"""
+    code, out, err = verify(conf(entry_of(k), tail=oauth % "true"), k.key)
+    assert code == 0 and "shape of a JWT" in err
+    code, out, err = verify(conf(entry_of(k), tail=oauth % "false"), k.key)
+    assert code == 0 and err == ""
 
 
 def test_verify_takes_no_argument(conf):
