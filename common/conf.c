@@ -11,9 +11,9 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636604U
+#define WORKER_MAGIC	0x77636605U
 #define FETCHER_MAGIC	0x66636601U
-#define KEEPER_MAGIC	0x6b636602U
+#define KEEPER_MAGIC	0x6b636603U
 
 #define TIME_MAX	(1000ULL * 60 * 60 * 24 * 366)
 #define SIZE_LIMIT	(1ULL << 40)
@@ -27,6 +27,10 @@ static void	 hash_unpack(struct conf_hash *, struct rbuf *);
 static uint32_t	 octets_unpack(struct rbuf *, uint8_t *, size_t);
 static void	 upstreams_pack(const struct worker_conf *, struct wbuf *);
 static void	 upstreams_unpack(struct worker_conf *, struct rbuf *);
+static void	 upstream_pack(const struct conf_upstream *, struct wbuf *);
+static void	 upstream_unpack(struct conf_upstream *, struct rbuf *);
+static void	 upstream_clear(struct conf_upstream *);
+static void	 secret_free(char *);
 static void	 proxies_pack(const struct worker_conf *, struct wbuf *);
 static void	 proxies_unpack(struct worker_conf *, struct rbuf *);
 static void	 limits_pack(const struct worker_conf *, struct wbuf *);
@@ -58,6 +62,8 @@ worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
 	keys_pack(w, b);
 	wire_put_str(b, w->tls_cert);
 	wire_put_str(b, w->tls_client_ca);
+	wire_put_str(b, w->system_ca);
+	wire_put_bytes(b, w->session_secret, sizeof(w->session_secret));
 	upstreams_pack(w, b);
 	strings_pack(w->origins, w->norigins, b);
 	proxies_pack(w, b);
@@ -82,6 +88,10 @@ worker_conf_unpack(const void *data, size_t len)
 	keys_unpack(w, &r);
 	w->tls_cert = wire_get_str(&r, CONF_PEM_MAX);
 	w->tls_client_ca = wire_get_str(&r, CONF_PEM_MAX);
+	w->system_ca = wire_get_str(&r, CONF_PEM_MAX);
+	if (octets_unpack(&r, w->session_secret, CONF_SECRET_LEN) !=
+	    CONF_SECRET_LEN)
+		r.failed = 1;
 	upstreams_unpack(w, &r);
 	w->origins = strings_unpack(&r, CONF_LIST_MAX, &w->norigins);
 	proxies_unpack(w, &r);
@@ -123,16 +133,13 @@ worker_conf_clear(struct worker_conf *w)
 	free(w->tls_client_ca);
 	free(w->key_header);
 	free(w->key_scheme);
-	for (i = 0; i < w->nupstreams; i++) {
-		free(w->upstreams[i].name);
-		free(w->upstreams[i].host);
-		free(w->upstreams[i].authority);
-		free(w->upstreams[i].path);
-	}
+	for (i = 0; i < w->nupstreams; i++)
+		upstream_clear(&w->upstreams[i]);
 	free(w->upstreams);
+	free(w->system_ca);
 	strings_free(w->origins, w->norigins);
 	free(w->proxies);
-	memset(w, 0, sizeof(*w));
+	explicit_bzero(w, sizeof(*w));
 }
 
 void
@@ -215,7 +222,9 @@ keeper_conf_pack(const struct keeper_conf *k, struct wbuf *b)
 	wire_put_u32(b, KEEPER_MAGIC);
 	wire_put_u32(b, k->threads);
 	wire_put_u8(b, k->remember != 0);
-	wire_put_str(b, k->tls_key);
+	wire_put_u32(b, (uint32_t)k->ntls_keys);
+	for (i = 0; i < k->ntls_keys; i++)
+		wire_put_str(b, k->tls_keys[i]);
 	wire_put_u32(b, (uint32_t)k->nkeys);
 	for (i = 0; i < k->nkeys; i++)
 		hash_pack(&k->keys[i], b);
@@ -236,7 +245,12 @@ keeper_conf_unpack(const void *data, size_t len)
 		r.failed = 1;
 	k->threads = wire_get_u32(&r);
 	k->remember = flag_get(&r);
-	k->tls_key = wire_get_str(&r, CONF_PEM_MAX);
+	n = wire_get_count(&r, CONF_UPSTREAMS_MAX + 1);
+	if ((k->tls_keys = array_get(&r, n, sizeof(*k->tls_keys))) == NULL)
+		n = 0;
+	k->ntls_keys = n;
+	for (i = 0; i < n && !r.failed; i++)
+		k->tls_keys[i] = wire_get_str(&r, CONF_PEM_MAX);
 	n = wire_get_count(&r, CONF_KEYS_MAX);
 	if ((k->keys = array_get(&r, n, sizeof(*k->keys))) == NULL)
 		n = 0;
@@ -266,11 +280,14 @@ keeper_conf_free(struct keeper_conf *k)
 void
 keeper_conf_clear(struct keeper_conf *k)
 {
+	size_t	 i;
+
 	if (k->keys != NULL)
 		explicit_bzero(k->keys, k->nkeys * sizeof(*k->keys));
 	free(k->keys);
-	if (k->tls_key != NULL)
-		freezero(k->tls_key, strlen(k->tls_key));
+	for (i = 0; i < k->ntls_keys; i++)
+		secret_free(k->tls_keys[i]);
+	free(k->tls_keys);
 	memset(k, 0, sizeof(*k));
 }
 
@@ -385,42 +402,128 @@ keys_unpack(struct worker_conf *w, struct rbuf *r)
 static void
 upstreams_pack(const struct worker_conf *w, struct wbuf *b)
 {
-	const struct conf_upstream	*u;
-	size_t				 i;
+	size_t	 i;
 
 	wire_put_u32(b, (uint32_t)w->nupstreams);
-	for (i = 0; i < w->nupstreams; i++) {
-		u = &w->upstreams[i];
-		wire_put_str(b, u->name);
-		wire_put_str(b, u->host);
-		wire_put_str(b, u->authority);
-		wire_put_str(b, u->path);
-		wire_put_u16(b, u->port);
-		wire_put_u8(b, u->tls != 0);
-	}
+	for (i = 0; i < w->nupstreams; i++)
+		upstream_pack(&w->upstreams[i], b);
 	wire_put_u32(b, (uint32_t)w->default_upstream);
 }
 
 static void
 upstreams_unpack(struct worker_conf *w, struct rbuf *r)
 {
-	struct conf_upstream	*u;
-	uint32_t		 i, n;
+	uint32_t	 i, n;
 
 	n = wire_get_count(r, CONF_UPSTREAMS_MAX);
-	if ((w->upstreams = array_get(r, n, sizeof(*u))) == NULL)
+	if ((w->upstreams = array_get(r, n, sizeof(*w->upstreams))) == NULL)
 		n = 0;
 	w->nupstreams = n;
-	for (i = 0; i < n && !r->failed; i++) {
-		u = &w->upstreams[i];
-		u->name = wire_get_str(r, CONF_STR_MAX);
-		u->host = wire_get_str(r, CONF_STR_MAX);
-		u->authority = wire_get_str(r, CONF_STR_MAX);
-		u->path = wire_get_str(r, CONF_STR_MAX);
-		u->port = wire_get_u16(r);
-		u->tls = flag_get(r);
-	}
+	for (i = 0; i < n && !r->failed; i++)
+		upstream_unpack(&w->upstreams[i], r);
 	w->default_upstream = wire_get_u32(r);
+}
+
+static void
+upstream_pack(const struct conf_upstream *u, struct wbuf *b)
+{
+	size_t	 i;
+
+	wire_put_str(b, u->name);
+	wire_put_u32(b, (uint32_t)u->nservers);
+	for (i = 0; i < u->nservers; i++) {
+		wire_put_str(b, u->servers[i].host);
+		wire_put_str(b, u->servers[i].authority);
+		wire_put_str(b, u->servers[i].path);
+		wire_put_u16(b, u->servers[i].port);
+		wire_put_u8(b, u->servers[i].tls != 0);
+	}
+	wire_put_u32(b, (uint32_t)u->nheaders);
+	for (i = 0; i < u->nheaders; i++) {
+		wire_put_str(b, u->headers[i].name);
+		wire_put_str(b, u->headers[i].value);
+	}
+	wire_put_u8(b, u->identity_headers != 0);
+	wire_put_str(b, u->tls_ca);
+	wire_put_str(b, u->tls_server_name);
+	wire_put_str(b, u->tls_cert);
+	wire_put_u32(b, u->tls_key);
+	wire_put_u64(b, u->t_connect);
+	wire_put_u64(b, u->t_response);
+	wire_put_u64(b, u->t_stream_idle);
+	wire_put_u64(b, u->max_connections);
+	wire_put_str(b, u->health_path);
+	wire_put_u64(b, u->health_interval);
+	wire_put_u64(b, u->health_timeout);
+}
+
+static void
+upstream_unpack(struct conf_upstream *u, struct rbuf *r)
+{
+	uint32_t	 i, n;
+
+	u->name = wire_get_str(r, CONF_STR_MAX);
+	n = wire_get_count(r, CONF_SERVERS_MAX);
+	if ((u->servers = array_get(r, n, sizeof(*u->servers))) == NULL)
+		n = 0;
+	u->nservers = n;
+	for (i = 0; i < n && !r->failed; i++) {
+		u->servers[i].host = wire_get_str(r, CONF_STR_MAX);
+		u->servers[i].authority = wire_get_str(r, CONF_STR_MAX);
+		u->servers[i].path = wire_get_str(r, CONF_STR_MAX);
+		u->servers[i].port = wire_get_u16(r);
+		u->servers[i].tls = flag_get(r);
+	}
+	n = wire_get_count(r, CONF_FIELDS_MAX);
+	if ((u->headers = array_get(r, n, sizeof(*u->headers))) == NULL)
+		n = 0;
+	u->nheaders = n;
+	for (i = 0; i < n && !r->failed; i++) {
+		u->headers[i].name = wire_get_str(r, CONF_STR_MAX);
+		u->headers[i].value = wire_get_str(r, CONF_STR_MAX);
+	}
+	u->identity_headers = flag_get(r);
+	u->tls_ca = wire_get_str(r, CONF_PEM_MAX);
+	u->tls_server_name = wire_get_str(r, CONF_STR_MAX);
+	u->tls_cert = wire_get_str(r, CONF_PEM_MAX);
+	u->tls_key = wire_get_u32(r);
+	u->t_connect = wire_get_u64(r);
+	u->t_response = wire_get_u64(r);
+	u->t_stream_idle = wire_get_u64(r);
+	u->max_connections = wire_get_u64(r);
+	u->health_path = wire_get_str(r, CONF_STR_MAX);
+	u->health_interval = wire_get_u64(r);
+	u->health_timeout = wire_get_u64(r);
+}
+
+static void
+upstream_clear(struct conf_upstream *u)
+{
+	size_t	 i;
+
+	free(u->name);
+	for (i = 0; i < u->nservers; i++) {
+		free(u->servers[i].host);
+		free(u->servers[i].authority);
+		free(u->servers[i].path);
+	}
+	free(u->servers);
+	for (i = 0; i < u->nheaders; i++) {
+		free(u->headers[i].name);
+		secret_free(u->headers[i].value);
+	}
+	free(u->headers);
+	free(u->tls_ca);
+	free(u->tls_server_name);
+	free(u->tls_cert);
+	free(u->health_path);
+}
+
+static void
+secret_free(char *s)
+{
+	if (s != NULL)
+		freezero(s, strlen(s));
 }
 
 static void
@@ -499,7 +602,7 @@ hosts_unpack(struct fetcher_conf *f, struct rbuf *r)
 {
 	size_t	 i;
 
-	f->hosts = strings_unpack(r, CONF_UPSTREAMS_MAX, &f->nhosts);
+	f->hosts = strings_unpack(r, CONF_HOSTS_MAX, &f->nhosts);
 	f->ports = array_get(r, f->nhosts, sizeof(*f->ports));
 	if (f->ports == NULL)
 		return;
@@ -563,9 +666,25 @@ oauth_sane(const struct conf_oauth *o)
 static int
 upstream_sane(const struct conf_upstream *u)
 {
-	return (visible(u->name) && visible(u->host) &&
-	    visible(u->authority) && visible(u->path) && u->path[0] == '/' &&
-	    u->port != 0);
+	size_t	 i;
+
+	for (i = 0; i < u->nservers; i++)
+		if (!visible(u->servers[i].host) ||
+		    !visible(u->servers[i].authority) ||
+		    !visible(u->servers[i].path) ||
+		    u->servers[i].path[0] != '/' || u->servers[i].port == 0)
+			return (0);
+	for (i = 0; i < u->nheaders; i++)
+		if (!visible(u->headers[i].name) ||
+		    !printable(u->headers[i].value))
+			return (0);
+	return (visible(u->name) && u->nservers > 0 &&
+	    (u->tls_server_name == NULL || visible(u->tls_server_name)) &&
+	    (u->health_path == NULL || (visible(u->health_path) &&
+	    u->health_path[0] == '/' && u->health_interval > 0)) &&
+	    u->t_connect <= TIME_MAX && u->t_response <= TIME_MAX &&
+	    u->t_stream_idle <= TIME_MAX && u->health_interval <= TIME_MAX &&
+	    u->health_timeout <= TIME_MAX && u->max_connections <= SIZE_LIMIT);
 }
 
 static int

@@ -20,6 +20,10 @@
 #define CONF_PACKED_MAX		(16 * 1024 * 1024)
 #define CONF_STR_MAX		4096	/* bytes of any one string */
 #define CONF_UPSTREAMS_MAX	1024
+#define CONF_SERVERS_MAX	64	/* of one upstream */
+#define CONF_HOSTS_MAX		4096	/* servers of all upstreams */
+#define CONF_FIELDS_MAX		64	/* headers of one upstream */
+#define CONF_SECRET_LEN		32
 #define CONF_LIST_MAX		1024	/* scopes, origins, proxies */
 #define CONF_KEYS_MAX		4096	/* API keys */
 #define CONF_NO_PREFIX_MAX	8	/* of them without a prefix */
@@ -27,13 +31,40 @@
 #define CONF_PEM_MAX		(1024 * 1024)	/* certificates, or a key */
 #define CONF_HASH_MEMORY_MAX	(1024 * 1024)	/* KiB, of one hash */
 
-struct conf_upstream {
-	char		*name;
+/* One of the servers that an upstream is made of: a URL. */
+struct conf_server {
 	char		*host;		/* name or address, without brackets */
 	char		*authority;	/* what Host says: host[:port] */
 	char		*path;		/* begins with '/' */
 	uint16_t	 port;
-	int		 tls;		/* https; not yet served */
+	int		 tls;		/* https */
+};
+
+/* A header field with a fixed value, which may be a secret. */
+struct conf_field {
+	char		*name;
+	char		*value;
+};
+
+struct conf_upstream {
+	char		*name;
+	struct conf_server *servers;
+	size_t		 nservers;	/* at least 1 */
+	struct conf_field *headers;	/* set on every request */
+	size_t		 nheaders;
+	int		 identity_headers;	/* say who the caller is */
+	char		*tls_ca;	/* PEM, or NULL: system_ca */
+	char		*tls_server_name;	/* or NULL: the server's host */
+	char		*tls_cert;	/* PEM of our certificate, or NULL */
+	uint32_t	 tls_key;	/* its key's number in the keeper */
+	uint64_t	 t_connect;	/* ms, like those of all */
+	uint64_t	 t_response;
+	uint64_t	 t_stream_idle;
+	uint64_t	 max_connections;	/* of one worker; 0: no limit of
+						 * its own */
+	char		*health_path;	/* asked for by GET, or NULL: never */
+	uint64_t	 health_interval;	/* ms */
+	uint64_t	 health_timeout;
 };
 
 /* Address and prefix length, as in trusted_proxies. */
@@ -82,6 +113,9 @@ struct worker_conf {
 	char		*tls_cert;	/* tls.cert_file: PEM, the chain; or
 					 * NULL: no TLS */
 	char		*tls_client_ca;	/* tls.client_ca: PEM, or NULL */
+	char		*system_ca;	/* PEM, for https upstreams without a
+					 * tls.ca_file; or NULL: there is none */
+	uint8_t		 session_secret[CONF_SECRET_LEN];
 	struct conf_upstream *upstreams;
 	size_t		 nupstreams;
 	size_t		 default_upstream;	/* index */
@@ -113,7 +147,8 @@ struct fetcher_conf {
 	char		*ca;		/* PEM bundle, or NULL: the system's.  The
 					 * master reads the file */
 	size_t		 ca_len;
-	char		**hosts;	/* upstream host names, by index */
+	char		**hosts;	/* of all servers of all upstreams, one
+					 * after the other */
 	uint16_t	*ports;
 	size_t		 nhosts;
 };
@@ -124,7 +159,9 @@ struct keeper_conf {
 	size_t		 nkeys;
 	uint32_t	 threads;	/* for hashing; heeded at its start */
 	int		 remember;	/* successes, between requests */
-	char		*tls_key;	/* tls.key_file: PEM, or NULL */
+	char		**tls_keys;	/* private keys, PEM, by number; 0: of
+					 * tls.key_file, or NULL */
+	size_t		 ntls_keys;
 };
 
 void	worker_conf_pack(const struct worker_conf *, struct wbuf *);

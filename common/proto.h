@@ -64,7 +64,8 @@ enum proto_type {
 	/* fetcher to worker: u8 ok, u64 CLOCK_MONOTONIC ms at which the fetch
 	 * began; after its MSG_KEYS where the set changed */
 	MSG_FETCH_DONE,
-	/* fetcher to worker: u32 upstream index, u8 count, count times
+	/* fetcher to worker: u32 index of the server (servers of all
+	 * upstreams, one after the other), u8 count, count times
 	 * (u8 family 4 or 6, bytes address 4 or 16); count 0: no such name */
 	MSG_ADDRS,
 

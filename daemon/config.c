@@ -63,6 +63,8 @@ config_load_text(const char *path, const char *text, size_t len,
 void
 config_free(struct config *conf)
 {
+	size_t	 i;
+
 	if (conf == NULL)
 		return;
 	free(conf->listen);
@@ -73,6 +75,15 @@ config_free(struct config *conf)
 	free(conf->jwks_url);
 	free(conf->ca_file);
 	free(conf->ca);
+	for (i = 0; conf->up_files != NULL && i < conf->w.nupstreams; i++) {
+		free(conf->up_files[i].ca);
+		free(conf->up_files[i].cert);
+		free(conf->up_files[i].key);
+	}
+	free(conf->up_files);
+	if (conf->session_secret != NULL)
+		freezero(conf->session_secret, strlen(conf->session_secret));
+	free(conf->session_secret_file);
 	free(conf->tls_cert_file);
 	free(conf->tls_key_file);
 	free(conf->tls_client_ca_file);
@@ -153,11 +164,13 @@ int
 config_fetcher_part(const struct config *conf)
 {
 	struct fetcher_conf	 f;
+	const struct conf_upstream *u;
 	struct wbuf		 b;
-	size_t			 i;
+	size_t			 i, j, n = 0;
 
 	memset(&f, 0, sizeof(f));
-	f.nhosts = conf->w.nupstreams;
+	for (i = 0; i < conf->w.nupstreams; i++)
+		f.nhosts += conf->w.upstreams[i].nservers;
 	f.hosts = calloc(f.nhosts, sizeof(*f.hosts));
 	f.ports = calloc(f.nhosts, sizeof(*f.ports));
 	if (f.hosts == NULL || f.ports == NULL) {
@@ -166,9 +179,12 @@ config_fetcher_part(const struct config *conf)
 		errno = ENOMEM;
 		return (-1);
 	}
-	for (i = 0; i < f.nhosts; i++) {
-		f.hosts[i] = conf->w.upstreams[i].host;
-		f.ports[i] = conf->w.upstreams[i].port;
+	for (i = 0; i < conf->w.nupstreams; i++) {
+		u = &conf->w.upstreams[i];
+		for (j = 0; j < u->nservers; j++) {
+			f.hosts[n] = u->servers[j].host;
+			f.ports[n++] = u->servers[j].port;
+		}
 	}
 	if (conf->w.oauth.enabled) {
 		f.oauth = 1;

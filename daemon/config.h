@@ -16,6 +16,13 @@
 #define CONFIG_FILE_MAX		(4 * 1024 * 1024)
 #define CONFIG_ERRORS_MAX	100
 
+/* The files of an upstream's tls, as paths. */
+struct config_files {
+	char		*ca;
+	char		*cert;
+	char		*key;
+};
+
 struct config {
 	/* listen */
 	char		*listen;	/* as written, or the default */
@@ -38,6 +45,10 @@ struct config {
 	char		*ca;		/* its contents, or NULL */
 	size_t		 ca_len;
 	int		 public_url_set; /* written in the file */
+	struct config_files *up_files;	/* by the upstream's index */
+	/* session: what workers get of it is in w */
+	char		*session_secret;
+	char		*session_secret_file;
 	/* tls; the contents are the workers' and the keeper's */
 	char		*tls_cert_file;
 	char		*tls_key_file;

@@ -65,6 +65,9 @@ cfg_check(struct cfg *c)
 	check_auth(c);
 	cfg_check_keys(c);
 	cfg_check_tls(c);
+	cfg_check_upstream_tls(c);
+	cfg_check_session(c);
+	cfg_fill_upstreams(c);
 	check_upstreams(c);
 	check_limits(c);
 	check_user(c);

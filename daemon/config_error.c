@@ -236,7 +236,8 @@ describe(const struct ynode *n, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s", s);
 }
 
-/* Hashes of API keys, and passwords in URLs, are not for the log. */
+/* Hashes of API keys, header fields for upstreams, secrets, and passwords in
+ * URLs are not for the log. */
 static int
 is_secret(const struct ynode *n)
 {
@@ -245,11 +246,16 @@ is_secret(const struct ynode *n)
 	if (n->key != NULL && (strcmp(n->key, "created_at") == 0 ||
 	    strcmp(n->key, "expires_at") == 0))
 		return (0);
-	for (up = n; up->parent != NULL; up = up->parent)
-		if (up->key != NULL && strcmp(up->key, "keys") == 0 &&
-		    up->parent->key != NULL &&
+	for (up = n; up->parent != NULL; up = up->parent) {
+		if (up->key == NULL)
+			continue;
+		if (strcmp(up->key, "headers") == 0 ||
+		    strcmp(up->key, "secret") == 0)
+			return (1);
+		if (strcmp(up->key, "keys") == 0 && up->parent->key != NULL &&
 		    strcmp(up->parent->key, "auth") == 0)
 			return (1);
+	}
 	return (strstr(n->text, "//") != NULL &&
 	    strchr(n->text, '@') != NULL);
 }

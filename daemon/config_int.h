@@ -1,8 +1,9 @@
 /*
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, config_keys.c the table of
- * keys, config_value.c, config_auth.c and config_net.c the values,
- * config_tls.c certificates, config_check.c defaults and what several keys must agree on,
+ * keys, config_value.c, config_auth.c, config_upstream.c and config_net.c the
+ * values, config_tls.c certificates, config_session.c the sessions' secret,
+ * config_check.c defaults and what several keys must agree on,
  * config_error.c the errors, config_file.c the files, config_url.c URLs,
  * config_cpus.c the CPUs.
  */
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
+#include "daemon/config_url.h"
 #include "daemon/yaml.h"
 
 #define CFG_URL_MAX	1024	/* bytes of any URL or audience */
@@ -135,16 +137,33 @@ void	cfg_scheme(struct cfg *, const struct ynode *, const struct cfg_key *,
 /* What several keys must agree on, and their costs; after the walk. */
 void	cfg_check_keys(struct cfg *);
 
-/* config_tls.c */
-void	cfg_check_tls(struct cfg *);	/* after the walk: reads the files */
+/* config_tls.c; after the walk: these read files. */
+void	cfg_check_tls(struct cfg *);
+void	cfg_check_upstream_tls(struct cfg *);	/* after cfg_check_tls() */
+/* A certificate and its key: where they are named, and their paths. */
+struct cfg_pair {
+	const struct ynode	*cert;
+	const struct ynode	*key;
+	const char		*cert_path;
+	const char		*key_path;
+};
+/* Both as text, checked against each other; NULL after an error. */
+void	cfg_pair_read(struct cfg *, const struct cfg_pair *, char **cert,
+	    char **key);
+
+/* config_session.c */
+void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char * */
+void	cfg_check_session(struct cfg *);	/* after the walk */
+
+/* config_upstream.c */
+void	cfg_upstreams(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_fill_upstreams(struct cfg *);	/* defaults, after the walk */
 
 /* config_net.c */
 void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct config */
-void	cfg_upstreams(struct cfg *, const struct ynode *,
-	    const struct cfg_key *, void *);	/* struct worker_conf */
-void	cfg_upstream_url(struct cfg *, const struct ynode *,
-	    const struct cfg_key *, void *);	/* struct conf_upstream */
 void	cfg_origins(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
 void	cfg_proxies(struct cfg *, const struct ynode *,
@@ -157,6 +176,9 @@ void	cfg_public_url(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* char * */
 void	cfg_metadata_path(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* char * */
+/* 1 with the text and its parts, 0 after telling what is wrong. */
+int	cfg_url_get(struct cfg *, const struct ynode *, const char *what,
+	    const char **, struct cfg_url *);
 /* Parse into listen, listen_addr, listen_len and listen_any; -1: no. */
 int	cfg_listen_set(struct config *, const char *);
 

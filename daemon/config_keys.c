@@ -88,6 +88,12 @@ static const struct cfg_key auth_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 
+static const struct cfg_key session_keys[] = {
+	{ "secret", cfg_secret, AT(session_secret), 0, 0, NULL },
+	{ "secret_file", cfg_path_near, AT(session_secret_file), 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
 static const struct cfg_key tls_keys[] = {
 	{ "cert_file", cfg_path_near, AT(tls_cert_file), 0, 0, NULL },
 	{ "key_file", cfg_path_near, AT(tls_key_file), 0, 0, NULL },
@@ -103,6 +109,7 @@ const struct cfg_key cfg_root_keys[] = {
 	{ "drain_timeout", cfg_duration, AT(drain_timeout), 100, 24 * HOUR,
 	    NULL },
 	{ "tls", NULL, 0, 0, 0, tls_keys },
+	{ "session", NULL, 0, 0, 0, session_keys },
 	{ "timeouts", NULL, 0, 0, 0, timeouts_keys },
 	{ "limits", NULL, 0, 0, 0, limits_keys },
 	{ "upstreams", cfg_upstreams, AT(w), 0, 0, NULL },

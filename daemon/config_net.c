@@ -1,6 +1,6 @@
 /*
- * The values that are addresses: where to listen, upstreams, origins,
- * proxies, and the URLs of auth.oauth.
+ * The values that are addresses: where to listen, origins, proxies, and the
+ * URLs of auth.oauth.
  */
 #include <sys/socket.h>
 
@@ -17,24 +17,12 @@
 #define METADATA_MAX	256
 #define NET_STRLEN	64	/* the longest address and prefix */
 
-static const struct cfg_key upstream_keys[] = {
-	{ "name", cfg_name, offsetof(struct conf_upstream, name), 0, 0,
-	    NULL },
-	{ "url", cfg_upstream_url, 0, 0, 0, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL }
-};
-
 static int	 listen_host(const char *, struct config *, in_port_t);
-static void	 upstream_required(struct cfg *, const struct ynode *,
-		    const char *);
-static void	 upstream_repeated(struct cfg *, const struct ynode *);
 static int	 origin_get(const char *, char *, size_t, const char **);
 static const char *net_get(const char *, struct conf_net *);
 static const char *net_prefix(const char *, struct conf_net *);
 static int	 net_mask(struct conf_net *);
 static void	 net_format(const struct conf_net *, char *, size_t);
-static int	 url_get(struct cfg *, const struct ynode *, const char *,
-		    const char **, struct cfg_url *);
 static int	 url_secure(const struct cfg_url *);
 static int	 path_segments_ok(const char *);
 
@@ -76,68 +64,6 @@ cfg_listen_set(struct config *conf, const char *s)
 	memcpy(host, s, len);
 	host[len] = '\0';
 	return (listen_host(host, conf, htons(port)));
-}
-
-void
-cfg_upstreams(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
-    void *dst)
-{
-	struct worker_conf	*w = dst;
-	const struct ynode	*item;
-	size_t			 total;
-
-	(void)k;
-	total = cfg_list(c, n, CONF_UPSTREAMS_MAX,
-	    "a list of upstreams, each with a name and a url");
-	if (total == 0)
-		return;
-	w->upstreams = calloc(total, sizeof(*w->upstreams));
-	if (w->upstreams == NULL) {
-		cfg_nomem(c);
-		return;
-	}
-	for (item = n->first; item != NULL; item = item->next) {
-		if (item->kind == YNODE_MAP) {
-			cfg_walk(c, item, upstream_keys,
-			    &w->upstreams[w->nupstreams]);
-			upstream_required(c, item, "name");
-			upstream_required(c, item, "url");
-			upstream_repeated(c, item);
-		} else if (item->kind != YNODE_BAD)
-			cfg_expected(c, item, "a mapping with name and url");
-		w->nupstreams++;
-	}
-}
-
-void
-cfg_upstream_url(struct cfg *c, const struct ynode *n,
-    const struct cfg_key *k, void *dst)
-{
-	struct conf_upstream	*up = dst;
-	struct cfg_url		 u;
-	const char		*s;
-	char			 authority[300];
-
-	(void)k;
-	if (!url_get(c, n, "a URL such as http://127.0.0.1:8080/mcp", &s, &u))
-		return;
-	if (strcmp(u.scheme, "https") == 0) {
-		cfg_expected(c, n, "an http:// URL (TLS to upstreams is not "
-		    "supported yet)");
-		return;
-	}
-	if (strcmp(u.scheme, "http") != 0 || u.has_query || u.has_fragment) {
-		cfg_expected(c, n, "http://HOST[:PORT]/PATH without a query "
-		    "or fragment");
-		return;
-	}
-	up->port = cfg_url_port(&u);
-	cfg_copy(c, &up->host, u.host);
-	cfg_copy(c, &up->authority, cfg_url_authority(&u, authority,
-	    sizeof(authority)));
-	if ((up->path = u.path_len > 0 ? strndup(u.path, u.path_len) :
-	    strdup("/")) == NULL)
-		cfg_nomem(c);
 }
 
 /* Kept as browsers write them (RFC 6454, section 6.2), so that the worker
@@ -216,7 +142,7 @@ cfg_issuer(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	const char	*s;
 
 	(void)k;
-	if (!url_get(c, n, "the issuer's URL", &s, &u))
+	if (!cfg_url_get(c, n, "the issuer's URL", &s, &u))
 		return;
 	if (!url_secure(&u) || u.has_query || u.has_fragment)
 		cfg_expected(c, n, "an https:// URL without a query or "
@@ -233,7 +159,7 @@ cfg_jwks_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	const char	*s;
 
 	(void)k;
-	if (!url_get(c, n, "the URL of the key set", &s, &u))
+	if (!cfg_url_get(c, n, "the URL of the key set", &s, &u))
 		return;
 	if (!url_secure(&u) || u.has_fragment)
 		cfg_expected(c, n, "an https:// URL without a fragment "
@@ -250,7 +176,7 @@ cfg_public_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	const char	*s;
 
 	(void)k;
-	if (!url_get(c, n, "the URL that clients use", &s, &u))
+	if (!cfg_url_get(c, n, "the URL that clients use", &s, &u))
 		return;
 	if ((strcmp(u.scheme, "https") != 0 &&
 	    strcmp(u.scheme, "http") != 0) || u.has_fragment)
@@ -325,36 +251,6 @@ listen_host(const char *host, struct config *conf, in_port_t port)
 	conf->listen_len = sizeof(in4);
 	conf->listen_any = in4.sin_addr.s_addr == htonl(INADDR_ANY);
 	return (0);
-}
-
-static void
-upstream_required(struct cfg *c, const struct ynode *n, const char *key)
-{
-	char	 path[CFG_PATH_MAX];
-
-	(void)snprintf(path, sizeof(path), "upstreams[%zu].%s", n->index,
-	    key);
-	if (ynode_get(n, key) == NULL)
-		cfg_missing(c, path, n, "required");
-}
-
-static void
-upstream_repeated(struct cfg *c, const struct ynode *n)
-{
-	const struct ynode	*item, *name, *other;
-
-	name = ynode_get(n, "name");
-	if (name == NULL || name->kind != YNODE_SCALAR)
-		return;
-	for (item = n->parent->first; item != n; item = item->next) {
-		other = ynode_get(item, "name");
-		if (other == NULL || other->kind != YNODE_SCALAR ||
-		    strcmp(other->text, name->text) != 0)
-			continue;
-		cfg_expected(c, name, "a name of its own (line %u has the "
-		    "same)", other->line);
-		return;
-	}
 }
 
 static int
@@ -453,9 +349,8 @@ net_format(const struct conf_net *net, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s/%u", addr, net->prefix);
 }
 
-/* 1 with the text and its parts, 0 after telling what is wrong. */
-static int
-url_get(struct cfg *c, const struct ynode *n, const char *what,
+int
+cfg_url_get(struct cfg *c, const struct ynode *n, const char *what,
     const char **s, struct cfg_url *u)
 {
 	const char	*reason;

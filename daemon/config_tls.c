@@ -1,8 +1,8 @@
 /*
- * tls: certificates and the private key of the listener.  The master reads
- * the files and looks at them with the library that will use them, so that
- * what is wrong is told before anything is started; the key goes to the
- * keeper, the rest to workers.
+ * Certificates and private keys, of the listener and for upstreams.  The
+ * master reads the files and looks at them with the library that will use
+ * them, so that what is wrong is told before anything is started; the keys go
+ * to the keeper, the rest to workers.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -16,67 +16,181 @@
 
 #define RSA_BITS_MIN	2048
 
-static char	*file_get(struct cfg *, const char *, const char *,
+static char	*file_get(struct cfg *, const struct ynode *, const char *,
 		    const char *);
 static const char *chain_check(const char *, EVP_PKEY **);
 static const char *key_check(const char *, EVP_PKEY *);
+static void	 pair_check(struct cfg *, const struct cfg_pair *,
+		    const char *, const char *);
+static char	*system_ca(void);
+static int	 add_key(struct cfg *, char *);
 static const char *key_kind(EVP_PKEY *);
 static int	 no_passphrase(char *, int, int, void *);
-static void	 complain(struct cfg *, const char *, const char *,
+static void	 complain(struct cfg *, const struct ynode *, const char *,
 		    const char *, const char *);
+
+#define CERTS		"a file of PEM certificates"
+#define CERTS_OWN	"a file of PEM certificates, the own first"
+#define KEY		"the private key of the certificate, in PEM"
 
 void
 cfg_check_tls(struct cfg *c)
 {
 	struct config	*conf = c->conf;
+	struct cfg_pair	 pair = { cfg_node(c, "tls.cert_file"),
+			    cfg_node(c, "tls.key_file"), conf->tls_cert_file,
+			    conf->tls_key_file };
+	const char	*reason;
+	char		*key;
+
+	if (pair.cert_path != NULL || pair.key_path != NULL ||
+	    conf->tls_client_ca_file != NULL) {
+		if (pair.cert == NULL)
+			cfg_missing(c, "tls.cert_file", NULL,
+			    "required for TLS");
+		if (pair.key == NULL)
+			cfg_missing(c, "tls.key_file", NULL,
+			    "required for TLS");
+	}
+	if (!c->files)
+		return;
+	conf->w.tls_client_ca = file_get(c, cfg_node(c, "tls.client_ca"),
+	    conf->tls_client_ca_file, CERTS);
+	if (conf->w.tls_client_ca != NULL && (reason = chain_check(
+	    conf->w.tls_client_ca, NULL)) != NULL)
+		complain(c, cfg_node(c, "tls.client_ca"),
+		    conf->tls_client_ca_file, CERTS, reason);
+	cfg_pair_read(c, &pair, &conf->w.tls_cert, &key);
+	/* its number is 0, also when there is none */
+	(void)add_key(c, key);
+}
+
+void
+cfg_pair_read(struct cfg *c, const struct cfg_pair *p, char **cert,
+    char **key)
+{
+	*cert = file_get(c, p->cert, p->cert_path, CERTS);
+	*key = file_get(c, p->key, p->key_path, KEY);
+	if (*cert != NULL)
+		pair_check(c, p, *cert, *key);
+}
+
+static void
+pair_check(struct cfg *c, const struct cfg_pair *p, const char *cert,
+    const char *key)
+{
 	EVP_PKEY	*pub = NULL;
 	const char	*reason;
 
-	if (conf->tls_cert_file == NULL && conf->tls_key_file == NULL &&
-	    conf->tls_client_ca_file == NULL)
-		return;
-	if (cfg_node(c, "tls.cert_file") == NULL)
-		cfg_missing(c, "tls.cert_file", NULL, "required for TLS");
-	if (cfg_node(c, "tls.key_file") == NULL)
-		cfg_missing(c, "tls.key_file", NULL, "required for TLS");
-	if (!c->files)
-		return;
-	conf->w.tls_cert = file_get(c, "tls.cert_file", conf->tls_cert_file,
-	    "a file of PEM certificates");
-	conf->w.tls_client_ca = file_get(c, "tls.client_ca",
-	    conf->tls_client_ca_file, "a file of PEM certificates");
-	conf->k.tls_key = file_get(c, "tls.key_file", conf->tls_key_file,
-	    "a file with a PEM private key");
-	if (conf->w.tls_cert != NULL &&
-	    (reason = chain_check(conf->w.tls_cert, &pub)) != NULL)
-		complain(c, "tls.cert_file", conf->tls_cert_file,
-		    "a file of PEM certificates, the server's first", reason);
-	if (conf->w.tls_client_ca != NULL && (reason = chain_check(
-	    conf->w.tls_client_ca, NULL)) != NULL)
-		complain(c, "tls.client_ca", conf->tls_client_ca_file,
-		    "a file of PEM certificates", reason);
-	if (conf->k.tls_key != NULL && pub != NULL &&
-	    (reason = key_check(conf->k.tls_key, pub)) != NULL)
-		complain(c, "tls.key_file", conf->tls_key_file,
-		    "the private key of tls.cert_file in PEM", reason);
+	if ((reason = chain_check(cert, &pub)) != NULL)
+		complain(c, p->cert, p->cert_path, CERTS_OWN, reason);
+	if (key != NULL && pub != NULL &&
+	    (reason = key_check(key, pub)) != NULL)
+		complain(c, p->key, p->key_path, KEY, reason);
 	EVP_PKEY_free(pub);
 	ERR_clear_error();
 }
 
+/* The number that the keeper knows the key by; key is taken over. */
+static int
+add_key(struct cfg *c, char *key)
+{
+	struct keeper_conf	*k = &c->conf->k;
+	char			**keys;
+
+	keys = reallocarray(k->tls_keys, k->ntls_keys + 1, sizeof(*keys));
+	if (keys == NULL) {
+		if (key != NULL)
+			freezero(key, strlen(key));
+		cfg_nomem(c);
+		return (0);
+	}
+	k->tls_keys = keys;
+	keys[k->ntls_keys] = key;
+	return ((int)k->ntls_keys++);
+}
+
+void
+cfg_check_upstream_tls(struct cfg *c)
+{
+	struct worker_conf	*w = &c->conf->w;
+	struct config_files	*f;
+	const struct ynode	*list = cfg_node(c, "upstreams"), *n, *tls;
+	const char		*reason;
+	char			*key;
+	int			 system = 0;
+	size_t			 i, j;
+
+	if (!c->files || list == NULL || list->kind != YNODE_LIST ||
+	    list->nchildren != w->nupstreams)
+		return;
+	for (n = list->first, i = 0; n != NULL; n = n->next, i++) {
+		struct conf_upstream *u = &w->upstreams[i];
+		struct cfg_pair	 pair;
+
+		tls = ynode_get(n, "tls");
+		f = &c->conf->up_files[i];
+		u->tls_ca = file_get(c, ynode_get(tls, "ca_file"), f->ca,
+		    CERTS);
+		if (u->tls_ca != NULL && (reason = cfg_ca_check(u->tls_ca,
+		    strlen(u->tls_ca))) != NULL)
+			complain(c, ynode_get(tls, "ca_file"), f->ca, CERTS,
+			    reason);
+		for (j = 0; j < u->nservers; j++)
+			system |= u->servers[j].tls && f->ca == NULL;
+		if (f->cert == NULL && f->key == NULL)
+			continue;
+		pair = (struct cfg_pair){ ynode_get(tls, "cert_file"),
+		    ynode_get(tls, "key_file"), f->cert, f->key };
+		if (pair.cert == NULL || pair.key == NULL) {
+			cfg_error(c, tls, "expected both cert_file and "
+			    "key_file, or neither");
+			continue;
+		}
+		cfg_pair_read(c, &pair, &u->tls_cert, &key);
+		u->tls_key = (uint32_t)add_key(c, key);
+	}
+	if (system && (w->system_ca = system_ca()) == NULL)
+		cfg_error(c, list, "expected tls.ca_file for upstreams with "
+		    "https: this system has no file of trusted certificates");
+}
+
+/* Where systems keep them; NULL when none does. */
 static char *
-file_get(struct cfg *c, const char *key, const char *path, const char *what)
+system_ca(void)
+{
+	static const char *const paths[] = {
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
+	};
+	const char	*reason;
+	char		*text;
+	size_t		 i, len;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		text = cfg_file_read(paths[i], CONF_PEM_MAX, &len, &reason);
+		if (text != NULL && strlen(text) == len)
+			return (text);
+		free(text);
+	}
+	return (NULL);
+}
+
+static char *
+file_get(struct cfg *c, const struct ynode *n, const char *path,
+    const char *what)
 {
 	const char	*reason;
 	char		*text;
 	size_t		 len;
 
-	if (path == NULL)
+	if (path == NULL || n == NULL)
 		return (NULL);
 	text = cfg_file_read(path, CONF_PEM_MAX, &len, &reason);
 	if (text == NULL)
-		complain(c, key, path, what, reason);
+		complain(c, n, path, what, reason);
 	else if (strlen(text) != len) {
-		complain(c, key, path, what, "it has a NUL byte");
+		complain(c, n, path, what, "it has a NUL byte");
 		freezero(text, len);
 		text = NULL;
 	}
@@ -84,15 +198,13 @@ file_get(struct cfg *c, const char *key, const char *path, const char *what)
 }
 
 static void
-complain(struct cfg *c, const char *key, const char *path, const char *what,
-    const char *reason)
+complain(struct cfg *c, const struct ynode *n, const char *path,
+    const char *what, const char *reason)
 {
-	const struct ynode	*n = cfg_node(c, key);
-	char			 quoted[300];
+	char	 quoted[300];
 
-	if (n != NULL)
-		cfg_error(c, n, "expected %s, got %s: %s", what,
-		    cfg_quote(path, quoted, sizeof(quoted)), reason);
+	cfg_error(c, n, "expected %s, got %s: %s", what, cfg_quote(path,
+	    quoted, sizeof(quoted)), reason);
 }
 
 /* NULL when these are certificates and nothing secret; *pub is the public key

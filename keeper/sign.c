@@ -15,6 +15,7 @@
 
 struct sign_key {
 	EVP_PKEY	*pkey;
+	int		 client;
 };
 
 /* What a scheme needs of key and digest. */
@@ -37,18 +38,19 @@ static const struct scheme {
 };
 
 static int	 no_passphrase(char *, int, int, void *);
-static int	 server_tls13(const uint8_t *, size_t);
+static int	 tls13(const uint8_t *, size_t, int);
 static int	 server_tls12(const uint8_t *, size_t);
 static const struct scheme *scheme_find(const struct sign_key *, uint16_t);
 
 struct sign_key *
-sign_key_new(const char *pem)
+sign_key_new(const char *pem, int client)
 {
 	struct sign_key	*k;
 	BIO		*bio;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return (NULL);
+	k->client = client;
 	if ((bio = BIO_new_mem_buf(pem, -1)) != NULL)
 		k->pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase,
 		    NULL);
@@ -90,7 +92,8 @@ sign(struct sign_key *k, uint16_t alg, const uint8_t *tbs, size_t len,
 	size_t			 n = size;
 	int			 r;
 
-	if (s == NULL || (!server_tls13(tbs, len) && !server_tls12(tbs, len)))
+	if (s == NULL || (!tls13(tbs, len, k->client) &&
+	    (k->client || !server_tls12(tbs, len))))
 		return (0);
 	if ((md = EVP_MD_CTX_new()) == NULL)
 		return (0);
@@ -120,20 +123,20 @@ scheme_find(const struct sign_key *k, uint16_t alg)
 
 /* 64 spaces, a context, a NUL, and the hash of the transcript. */
 static int
-server_tls13(const uint8_t *p, size_t len)
+tls13(const uint8_t *p, size_t len, int client)
 {
-	static const char	 context[] =
-	    "TLS 1.3, server CertificateVerify";
-	size_t			 i;
+	const char	*context = client ?
+			    "TLS 1.3, client CertificateVerify" :
+			    "TLS 1.3, server CertificateVerify";
+	size_t		 i, n = strlen(context) + 1;
 
-	if (len != 64 + sizeof(context) + 32 &&
-	    len != 64 + sizeof(context) + 48)
+	if (len != 64 + n + 32 && len != 64 + n + 48)
 		return (0);
 	for (i = 0; i < 64; i++)
 		if (p[i] != 0x20)
 			return (0);
 	/* with its NUL */
-	return (memcmp(p + 64, context, sizeof(context)) == 0);
+	return (memcmp(p + 64, context, n) == 0);
 }
 
 /* Two random numbers, then curve_type, the curve, and a point. */

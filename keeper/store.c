@@ -18,7 +18,7 @@ struct generation {
 	TAILQ_ENTRY(generation) link;
 	uint32_t	 id;
 	struct keeper_conf *conf;
-	struct sign_key	*key;		/* of the listener, or NULL */
+	struct sign_key	**keys;		/* private keys by number */
 	struct known	*known;		/* at the same index */
 	uint32_t	 unnamed[CONF_NO_PREFIX_MAX];
 	size_t		 nunnamed;
@@ -29,6 +29,8 @@ static TAILQ_HEAD(generation_list, generation) all =
 static struct keyed_hash	*marks;
 
 static struct generation *find(uint32_t);
+static struct sign_key **keys_read(struct keeper_conf *);
+static void	 keys_free(struct sign_key **, size_t);
 static void	 inherit(struct generation *, const struct generation *);
 static int	 same_hash(const struct phc *, const struct phc *);
 static int	 find_named(const struct generation *, const char *,
@@ -56,24 +58,19 @@ int
 store_add(uint32_t id, struct keeper_conf *conf)
 {
 	struct generation	*g;
-	struct sign_key		*key = NULL;
+	struct sign_key		**keys;
 	uint32_t		 i;
 
-	if (find(id) != NULL || (conf->tls_key != NULL &&
-	    (key = sign_key_new(conf->tls_key)) == NULL)) {
+	if (find(id) != NULL || (keys = keys_read(conf)) == NULL) {
 		keeper_conf_free(conf);
 		return (-1);
 	}
-	/* one copy of it is enough */
-	if (conf->tls_key != NULL)
-		freezero(conf->tls_key, strlen(conf->tls_key));
-	conf->tls_key = NULL;
 	if ((g = calloc(1, sizeof(*g))) == NULL ||
 	    (g->known = calloc(conf->nkeys + 1, sizeof(*g->known))) == NULL)
 		fatal("calloc");
 	g->id = id;
 	g->conf = conf;
-	g->key = key;
+	g->keys = keys;
 	for (i = 0; i < conf->nkeys; i++)
 		if (conf->keys[i].prefix[0] == '\0' &&
 		    g->nunnamed < CONF_NO_PREFIX_MAX)
@@ -82,6 +79,38 @@ store_add(uint32_t id, struct keeper_conf *conf)
 		inherit(g, TAILQ_LAST(&all, generation_list));
 	TAILQ_INSERT_TAIL(&all, g, link);
 	return (0);
+}
+
+/* All of them, or NULL: one is none. */
+static struct sign_key **
+keys_read(struct keeper_conf *conf)
+{
+	struct sign_key	**keys;
+	char		*pem;
+	size_t		 i;
+
+	if ((keys = calloc(conf->ntls_keys + 1, sizeof(*keys))) == NULL)
+		fatal("calloc");
+	for (i = 0; i < conf->ntls_keys; i++) {
+		if ((pem = conf->tls_keys[i]) == NULL)
+			continue;
+		if ((keys[i] = sign_key_new(pem, i != 0)) == NULL) {
+			keys_free(keys, i);
+			return (NULL);
+		}
+		/* one copy of it is enough */
+		freezero(pem, strlen(pem));
+		conf->tls_keys[i] = NULL;
+	}
+	return (keys);
+}
+
+static void
+keys_free(struct sign_key **keys, size_t n)
+{
+	while (n > 0)
+		sign_key_free(keys[--n]);
+	free(keys);
 }
 
 void
@@ -94,7 +123,7 @@ store_retire(uint32_t id)
 	TAILQ_REMOVE(&all, g, link);
 	explicit_bzero(g->known, g->conf->nkeys * sizeof(*g->known));
 	free(g->known);
-	sign_key_free(g->key);
+	keys_free(g->keys, g->conf->ntls_keys);
 	keeper_conf_free(g->conf);
 	free(g);
 }
@@ -110,7 +139,8 @@ store_sign_key(uint32_t id, uint32_t number)
 {
 	const struct generation	*g = find(id);
 
-	return (g == NULL || number != 0 ? NULL : g->key);
+	return (g == NULL || number >= g->conf->ntls_keys ? NULL :
+	    g->keys[number]);
 }
 
 int

@@ -30,7 +30,8 @@ int	store_add(uint32_t gen, struct keeper_conf *);
 void	store_retire(uint32_t gen);
 int	store_has(uint32_t gen);
 
-/* The private key of this number, or NULL.  0 is that of the listener. */
+/* The private key of this number, or NULL.  0 is that of the listener,
+ * others are of client certificates for upstreams. */
 struct sign_key *store_sign_key(uint32_t gen, uint32_t number);
 
 /* 0, or -1 when it cannot be computed. */

@@ -292,13 +292,13 @@ answer_metadata(struct request *r, struct slice method)
 }
 
 void
-answer_health(struct request *r, int ready, struct slice method)
+answer_health(struct request *r, int ready, struct slice text,
+    struct slice method)
 {
 	if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
 		answer_send(r, 405, "text/plain", "Allow: GET, HEAD\r\n",
 		    slice_of("method not allowed\n"));
 	else
 		answer_send(r, ready ? 200 : 503, "text/plain",
-		    ready ? NULL : "Retry-After: 1\r\n",
-		    slice_of(ready ? "ok\n" : "not ready\n"));
+		    ready ? NULL : "Retry-After: 1\r\n", text);
 }

@@ -38,7 +38,9 @@ void	answer_auth(struct request *, enum auth_result);
 /* 204, to a page of an allowed origin that asks what it may send. */
 void	answer_preflight(struct request *, const struct http1_head *);
 void	answer_metadata(struct request *, struct slice method);
-void	answer_health(struct request *, int ready, struct slice method);
+/* The text is one line each; 503 unless ready. */
+void	answer_health(struct request *, int ready, struct slice text,
+	    struct slice method);
 const char *answer_reason(int status);
 /* Date, for answers that bring none (RFC 9110 section 6.6.1).  0 or -1. */
 int	answer_put_date(struct buf *);

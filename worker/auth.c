@@ -177,6 +177,7 @@ auth_judge(struct slice token, struct slice client_ip,
 		*result = AUTH_OK;
 	if (claims->client_id[0] != '\0')
 		who->client_id = slice_of(claims->client_id);
+	who->sub = slice_of(claims->sub);
 	who->scopes = slice_of(claims->scopes);
 	return (1);
 }

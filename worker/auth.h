@@ -24,6 +24,7 @@ enum credential {
 /* Slices are valid until the next call into this module. */
 struct auth_who {
 	struct slice	 client_id;	/* p NULL: unknown */
+	struct slice	 sub;		/* of a token */
 	struct slice	 key_id;	/* of an API key */
 	struct slice	 scopes;
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,

@@ -100,6 +100,7 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 
 	if (http1_parse_response(&h, buf_data(&ex->in), headlen,
 	    slice_of(ex->method), &why) == -1) {
+		balance_bad(ex->server, why);
 		exchange_fail(ex, EXCHANGE_BROKEN, why);
 		return (-1);
 	}
@@ -116,6 +117,7 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 		    "repeated Content-Type, or named in Connection");
 		return (-1);
 	}
+	balance_good(ex->server);
 	ex->got_head = 1;
 	ex->framing = h.body;
 	ex->left = h.content_length;

@@ -17,6 +17,8 @@
 #include "worker/conn.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
+#include "worker/mcp.h"
+#include "worker/session.h"
 
 #define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
 
@@ -31,6 +33,12 @@ static const char *const orders[] = {
 static int	 carried(const struct http1_field *);
 static int	 misleads(const struct http1_field *);
 static int	 listed(struct slice, const char *const *);
+static int	 replaced(const struct conf_upstream *,
+		    const struct http1_field *);
+static int	 put_identity(const struct request *, struct buf *);
+static int	 put_escaped(struct buf *, struct slice);
+static int	 put_session(struct request *, const struct http1_head *,
+		    struct buf *);
 static int	 put_field(struct buf *, struct slice, struct slice);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
@@ -56,23 +64,28 @@ int
 forward_request(struct request *r, const struct http1_head *h)
 {
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
-	struct slice			 ip, accept, host;
+	const struct conf_server	*s = &u->servers[r->server];
+	struct slice			 ip, accept, host, session;
+	int				 stateless = mcp_stateless(r);
 	struct buf			*b = &r->head;
 	size_t				 i;
 	int				 failed;
 
-	failed = buf_printf(b, "%s %s", forward_method(r), u->path) == -1;
+	failed = buf_printf(b, "%s %s", forward_method(r), s->path) == -1;
 	if (h->query.p != NULL)
 		failed |= buf_printf(b, "?%.*s", (int)h->query.len,
 		    h->query.p) == -1;
 	failed |= buf_printf(b, " HTTP/1.1\r\nHost: %s\r\n",
-	    u->authority) == -1;
+	    s->authority) == -1;
+	r->line_len = b->len;
 	accept = http1_value(h, HTTP1_ACCEPT);
 	if (accept.p == NULL || slice_is(accept, "*/*"))
 		failed |= buf_puts(b,
 		    "Accept: application/json, text/event-stream\r\n") == -1;
 	for (i = 0; i < h->nfield; i++) {
 		if (!carried(&h->field[i]) || misleads(&h->field[i]) ||
+		    (h->field[i].id == HTTP1_LAST_EVENT_ID && stateless) ||
+		    replaced(u, &h->field[i]) ||
 		    /* where '_' counts as '-' it would pass for one of ours */
 		    memchr(h->field[i].name.p, '_',
 		    h->field[i].name.len) != NULL ||
@@ -92,7 +105,76 @@ forward_request(struct request *r, const struct http1_head *h)
 		failed |= put_field(b, slice_of("X-Forwarded-Host"),
 		    host) == -1;
 	failed |= put_traceparent(b, h) == -1;
+	session = request_text(r, r->session_id);
+	if (session.p != NULL)
+		failed |= put_field(b, slice_of("Mcp-Session-Id"),
+		    session) == -1;
+	for (i = 0; i < u->nheaders; i++)
+		failed |= put_field(b, slice_of(u->headers[i].name),
+		    slice_of(u->headers[i].value)) == -1;
+	if (u->identity_headers)
+		failed |= put_identity(r, b) == -1;
 	return (failed ? -1 : 0);
+}
+
+/* Does a fixed field of the upstream's take its place? */
+static int
+replaced(const struct conf_upstream *u, const struct http1_field *f)
+{
+	size_t	 i;
+
+	for (i = 0; i < u->nheaders; i++)
+		if (slice_is_nocase(f->name, u->headers[i].name))
+			return (1);
+	return (0);
+}
+
+/* Who the caller is, as far as is known. */
+static int
+put_identity(const struct request *r, struct buf *b)
+{
+	static const char *const names[] = { "X-Mcpgw-Client-Id: ",
+	    "X-Mcpgw-Subject: ", "X-Mcpgw-Key-Id: ", "X-Mcpgw-Scopes: " };
+	const struct text *const texts[] = { &r->client_id, &r->sub,
+	    &r->key_id, &r->scopes };
+	struct slice	 v;
+	size_t		 i;
+
+	for (i = 0; i < 4; i++) {
+		v = request_text(r, *texts[i]);
+		if (v.len > 0 && (buf_puts(b, names[i]) == -1 ||
+		    put_escaped(b, v) == -1))
+			return (-1);
+	}
+	return (0);
+}
+
+/* What is not printable ASCII comes as %XX (RFC 3986 section 2.1), and so
+ * does '%': claims are whatever the authorization server lets through. */
+static int
+put_escaped(struct buf *b, struct slice v)
+{
+	static const char	 hex[] = "0123456789ABCDEF";
+	unsigned char		 ch;
+	char			*p, *start;
+	size_t			 i;
+
+	if ((start = p = buf_room(b, 3 * v.len + 2)) == NULL)
+		return (-1);
+	for (i = 0; i < v.len; i++) {
+		ch = (unsigned char)v.p[i];
+		if (ch >= 0x20 && ch < 0x7f && ch != '%') {
+			*p++ = (char)ch;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = hex[ch >> 4];
+		*p++ = hex[ch & 15];
+	}
+	*p++ = '\r';
+	*p++ = '\n';
+	buf_added(b, (size_t)(p - start));
+	return (0);
 }
 
 /* Fields of the client's that go on as they are. */
@@ -102,6 +184,7 @@ carried(const struct http1_field *f)
 	if (f->connection || auth_is_key_field(f))
 		return (0);
 	switch (f->id) {
+	case HTTP1_MCP_SESSION_ID:	/* put by hand */
 	case HTTP1_AUTHORIZATION:
 	case HTTP1_CONNECTION:
 	case HTTP1_CONTENT_LENGTH:
@@ -143,6 +226,9 @@ misleads(const struct http1_field *f)
 
 	if (f->id != HTTP1_OTHER)
 		return (0);
+	/* what we say of the caller, and what only looks like it */
+	if (f->name.len > 8 && strncasecmp(f->name.p, "X-Mcpgw-", 8) == 0)
+		return (1);
 	return ((f->name.len > 12 &&
 	    strncasecmp(f->name.p, "X-Forwarded-", 12) == 0) ||
 	    listed(f->name, names));
@@ -173,6 +259,7 @@ forward_response(struct request *r, const struct http1_head *h)
 		    !listed(h->field[i].name, orders)))
 			failed |= put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
+	failed |= put_session(r, h, out) == -1;
 	if (h->count[HTTP1_DATE] == 0)
 		failed |= answer_put_date(out) == -1;
 	if (r->origin.set)
@@ -189,6 +276,20 @@ forward_response(struct request *r, const struct http1_head *h)
 		c->close = 1;
 	failed |= answer_end_head(r, out) == -1;
 	return (failed ? -1 : 0);
+}
+
+/* The upstream's session, as this client is to know it. */
+static int
+put_session(struct request *r, const struct http1_head *h, struct buf *out)
+{
+	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
+
+	if (id.p == NULL)
+		return (0);
+	if (buf_puts(out, "Mcp-Session-Id: ") == -1 ||
+	    session_seal(r, id, r->server, out) == -1)
+		return (-1);
+	return (buf_puts(out, "\r\n"));
 }
 
 static int

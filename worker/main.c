@@ -34,9 +34,11 @@
 #include "worker/keeper.h"
 #include "worker/keys.h"
 #include "worker/metadata.h"
+#include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/sandbox_rules.h"
+#include "worker/session.h"
 #include "worker/timeq.h"
 #include "worker/tls.h"
 #include "worker/upstream.h"
@@ -169,6 +171,8 @@ set_up_modules(void)
 	metadata_setup(&conf->oauth);
 	answer_setup(&conf->oauth);
 	forward_setup(conf);
+	session_setup(conf);
+	relay_setup(conf);
 	keeper_setup(base);
 	keys_setup(conf);
 	auth_setup(conf, want_keys);
@@ -185,14 +189,18 @@ set_up_modules(void)
 static void
 enter_sandbox(void)
 {
+	const struct conf_upstream *u;
 	uint16_t	*ports;
-	size_t		 i;
+	size_t		 i, j, n = 0;
 
-	if ((ports = calloc(conf->nupstreams, sizeof(*ports))) == NULL)
+	if ((ports = calloc(CONF_HOSTS_MAX, sizeof(*ports))) == NULL)
 		fatal("calloc");
-	for (i = 0; i < conf->nupstreams; i++)
-		ports[i] = conf->upstreams[i].port;
-	worker_sandbox(ports, conf->nupstreams);
+	for (i = 0; i < conf->nupstreams; i++) {
+		u = &conf->upstreams[i];
+		for (j = 0; j < u->nservers && n < CONF_HOSTS_MAX; j++)
+			ports[n++] = u->servers[j].port;
+	}
+	worker_sandbox(ports, n);
 	free(ports);
 }
 

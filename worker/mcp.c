@@ -81,6 +81,12 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 }
 
 int
+mcp_stateless(const struct request *r)
+{
+	return (slice_is(request_text(r, r->mcp_version), STATELESS));
+}
+
+int
 mcp_check_body(struct request *r, const struct rpc *rpc)
 {
 	struct slice	 version = request_text(r, r->mcp_version);

@@ -17,4 +17,8 @@ int	mcp_check_head(struct request *, const struct http1_head *);
 /* What the fields said must be what the body says.  0, or -1: answered. */
 int	mcp_check_body(struct request *, const struct rpc *);
 
+/* After mcp_check_head(): does MCP-Protocol-Version name a revision without
+ * sessions? */
+int	mcp_stateless(const struct request *);
+
 #endif

@@ -9,6 +9,7 @@
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/relay.h"
+#include "worker/session.h"
 #include "worker/sse.h"
 
 #define OUT_HIGH	(128 * 1024)	/* stop reading the upstream */
@@ -16,6 +17,7 @@
 static struct timeq	 q_beat;
 
 static void	 relay_head(void *, const struct http1_head *);
+static int	 session_ok(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static void	 relay_done(void *);
 static void	 relay_end(struct request *);
@@ -49,8 +51,9 @@ relay_start(struct request *r)
 		    r->body.len) == -1;
 	failed |= buf_puts(&r->head, "\r\n") == -1;
 	if (!failed)
-		r->ex = exchange_start(r->upstream, forward_method(r),
-		    &r->head, &r->body, &callbacks, r);
+		r->ex = exchange_start(r->upstream, r->server, r->pinned,
+		    forward_method(r), r->line_len, &r->head, &r->body,
+		    &callbacks, r);
 	if (r->ex == NULL)
 		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 		    "too many connections to upstreams",
@@ -70,6 +73,14 @@ relay_head(void *arg, const struct http1_head *h)
 		    "the upstream refused the gateway", NULL);
 		return;
 	}
+	if (!session_ok(h)) {
+		exchange_cancel(r->ex);
+		r->ex = NULL;
+		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR,
+		    "the upstream's Mcp-Session-Id is none", NULL);
+		return;
+	}
+	r->server = exchange_server(r->ex);
 	r->answering = 1;
 	r->status = h->status;
 	r->transport = "json";
@@ -106,6 +117,24 @@ relay_stream(struct request *r, const struct http1_head *h)
 		r->action = AUDIT_ALLOW;
 		request_record(r);
 	}
+}
+
+/* At most one, and of what MCP lets one be made (Session Management). */
+static int
+session_ok(const struct http1_head *h)
+{
+	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
+	size_t		 i;
+
+	if (id.p == NULL)
+		return (1);
+	if (h->count[HTTP1_MCP_SESSION_ID] > 1 || id.len == 0 ||
+	    id.len > SESSION_ID_MAX)
+		return (0);
+	for (i = 0; i < id.len; i++)
+		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
+			return (0);
+	return (1);
 }
 
 static void
@@ -229,7 +258,11 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 		conn_abort(r->conn);
 		return;
 	}
-	if (error == EXCHANGE_TIMEOUT)
+	if (error == EXCHANGE_CROWDED)
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the upstream's max_connections reached",
+		    "Retry-After: 1\r\n");
+	else if (error == EXCHANGE_TIMEOUT)
 		answer_error(r, 504, RPC_GATEWAY_TIMEOUT, AUDIT_ERROR,
 		    "the upstream did not answer in time", NULL);
 	else

@@ -18,6 +18,7 @@
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/rpc.h"
+#include "worker/session.h"
 #include "worker/sse.h"
 
 #define BODY_READ	(64 * 1024)
@@ -30,6 +31,7 @@ static struct request *request_new(struct conn *);
 static void	 request_free(struct request *);
 static void	 request_id(char *);
 static void	 request_route(struct request *, const struct http1_head *);
+static void	 request_ready(struct request *, struct slice);
 static void	 request_origin(struct request *, const struct http1_head *);
 static int	 request_check(struct request *, const struct http1_head *);
 static int	 request_check_body(struct request *);
@@ -37,6 +39,8 @@ static int	 request_check_type(struct request *,
 		    const struct http1_head *);
 static void	 request_judge(struct request *, const struct http1_head *);
 static void	 request_accept(struct request *, const struct http1_head *);
+static int	 request_session(struct request *,
+		    const struct http1_head *);
 static void	 request_refuse(struct request *, const struct http1_head *);
 static void	 request_drop_head(struct request *);
 static const struct http1_head *request_head(struct request *);
@@ -172,10 +176,10 @@ request_route(struct request *r, const struct http1_head *h)
 		answer_metadata(r, h->method);
 		return;
 	case ROUTE_HEALTHZ:
-		answer_health(r, 1, h->method);
+		answer_health(r, 1, slice_of("ok\n"), h->method);
 		return;
 	case ROUTE_READYZ:
-		answer_health(r, worker_ready(), h->method);
+		request_ready(r, h->method);
 		return;
 	case ROUTE_MCP_UNKNOWN:
 		r->mcp = 1;
@@ -192,10 +196,32 @@ request_route(struct request *r, const struct http1_head *h)
 	}
 	forward_client_ip(r, h);
 	request_origin(r, h);
-	request_set_text(r, &r->session_id,
-	    http1_value(h, HTTP1_MCP_SESSION_ID));
 	if (request_check(r, h) == 0)
 		request_judge(r, h);
+}
+
+/* Ready when a request to the default upstream could be served; the text
+ * names every upstream that could not. */
+static void
+request_ready(struct request *r, struct slice method)
+{
+	struct buf	 b;
+	size_t		 i;
+	int		 failed, ready;
+
+	memset(&b, 0, sizeof(b));
+	ready = worker_ready() && upstream_usable(conf->default_upstream);
+	failed = buf_puts(&b, ready ? "ok\n" : "not ready\n") == -1;
+	for (i = 0; i < conf->nupstreams; i++)
+		if (!upstream_usable(i))
+			failed |= buf_printf(&b, "upstream %s: down\n",
+			    conf->upstreams[i].name) == -1;
+	if (failed)
+		conn_abort(r->conn);
+	else
+		answer_health(r, ready, (struct slice){ buf_data(&b),
+		    b.len }, method);
+	buf_free(&b);
 }
 
 /* A page that may read the answer, whatever that is. */
@@ -320,9 +346,10 @@ request_judge(struct request *r, const struct http1_head *h)
 	r->has_auth = 1;
 	r->auth = result;
 	r->crowding = who.crowding;
-	request_set_text(r, &r->client_id, who.client_id);
-	request_set_text(r, &r->key_id, who.key_id);
-	request_set_text(r, &r->scopes, who.scopes);
+	request_keep_text(r, &r->client_id, who.client_id);
+	request_keep_text(r, &r->sub, who.sub);
+	request_keep_text(r, &r->key_id, who.key_id);
+	request_keep_text(r, &r->scopes, who.scopes);
 	if (result == AUTH_OK)
 		request_accept(r, h);
 	else
@@ -399,6 +426,9 @@ request_accept(struct request *r, const struct http1_head *h)
 
 	if (request_check_type(r, h) == -1 || mcp_check_head(r, h) == -1)
 		return;
+	r->server = upstream_pick(r->upstream);
+	if (request_session(r, h) == -1)
+		return;
 	if (forward_request(r, h) == -1) {
 		conn_abort(c);
 		return;
@@ -413,6 +443,25 @@ request_accept(struct request *r, const struct http1_head *h)
 	r->expect = 0;
 	conn_body_timer(c);
 	request_input(r);
+}
+
+/* The session that it names must be its own.  0, or -1 and answered. */
+static int
+request_session(struct request *r, const struct http1_head *h)
+{
+	struct slice	 v = http1_value(h, HTTP1_MCP_SESSION_ID), id;
+
+	/* this revision has none: what is there means nothing */
+	if (v.p == NULL || mcp_stateless(r))
+		return (0);
+	if (session_open(r, v, &id, &r->server) == -1) {
+		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "unknown session", NULL);
+		return (-1);
+	}
+	r->pinned = 1;
+	request_keep_text(r, &r->session_id, id);
+	return (0);
 }
 
 int

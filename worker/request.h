@@ -57,6 +57,9 @@ struct request {
 	uint64_t	 kid;		/* hash of the kid it waits for */
 	struct question	*question;	/* or to the keeper, in keys.c */
 	size_t		 upstream;
+	size_t		 server;	/* of it */
+	int		 pinned;	/* its session is that server's */
+	size_t		 line_len;	/* request line and Host, in head */
 	size_t		 headlen;	/* of its head, in conn->in */
 	/* the body on its way in */
 	enum http1_body	 framing;
@@ -91,7 +94,8 @@ struct request {
 	struct text	 rpc_method;
 	struct text	 rpc_id;	/* raw JSON */
 	struct text	 tool;
-	struct text	 client_id;
+	struct text	 client_id;	/* whole, as are the next two */
+	struct text	 sub;
 	struct text	 key_id;
 	struct text	 scopes;
 	struct text	 client_ip;

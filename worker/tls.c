@@ -1,11 +1,14 @@
 /*
- * TLS for clients.
+ * TLS, as a server and as a client.
  */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include <arpa/inet.h>
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +25,10 @@ struct tls {
 	struct tls_question *question;	/* that the keeper has */
 	void		 (*ready)(void *);
 	void		*arg;
+	int		 client;	/* we are */
 	int		 established;
 	int		 broken;
+	char		 error[128];	/* of the handshake */
 };
 
 static SSL_CTX	*context;
@@ -34,6 +39,7 @@ static void	 use_client_ca(const char *);
 static X509	*read_cert(BIO *);
 static int	 alpn(SSL *, const unsigned char **, unsigned char *,
 		    const unsigned char *, unsigned, void *);
+static struct tls *make(SSL_CTX *, int, void (*)(void *), void *);
 static void	 failed(struct tls *);
 static ssize_t	 result(struct tls *, int);
 
@@ -153,11 +159,47 @@ tls_new(int fd, void (*ready)(void *), void *arg)
 {
 	struct tls	*t;
 
+	if ((t = make(context, fd, ready, arg)) != NULL)
+		SSL_set_accept_state(t->ssl);
+	return (t);
+}
+
+struct tls *
+tls_new_client(SSL_CTX *ctx, int fd, const char *host, void (*ready)(void *),
+    void *arg)
+{
+	struct tls	*t;
+	uint8_t		 addr[16];
+	int		 r;
+
+	if ((t = make(ctx, fd, ready, arg)) == NULL)
+		return (NULL);
+	t->client = 1;
+	SSL_set_connect_state(t->ssl);
+	/* RFC 6125, and RFC 6066 section 3: no address in SNI */
+	if (inet_pton(AF_INET, host, addr) == 1 ||
+	    inet_pton(AF_INET6, host, addr) == 1)
+		r = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl),
+		    host) == 1;
+	else
+		r = SSL_set1_host(t->ssl, host) == 1 &&
+		    SSL_set_tlsext_host_name(t->ssl, host) == 1;
+	if (r)
+		return (t);
+	tls_free(t);
+	return (NULL);
+}
+
+static struct tls *
+make(SSL_CTX *ctx, int fd, void (*ready)(void *), void *arg)
+{
+	struct tls	*t;
+
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return (NULL);
 	t->ready = ready;
 	t->arg = arg;
-	if ((t->ssl = SSL_new(context)) == NULL ||
+	if ((t->ssl = SSL_new(ctx)) == NULL ||
 	    SSL_set_fd(t->ssl, fd) != 1) {
 		SSL_free(t->ssl);
 		free(t);
@@ -165,7 +207,6 @@ tls_new(int fd, void (*ready)(void *), void *arg)
 		return (NULL);
 	}
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
-	SSL_set_accept_state(t->ssl);
 	return (t);
 }
 
@@ -224,21 +265,28 @@ failed(struct tls *t)
 	static unsigned	 logged;
 	unsigned long	 e = ERR_peek_error();
 	const char	*why = ERR_reason_error_string(e);
+	long		 verified = SSL_get_verify_result(t->ssl);
 
 	t->broken = 1;
+	(void)snprintf(t->error, sizeof(t->error), "TLS: %s%s%s",
+	    e == 0 ? "closed during the handshake" : why == NULL ?
+	    "unknown reason" : why, verified == X509_V_OK ? "" : ": ",
+	    verified == X509_V_OK ? "" :
+	    X509_verify_cert_error_string(verified));
+	ERR_clear_error();
 	if (clock_mono() / 1000 != second) {
 		second = clock_mono() / 1000;
 		logged = 0;
 	}
 	/* one that just leaves is no news */
-	if (e != 0 && logged++ < LOGGED_MAX)
-		log_info("tls: handshake failed: %s%s%s",
-		    why == NULL ? "unknown reason" : why,
-		    SSL_get_verify_result(t->ssl) == X509_V_OK ? "" : ": ",
-		    SSL_get_verify_result(t->ssl) == X509_V_OK ? "" :
-		    X509_verify_cert_error_string(
-		    SSL_get_verify_result(t->ssl)));
-	ERR_clear_error();
+	if (e != 0 && !t->client && logged++ < LOGGED_MAX)
+		log_info("handshake of a client failed: %s", t->error);
+}
+
+const char *
+tls_error(const struct tls *t)
+{
+	return (t->error);
 }
 
 ssize_t

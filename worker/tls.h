@@ -1,7 +1,8 @@
 /*
- * TLS on the listener (TLS 1.2 and 1.3, OpenSSL 3): one context for all
- * connections, whose private key is the keeper's.  A handshake that waits for
- * the keeper's signature holds up nobody.
+ * TLS connections (1.2 and 1.3, OpenSSL 3).  On the listener there is one
+ * context for all, made here; those for upstreams are made by up_tls.c.
+ * Private keys are the keeper's, and a handshake that waits for a signature
+ * holds up nobody.
  */
 #ifndef WORKER_TLS_H
 #define WORKER_TLS_H
@@ -11,6 +12,7 @@
 #include <stddef.h>
 
 struct tls;
+struct ssl_ctx_st;
 
 /* Once, before the sandbox.  cert: PEM, the server's certificate and what
  * leads to its root; NULL: no TLS.  client_ca: PEM, who signs certificates
@@ -21,12 +23,18 @@ int	tls_on(void);
 /* For an accepted connection; fd stays the caller's.  ready is called when a
  * handshake that waited for the keeper can go on.  NULL: no memory. */
 struct tls *tls_new(int fd, void (*ready)(void *), void *);
+/* For a connection to a server, which must have a certificate for this name
+ * or address. */
+struct tls *tls_new_client(struct ssl_ctx_st *, int fd, const char *host,
+	    void (*ready)(void *), void *);
 /* Ends what is under way, sends nothing.  NULL is fine. */
 void	tls_free(struct tls *);
 
 /* Go on with the handshake: 1 done, 0 it waits for the client or the keeper,
- * -1 failed (logged, not too often). */
+ * -1 failed (of a client's it is logged, not too often). */
 int	tls_handshake(struct tls *);
+/* Why the handshake failed; valid as long as the connection. */
+const char *tls_error(const struct tls *);
 /* As read(2) and write(2) on a non-blocking descriptor. */
 ssize_t	tls_read(struct tls *, void *, size_t);
 ssize_t	tls_write(struct tls *, const void *, size_t);

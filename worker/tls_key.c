@@ -154,6 +154,8 @@ tls_key_setup(void)
 {
 	EVP_KEYMGMT	*mgmt;
 
+	if (libctx != NULL)
+		return (libctx);
 	/* the default provider first: what is not asked of ours is its */
 	if ((libctx = OSSL_LIB_CTX_new()) == NULL ||
 	    OSSL_PROVIDER_load(libctx, "default") == NULL ||

@@ -13,8 +13,8 @@
 
 struct tls_question;
 
-/* Once, before the sandbox: an OpenSSL library context that has such keys;
- * exits on failure. */
+/* Before the sandbox: the OpenSSL library context that has such keys; exits
+ * on failure. */
 OSSL_LIB_CTX *tls_key_setup(void);
 /* The key number that a certificate speaks of, as an EVP_PKEY without its
  * private half; NULL on failure.  Numbers are the keeper's. */

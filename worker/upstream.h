@@ -18,7 +18,8 @@ enum exchange_error {
 	EXCHANGE_REFUSED,	/* no address, no connection, no answer */
 	EXCHANGE_TIMEOUT,	/* upstream_connect, upstream_response or
 				 * stream_idle */
-	EXCHANGE_BROKEN		/* malformed, or ended in the middle */
+	EXCHANGE_BROKEN,	/* malformed, or ended in the middle */
+	EXCHANGE_CROWDED	/* the upstream's max_connections reached */
 };
 
 struct exchange;
@@ -39,20 +40,29 @@ struct exchange_cb {
 /* Once, with a conf that outlives all exchanges. */
 void	upstream_setup(struct event_base *, const struct worker_conf *);
 
-/* The addresses of an upstream's name, from the fetcher; n 0: none known. */
-void	upstream_set_addrs(size_t upstream, const struct proto_addr *, size_t n);
-/* 1 when every upstream has been resolved once (with whatever result). */
+/* The addresses of a server's name (servers of all upstreams are counted one
+ * after the other), from the fetcher; n 0: none known. */
+void	upstream_set_addrs(size_t server, const struct proto_addr *, size_t n);
+/* 1 when every name has been resolved once (with whatever result). */
 int	upstream_resolved(void);
+/* The server of an upstream whose turn it is, by its index there. */
+size_t	upstream_pick(size_t upstream);
+/* Is there a server that is not known to be down? */
+int	upstream_usable(size_t upstream);
 
 /*
- * Send a request: a whole head and a body (taken over, both; the bufs are
- * left empty).  method is what the response's framing depends on (static
- * text).  long_lived: a GET stream, to which upstream_response applies only until the
- * head.  NULL when memory is gone or there are too many connections.  No
- * callback is called from within.
+ * Send a request to a server of an upstream: a whole head, whose request line
+ * and Host (line_len bytes) were made for that server, and a body (taken
+ * over, both; the bufs are left empty).  Unless it is pinned another server
+ * may get it when this one cannot be reached.  method (static text) is what
+ * the response's framing depends on.  NULL when memory is gone or there are
+ * too many connections.  No callback is called from within.
  */
-struct exchange *exchange_start(size_t upstream, const char *method,
-    struct buf *head, struct buf *body, const struct exchange_cb *, void *);
+struct exchange *exchange_start(size_t upstream, size_t server, int pinned,
+    const char *method, size_t line_len, struct buf *head, struct buf *body,
+    const struct exchange_cb *, void *);
+/* The server that it was sent to. */
+size_t	exchange_server(const struct exchange *);
 /* The client is gone: close the connection, so that the upstream sees it.  No callback follows. */
 void	exchange_cancel(struct exchange *);
 /* Stop and go on reading from the upstream. */

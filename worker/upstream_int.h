@@ -1,6 +1,6 @@
 /*
- * Shared by upstream.c (connections) and exchange.c (responses); nobody else
- * includes it.
+ * Shared by upstream.c (connections), exchange.c (responses) and balance.c
+ * (which server, and how it is); nobody else includes it.
  */
 #ifndef WORKER_UPSTREAM_INT_H
 #define WORKER_UPSTREAM_INT_H
@@ -11,16 +11,18 @@
 #include <stdint.h>
 
 #include "worker/timeq.h"
+#include "worker/tls.h"
 #include "worker/upstream.h"
 
-enum up_state { UP_CONNECTING, UP_BUSY, UP_IDLE, UP_DEAD };
+enum up_state { UP_CONNECTING, UP_TLS, UP_BUSY, UP_IDLE, UP_DEAD };
 
 struct upconn {
 	TAILQ_ENTRY(upconn) link;	/* in idle or dead list */
 	struct timer	 timer;
 	struct event	*ev;
 	struct exchange	*ex;
-	size_t		 upstream;
+	struct server	*server;
+	struct tls	*tls;		/* or NULL: plain */
 	int		 fd;
 	enum up_state	 state;
 	int		 readable;
@@ -28,13 +30,46 @@ struct upconn {
 };
 
 TAILQ_HEAD(upconn_list, upconn);
+TAILQ_HEAD(exchange_list, exchange);
+
+/* One server of an upstream: its addresses, its idle connections, and how it
+ * has been doing (balance.c). */
+struct server {
+	const struct conf_server *conf;
+	struct upstream	*up;
+	struct proto_addr addrs[PROTO_ADDRS_MAX];
+	size_t		 naddrs;
+	size_t		 first;		/* address that worked last */
+	int		 resolved;
+	struct upconn_list idle;
+	size_t		 nidle;
+	unsigned	 fails;		/* in a row */
+	unsigned	 down_s;	/* how long it is left alone; 0: up */
+	uint64_t	 down_until;	/* ms, monotonic */
+	uint64_t	 told;		/* when a failure was logged */
+};
+
+struct upstream {
+	const struct conf_upstream *conf;
+	struct server	*servers;
+	size_t		 nservers;
+	size_t		 turn;		/* whose it is */
+	size_t		 nopen;		/* connections */
+	struct exchange_list waiting;	/* for one, at max_connections */
+	size_t		 nwaiting;
+	struct timeq	*q_connect, *q_response, *q_stream, *q_wait;
+	struct ssl_ctx_st *tls;		/* or NULL */
+};
 
 struct exchange {
-	TAILQ_ENTRY(exchange) link;	/* in the dead list */
+	TAILQ_ENTRY(exchange) link;	/* waiting, or in the dead list */
+	struct timer	 timer;		/* while it waits for a connection */
 	struct upconn	*up;
+	struct server	*server;
 	const struct exchange_cb *cb;
 	void		*arg;
 	const char	*method;
+	size_t		 line_len;	/* of request line and Host in head */
 	struct buf	 head;		/* to send */
 	struct buf	 body;
 	struct buf	 in;		/* an unfinished response head */
@@ -42,8 +77,10 @@ struct exchange {
 	struct http1_chunk chunk;
 	enum http1_body	 framing;
 	uint64_t	 left;		/* of HTTP1_BODY_LENGTH */
-	size_t		 upstream;
+	uint64_t	 tried;		/* servers, a bit each */
 	size_t		 next_addr;
+	int		 pinned;	/* no other server will do */
+	int		 waiting;
 	int		 keepalive;
 	unsigned	 idle_s;	/* what Keep-Alive says; 0: nothing */
 	int		 sent_any;
@@ -63,5 +100,14 @@ void	exchange_feed(struct exchange *, const char *, size_t);
 void	exchange_timer(struct exchange *);
 void	exchange_fail(struct exchange *, enum exchange_error, const char *);
 void	exchange_done(struct exchange *, size_t excess);
+
+/* From balance.c.  The next server to try, one whose bit is not set in tried;
+ * NULL: none is left. */
+struct server *balance_next(struct upstream *, uint64_t tried);
+/* It answered, or it failed to. */
+void	balance_good(struct server *);
+void	balance_bad(struct server *, const char *why);
+/* Could it serve now, as far as is known? */
+int	balance_usable(const struct server *);
 
 #endif

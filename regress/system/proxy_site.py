@@ -15,7 +15,7 @@ import shutil
 import gw
 from conftest import new_dir, stop_all
 from fake_as import FakeAS
-from fake_upstream import Upstream, default_answer
+from fake_upstream import Upstream, default_answer, json_result
 from judge import check_audit_form, check_error_body
 
 ORIGIN = "https://app.example.test"
@@ -75,6 +75,14 @@ class ProxySite:
             return client.request(method, path, h, body)
         with self.gw.client() as c:
             return c.request(method, path, h, body)
+
+    def session(self, id):
+        """A session that the upstream calls so: what its client calls it."""
+        self.up.script(json_result({}, [("Mcp-Session-Id", id)]))
+        sealed = self.ask(body=gw.rpc("initialize")).header("Mcp-Session-Id")
+        assert sealed.endswith("." + id), sealed
+        self.up.forget()
+        return sealed
 
     def lines(self, fields=(), line="POST /mcp HTTP/1.1", host="gw.test"):
         """The bytes of a head, with exactly these lines (bytes or str)."""

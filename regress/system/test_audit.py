@@ -53,10 +53,24 @@ def test_injection(site, value):
 
 
 def test_session_id_of_a_hostile_client(site):
+    """It is refused, and what a client holds is not in the log."""
     g = site.gw
     mark = g.audit_mark()
-    g.post(token=site.auth.mint(),
-           headers=[("Mcp-Session-Id", "\"},{\"x\":\"\xff" + "y" * 2000)])
+    r = g.post(token=site.auth.mint(), headers=[
+        ("Mcp-Session-Id", "\"},{\"x\":\"\xff" + "y" * 2000)])
+    line = g.audit_one(mark)
+    assert r.status == 404 and line["error"] == "unknown session"
+    assert line["session_id"] is None
+
+
+def test_session_id_of_a_hostile_upstream(site):
+    """Visible ASCII, escaped and cut."""
+    g = site.gw
+    mark = g.audit_mark()
+    name = "\"},{\"x\":\"" + "y" * 900
+    site.up.script(fu.json_result({}, [("Mcp-Session-Id", name)]))
+    r = g.post(token=site.auth.mint())
+    assert r.status == 200 and r.header("Mcp-Session-Id").endswith(name)
     line = g.audit_one(mark)
     assert line["session_id"].startswith("\"},{\"x\":\""), line
     assert len(line["session_id"].encode()) <= 256 + 2

@@ -95,12 +95,13 @@ def test_other_methods(site, method):
 
 def test_get(site):
     """The standalone stream: no body, no length, its own fields."""
+    sealed = site.session("s-1")
     with site.gw.client() as c:
         site.up.script(fu.sse([{"n": 1}], final=False))
         c.send(c.build("GET", "/mcp", [
             ("Authorization", "Bearer " + site.token),
             ("Accept", "text/event-stream"), ("Last-Event-ID", "ev-7"),
-            ("Mcp-Session-Id", "s-1"),
+            ("Mcp-Session-Id", sealed),
             ("MCP-Protocol-Version", "2025-06-18")]))
         r = c.read_head("GET")
         assert r.status == 200, r
@@ -116,8 +117,9 @@ def test_get(site):
 
 
 def test_delete(site):
+    sealed = site.session("s-2")
     mark = site.gw.audit_mark()
-    r = site.ask("DELETE", headers={"Mcp-Session-Id": "s-2"})
+    r = site.ask("DELETE", headers={"Mcp-Session-Id": sealed})
     assert r.status == 200 and r.body == b"", r
     req, = site.up.requests
     assert req.method == "DELETE" and req.framing == (None, None), req
@@ -158,22 +160,24 @@ def test_notification(site):
 # -- fields ------------------------------------------------------------------
 
 def test_carried(site):
-    carried = [("Mcp-Session-Id", "s-3"), ("MCP-Protocol-Version",
-               "2025-11-25"), ("Last-Event-ID", "9"), ("User-Agent", "ua/1"),
+    sealed = site.session("s-3")
+    carried = [("MCP-Protocol-Version", "2025-11-25"),
+               ("Last-Event-ID", "9"), ("User-Agent", "ua/1"),
                ("X-Custom", "a  b"), ("X-Custom", "again"), ("Cookie", "c=d"),
                ("Accept-Language", "de"), ("X-Empty", "")]
     site.up.script(fu.json_result({"ok": 1}, [
         ("Mcp-Session-Id", "s-4"), ("X-Reply", "1"), ("X-Reply", "2"),
         ("Cache-Control", "no-cache"), ("Set-Cookie", "e=f")]))
     mark = site.gw.audit_mark()
-    r = site.ask(headers=carried)
+    r = site.ask(headers=carried + [("Mcp-Session-Id", sealed)])
     req, = site.up.requests
     for name, value in carried:
         assert value in req.headers(name), (name, req)
     assert req.headers("X-Custom") == ["a  b", "again"], req
     assert req.header("Content-Type") == "application/json", req
     assert req.header("Accept") == "application/json, text/event-stream"
-    assert r.header("Mcp-Session-Id") == "s-4", r
+    assert req.header("Mcp-Session-Id") == "s-3", req
+    assert r.header("Mcp-Session-Id").endswith(".s-4"), r
     assert r.headers("X-Reply") == ["1", "2"], r
     assert r.header("Set-Cookie") == "e=f", r
     assert r.header("Cache-Control") == "no-cache", r

@@ -444,7 +444,7 @@ SOUND = {
     "connection-cl": ([CL, "Connection: Content-Length"], BODY),
     "connection-te": ([TE, "Connection: Transfer-Encoding"], CHUNKED),
     "connection-host": ([CL, "Connection: Host, Authorization"], BODY),
-    "crlf-encoded": ([CL, "Mcp-Session-Id: a%0d%0aX: y"], BODY),
+    "crlf-encoded": ([CL, "X-A: a%0d%0aX: y"], BODY),
     "obs-text": ([CL, b"X-A: \xff\xfe"], BODY),
 }
 

@@ -360,7 +360,7 @@ def test_reload_refuses_what_does_not_fit(tls_gateway, files, auth_server):
     files.put("key.pem", Cert().key_pem)
     log = g.reload(expect="rejected")
     assert re.search(r"tls\.key_file: expected the private key of "
-                     r"tls\.cert_file.*not the key of the first", log)
+                     r"the certificate.*not the key of the first", log)
     assert g.post(token=auth_server.mint()).status == 200
     files.put("key.pem", cert.key_pem)
     g.reload()

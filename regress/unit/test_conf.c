@@ -31,9 +31,26 @@ static struct conf_hash hashes[] = {
 	{ "Abcd0123", { 64, 1, 1, 64, 64, "s", "h" } },
 };
 
+static struct conf_server servers[] = {
+	{ "127.0.0.1", "127.0.0.1", "/", 80, 0 },
+	{ "::1", "[::1]:8080", "/mcp", 8080, 1 },
+	{ "mcp.example", "mcp.example", "/mcp", 443, 1 },
+};
+
+static struct conf_field fields[] = {
+	{ "Authorization", "Bearer upstream's own" },
+	{ "X-Team", "blue" },
+};
+
 static struct conf_upstream ups[] = {
-	{ "a", "127.0.0.1", "127.0.0.1", "/", 80, 0 },
-	{ "b", "::1", "[::1]:8080", "/mcp", 8080, 0 },
+	{ .name = "a", .servers = servers, .nservers = 1 },
+	{ .name = "b", .servers = servers + 1, .nservers = 2,
+	    .headers = fields, .nheaders = 2, .identity_headers = 1,
+	    .tls_ca = "CA\n", .tls_server_name = "x.example",
+	    .tls_cert = "CERT\n", .tls_key = 7, .t_connect = 1,
+	    .t_response = 2, .t_stream_idle = 3, .max_connections = 4,
+	    .health_path = "/healthz", .health_interval = 5,
+	    .health_timeout = 6 },
 };
 
 static struct conf_net nets[] = {
@@ -63,6 +80,8 @@ worker_sample(void)
 	w.key_cache_ttl = 300000;
 	w.tls_cert = "CERT\n";
 	w.tls_client_ca = "CA\n";
+	w.system_ca = "ROOTS\n";
+	memset(w.session_secret, 0xa5, sizeof(w.session_secret));
 	w.upstreams = ups;
 	w.nupstreams = 2;
 	w.default_upstream = 1;
@@ -135,6 +154,48 @@ fetcher_travel(const struct fetcher_conf *f)
 }
 
 static void
+string_same(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		assert_ptr_equal(a, b);
+	else
+		assert_string_equal(a, b);
+}
+
+static void
+upstream_same(const struct conf_upstream *a, const struct conf_upstream *b)
+{
+	size_t	 i;
+
+	string_same(a->name, b->name);
+	assert_int_equal(a->nservers, b->nservers);
+	for (i = 0; i < a->nservers; i++) {
+		string_same(a->servers[i].host, b->servers[i].host);
+		string_same(a->servers[i].authority, b->servers[i].authority);
+		string_same(a->servers[i].path, b->servers[i].path);
+		assert_int_equal(a->servers[i].port, b->servers[i].port);
+		assert_int_equal(a->servers[i].tls, b->servers[i].tls);
+	}
+	assert_int_equal(a->nheaders, b->nheaders);
+	for (i = 0; i < a->nheaders; i++) {
+		string_same(a->headers[i].name, b->headers[i].name);
+		string_same(a->headers[i].value, b->headers[i].value);
+	}
+	assert_int_equal(a->identity_headers, b->identity_headers);
+	string_same(a->tls_ca, b->tls_ca);
+	string_same(a->tls_server_name, b->tls_server_name);
+	string_same(a->tls_cert, b->tls_cert);
+	assert_int_equal(a->tls_key, b->tls_key);
+	assert_int_equal(a->t_connect, b->t_connect);
+	assert_int_equal(a->t_response, b->t_response);
+	assert_int_equal(a->t_stream_idle, b->t_stream_idle);
+	assert_int_equal(a->max_connections, b->max_connections);
+	string_same(a->health_path, b->health_path);
+	assert_int_equal(a->health_interval, b->health_interval);
+	assert_int_equal(a->health_timeout, b->health_timeout);
+}
+
+static void
 test_worker(void **state)
 {
 	struct worker_conf	 w = worker_sample(), *x;
@@ -164,10 +225,10 @@ test_worker(void **state)
 	assert_int_equal(x->nupstreams, 2);
 	assert_int_equal(x->default_upstream, 1);
 	assert_string_equal(x->upstreams[1].name, "b");
-	assert_string_equal(x->upstreams[1].host, "::1");
-	assert_string_equal(x->upstreams[1].authority, "[::1]:8080");
-	assert_string_equal(x->upstreams[1].path, "/mcp");
-	assert_int_equal(x->upstreams[1].port, 8080);
+	upstream_same(&x->upstreams[0], &ups[0]);
+	upstream_same(&x->upstreams[1], &ups[1]);
+	assert_memory_equal(x->session_secret, w.session_secret, 32);
+	assert_string_equal(x->system_ca, "ROOTS\n");
 	assert_int_equal(x->norigins, 2);
 	assert_string_equal(x->origins[0], "*");
 	assert_int_equal(x->nproxies, 2);
@@ -220,6 +281,8 @@ static void
 test_worker_insane(void **state)
 {
 	struct conf_upstream	 up;
+	struct conf_server	 server;
+	struct conf_field	 field;
 	struct conf_key		 key;
 	struct conf_net		 net;
 	struct worker_conf	 w;
@@ -257,12 +320,29 @@ test_worker_insane(void **state)
 	WITH(w.buffered = UINT64_MAX);
 	WITH(w.t_header = UINT64_MAX);
 	WITH(w.t_drain = UINT64_MAX);
-	WITH_UP(up.port = 0);
-	WITH_UP(up.path = "mcp");
-	WITH_UP(up.path = "/a b");
-	WITH_UP(up.authority = "a\r\nb");
+#define WITH_SERVER(change) do {					\
+	server = servers[1];						\
+	change;								\
+	WITH_UP((up.servers = &server, up.nservers = 1));		\
+} while (0)
+	WITH_SERVER(server.port = 0);
+	WITH_SERVER(server.path = "mcp");
+	WITH_SERVER(server.path = "/a b");
+	WITH_SERVER(server.authority = "a\r\nb");
+	WITH_SERVER(server.host = "");
+#undef WITH_SERVER
 	WITH_UP(up.name = NULL);
-	WITH_UP(up.host = "");
+	WITH_UP(up.nservers = 0);
+	WITH_UP(up.t_connect = UINT64_MAX);
+	WITH_UP(up.health_path = "x");
+	WITH_UP(up.health_interval = 0);
+	WITH_UP(up.tls_server_name = "a b");
+	field.name = "X-A";
+	field.value = "a\r\nb";
+	WITH_UP((up.headers = &field, up.nheaders = 1));
+	field.name = "X A";
+	field.value = "a";
+	WITH_UP((up.headers = &field, up.nheaders = 1));
 #define WITH_KEY(change) do {						\
 	key = keys[1];							\
 	change;								\
@@ -342,7 +422,8 @@ keeper_travel(const struct keeper_conf *k)
 static void
 test_keeper(void **state)
 {
-	struct keeper_conf	 k = { hashes, 2, 3, 1, "KEY\n" }, *x;
+	char			*pems[] = { NULL, "KEY\n" };
+	struct keeper_conf	 k = { hashes, 2, 3, 1, pems, 2 }, *x;
 	struct conf_hash	 h;
 	struct wbuf		 b;
 	size_t			 i;
@@ -353,7 +434,9 @@ test_keeper(void **state)
 	assert_int_equal(x->threads, 3);
 	assert_int_equal(x->remember, 1);
 	assert_memory_equal(x->keys, hashes, sizeof(hashes));
-	assert_string_equal(x->tls_key, "KEY\n");
+	assert_int_equal(x->ntls_keys, 2);
+	assert_null(x->tls_keys[0]);
+	assert_string_equal(x->tls_keys[1], "KEY\n");
 	keeper_conf_free(x);
 	keeper_conf_free(NULL);
 	k.keys = &h;
@@ -375,7 +458,7 @@ test_keeper(void **state)
 	WITH(k.threads = 0);
 	WITH(k.threads = 65);
 #undef WITH
-	k = (struct keeper_conf){ hashes, 2, 1, 0, NULL };
+	k = (struct keeper_conf){ hashes, 2, 1, 0, NULL, 0 };
 	wbuf_init(&b, CONF_PACKED_MAX);
 	keeper_conf_pack(&k, &b);
 	for (i = 0; i < b.len; i++)

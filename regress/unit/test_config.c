@@ -96,11 +96,11 @@ test_guide(void **state)
 	    "/.well-known/oauth-protected-resource");
 	assert_int_equal(conf->w.nupstreams, 1);
 	assert_string_equal(conf->w.upstreams[0].name, "everything");
-	assert_string_equal(conf->w.upstreams[0].host, "127.0.0.1");
-	assert_string_equal(conf->w.upstreams[0].authority,
+	assert_string_equal(conf->w.upstreams[0].servers[0].host, "127.0.0.1");
+	assert_string_equal(conf->w.upstreams[0].servers[0].authority,
 	    "127.0.0.1:3001");
-	assert_string_equal(conf->w.upstreams[0].path, "/mcp");
-	assert_int_equal(conf->w.upstreams[0].port, 3001);
+	assert_string_equal(conf->w.upstreams[0].servers[0].path, "/mcp");
+	assert_int_equal(conf->w.upstreams[0].servers[0].port, 3001);
 	config_free(conf);
 }
 
@@ -207,12 +207,12 @@ test_every_key(void **state)
 	assert_int_equal(conf->w.max_connections, 10);
 	assert_int_equal(conf->w.buffered, 1 << 20);
 	assert_int_equal(conf->w.nupstreams, 2);
-	assert_string_equal(conf->w.upstreams[0].authority, "mcp.example");
-	assert_string_equal(conf->w.upstreams[0].path, "/");
-	assert_int_equal(conf->w.upstreams[0].port, 80);
-	assert_string_equal(conf->w.upstreams[1].host, "::1");
-	assert_string_equal(conf->w.upstreams[1].authority, "[::1]");
-	assert_string_equal(conf->w.upstreams[1].path, "/x%20y/");
+	assert_string_equal(conf->w.upstreams[0].servers[0].authority, "mcp.example");
+	assert_string_equal(conf->w.upstreams[0].servers[0].path, "/");
+	assert_int_equal(conf->w.upstreams[0].servers[0].port, 80);
+	assert_string_equal(conf->w.upstreams[1].servers[0].host, "::1");
+	assert_string_equal(conf->w.upstreams[1].servers[0].authority, "[::1]");
+	assert_string_equal(conf->w.upstreams[1].servers[0].path, "/x%20y/");
 	assert_int_equal(conf->w.default_upstream, 1);
 	assert_string_equal(conf->audit_path, "/a/b");
 	assert_true(conf->w.audit_allow);

@@ -335,14 +335,24 @@ test_upstream_mistakes(void **state)
 	{ "upstreams: [{name: a/b, url: 'http://x'}]\n", "1:20: "
 	    "upstreams[0].name: expected a name of 1 to 64 letters, digits, "
 	    "_ and -, got \"a/b\"" },
-	{ "upstreams: [{name: a, url: 'https://x/'}]\n", "1:28: "
-	    "upstreams[0].url: expected an http:// URL (TLS to upstreams is "
-	    "not supported yet), got \"https://x/\"" },
+	{ "upstreams: [{name: a, url: 'ftp://x/'}]\n", "1:28: "
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
+	    "query or fragment, got \"ftp://x/\"" },
+	{ "upstreams: [{name: a, url: 'http://x/', urls: ['http://y/']}]\n",
+	    "1:28: upstreams[0].url: expected url or urls, not both" },
+	{ "upstreams: [{name: a, urls: []}]\n", "1:29: upstreams[0].urls: "
+	    "expected at least one URL, got a list" },
+	{ "upstreams: [{name: a, urls: ['http://y/', 'http://y:80/']}]\n",
+	    "1:43: upstreams[0].urls[1]: expected each URL once, got "
+	    "\"http://y:80/\"" },
+	{ "upstreams: [{name: a, url: 'http://x/', health: {path: x}}]\n",
+	    "1:56: upstreams[0].health.path: expected a path that begins with "
+	    "/, got \"x\"" },
 	{ "upstreams: [{name: a, url: 'http://x/?q'}]\n", "1:28: "
-	    "upstreams[0].url: expected http://HOST[:PORT]/PATH without a "
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
 	    "query or fragment, got \"http://x/?q\"" },
 	{ "upstreams: [{name: a, url: 'http://x/#f'}]\n", "1:28: "
-	    "upstreams[0].url: expected http://HOST[:PORT]/PATH without a "
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
 	    "query or fragment, got \"http://x/#f\"" },
 	{ "upstreams: [{name: a, url: 'http://u:pw@x/'}]\n", "1:28: "
 	    "upstreams[0].url: expected a URL such as "

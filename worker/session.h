@@ -1,0 +1,37 @@
+/*
+ * Sessions belong to who opened them.  The Mcp-Session-Id that a client sees
+ * is the gateway's: the upstream's own id, the server that minted it, and a
+ * MAC over both and the client's identity.  Everything is in it, so that any
+ * worker of any generation, and any gateway with the same secret, can judge
+ * it; nothing in it is secret.
+ *
+ *	base64url(version, server, MAC) "." the upstream's id
+ */
+#ifndef WORKER_SESSION_H
+#define WORKER_SESSION_H
+
+#include <stddef.h>
+
+#include "common/conf.h"
+#include "common/slice.h"
+#include "worker/buf.h"
+#include "worker/request.h"
+
+#define SESSION_ID_MAX	1024	/* bytes of an upstream's id */
+
+/* Once; exits on failure. */
+void	session_setup(const struct worker_conf *);
+
+/*
+ * Open what a client sent, as the identity that the request was judged to
+ * have.  0, with the upstream's id (a part of the slice) and the server's
+ * index; -1: no session of this identity at this upstream.
+ */
+int	session_open(const struct request *, struct slice, struct slice *id,
+	    size_t *server);
+/* Append the id that the client is to see.  0; -1: no memory, or not an id
+ * (MCP, Session Management: visible ASCII). */
+int	session_seal(const struct request *, struct slice id, size_t server,
+	    struct buf *);
+
+#endif
