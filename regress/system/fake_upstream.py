@@ -241,12 +241,6 @@ class Upstream(RawServer):
         self._changed = threading.Condition()
         super().__init__(**kw)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.stop()
-
     @property
     def url(self):
         return "http://127.0.0.1:%d%s" % (self.port, self.path)

@@ -67,7 +67,8 @@ class Conn:
 
 
 class RawServer:
-    def __init__(self, ssl_context=None, host="127.0.0.1", rcvbuf=None):
+    def __init__(self, ssl_context=None, host="127.0.0.1", rcvbuf=None,
+                 port=0):
         self.ssl_context = ssl_context
         self.host = host
         self.rcvbuf = rcvbuf
@@ -76,10 +77,16 @@ class RawServer:
         self.conns = {}             # number -> Conn, the open ones
         self.threads = set()
         self.connections = 0        # accepted so far
-        self._sock = self._bound(0)
+        self._sock = self._bound(port)
         self.port = self._sock.getsockname()[1]
         self._acceptor = None
         self.listen()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
 
     def serve(self, conn):
         raise NotImplementedError

@@ -37,7 +37,7 @@ class Cert:
     """A certificate and its key, signed by a Cert or by itself."""
 
     def __init__(self, name="localhost", issuer=None, kind="p256", days=30,
-                 ca=False, client=False):
+                 ca=False, client=False, names=("localhost",)):
         self.key = KINDS[kind]()
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = issuer or self
@@ -52,9 +52,10 @@ class Cert:
             b = b.add_extension(x509.ExtendedKeyUsage(
                 [ExtendedKeyUsageOID.CLIENT_AUTH]), False)
         elif not ca:
-            b = b.add_extension(x509.SubjectAlternativeName([
-                x509.DNSName("localhost"),
-                x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+            san = [x509.DNSName(n) for n in names]
+            if "localhost" in names:
+                san.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+            b = b.add_extension(x509.SubjectAlternativeName(san), False)
         algorithm = None if isinstance(
             signer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
         self.cert = b.sign(signer.key, algorithm)
