@@ -13,8 +13,8 @@
 
 /* Once.  changed(name): what resolve_get() says of it is new. */
 void	resolve_setup(struct event_base *, void (*changed)(const char *));
-/* Once, in the sandbox (which binds only threads that come after it): start
- * the thread. */
+/* Once, after resolve_setup() and in the sandbox (which binds only threads
+ * that come after it): start the thread. */
 void	resolve_start(void);
 /* A name is of interest (counted); it is looked up now and every 30 s. */
 void	resolve_watch(const char *name);

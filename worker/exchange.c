@@ -117,7 +117,8 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 		    "repeated Content-Type, or named in Connection");
 		return (-1);
 	}
-	balance_good(ex->server);
+	if (!ex->probe)
+		balance_good(ex->server);
 	ex->got_head = 1;
 	ex->framing = h.body;
 	ex->left = h.content_length;

@@ -34,6 +34,7 @@
 #include "worker/keeper.h"
 #include "worker/keys.h"
 #include "worker/metadata.h"
+#include "worker/probe.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -177,6 +178,7 @@ set_up_modules(void)
 	keys_setup(conf);
 	auth_setup(conf, want_keys);
 	upstream_setup(base, conf);
+	probe_setup(base, conf);
 	accept_setup(base, listen_fd);
 	audit_setup(audit_fd, shm, audit_failed);
 	turn_ev = event_new(base, -1, 0, turn_event, NULL);
@@ -327,6 +329,7 @@ drain_begin(int handover, uint64_t ms)
 
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
 	accept_stop();
+	probe_stop();
 	if (leaving == STOPPING)
 		conn_end_all(1);
 	if (!told)

@@ -190,6 +190,15 @@ upstream_pick(size_t i)
 	return ((size_t)(balance_next(&ups[i], 0) - ups[i].servers));
 }
 
+void
+upstream_judge(size_t i, size_t j, int good, const char *why)
+{
+	if (good)
+		balance_good(&ups[i].servers[j]);
+	else
+		balance_bad(&ups[i].servers[j], why);
+}
+
 int
 upstream_usable(size_t i)
 {
@@ -208,7 +217,7 @@ upstream_open(void)
 }
 
 struct exchange *
-exchange_start(size_t upstream, size_t server, int pinned, const char *method,
+exchange_start(size_t upstream, size_t server, int flags, const char *method,
     size_t line_len, struct buf *head, struct buf *body,
     const struct exchange_cb *cb, void *arg)
 {
@@ -223,7 +232,8 @@ exchange_start(size_t upstream, size_t server, int pinned, const char *method,
 	ex->line_len = line_len;
 	ex->server = &ups[upstream].servers[server];
 	ex->tried = 1ULL << server;
-	ex->pinned = pinned;
+	ex->pinned = (flags & EXCHANGE_PINNED) != 0;
+	ex->probe = (flags & EXCHANGE_PROBE) != 0;
 	if (exchange_attach(ex) == -1) {
 		free(ex);
 		return (NULL);

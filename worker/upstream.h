@@ -22,6 +22,10 @@ enum exchange_error {
 	EXCHANGE_CROWDED	/* the upstream's max_connections reached */
 };
 
+/* For exchange_start(). */
+#define EXCHANGE_PINNED	1	/* no other server will do */
+#define EXCHANGE_PROBE	2	/* what it means is upstream_judge()'s */
+
 struct exchange;
 
 /*
@@ -47,18 +51,21 @@ void	upstream_set_addrs(size_t server, const struct proto_addr *, size_t n);
 int	upstream_resolved(void);
 /* The server of an upstream whose turn it is, by its index there. */
 size_t	upstream_pick(size_t upstream);
+/* What a health check says of a server. */
+void	upstream_judge(size_t upstream, size_t server, int good,
+	    const char *why);
 /* Is there a server that is not known to be down? */
 int	upstream_usable(size_t upstream);
 
 /*
  * Send a request to a server of an upstream: a whole head, whose request line
  * and Host (line_len bytes) were made for that server, and a body (taken
- * over, both; the bufs are left empty).  Unless it is pinned another server
- * may get it when this one cannot be reached.  method (static text) is what
+ * over, both; the bufs are left empty).  Unless flags say EXCHANGE_PINNED
+ * another server may get it when this one cannot be reached.  method (static text) is what
  * the response's framing depends on.  NULL when memory is gone or there are
  * too many connections.  No callback is called from within.
  */
-struct exchange *exchange_start(size_t upstream, size_t server, int pinned,
+struct exchange *exchange_start(size_t upstream, size_t server, int flags,
     const char *method, size_t line_len, struct buf *head, struct buf *body,
     const struct exchange_cb *, void *);
 /* The server that it was sent to. */

@@ -80,6 +80,7 @@ struct exchange {
 	uint64_t	 tried;		/* servers, a bit each */
 	size_t		 next_addr;
 	int		 pinned;	/* no other server will do */
+	int		 probe;		/* a health check */
 	int		 waiting;
 	int		 keepalive;
 	unsigned	 idle_s;	/* what Keep-Alive says; 0: nothing */

@@ -417,3 +417,46 @@ def test_errors_of_an_application_do_not_count(gateway, auth_server, upstream):
         upstream.script(fu.status(code, b"x"))
         assert g.post(token=token).status == code
     assert g.get("/readyz").status == 200
+
+
+def test_active(gateway, auth_server, upstream):
+    """Known to be down before anybody asks, and back without a request."""
+    with Upstream() as two:
+        sick = [False]
+
+        def answer(conn, req):
+            if req.target == "/healthz?deep=1":
+                fu.status(503 if sick[0] else 200)(conn, req)
+            else:
+                fu.default_answer(conn, req)
+
+        two.answer = answer
+        g = gateway({"workers": 1, "default_upstream": "two", "upstreams": [
+            {"name": "up", "url": upstream.url},
+            {"name": "two", "url": two.url,
+             "headers": {"X-Probe-Key": "k-1"},
+             "health": {"path": "/healthz?deep=1", "interval": "1s",
+                        "timeout": "500ms"}}]})
+        probe = two.wait_request()
+        assert probe.method == "GET" and probe.target == "/healthz?deep=1"
+        assert probe.header("X-Probe-Key") == "k-1"
+        assert probe.header("User-Agent") == "mcpgw-health"
+        assert g.get("/readyz").status == 200
+        sick[0] = True
+        g.wait_log(r"upstream two: .* is down: its health check says 5xx")
+        assert g.get("/readyz").status == 503
+        sick[0] = False
+        g.wait_log(r"upstream two: .* is back")
+        assert g.get("/readyz").status == 200
+        two.answer = lambda conn, req: conn.wait_peer_close(20)
+        g.wait_log(r"is down: no answer to its health check in time")
+        two.answer = answer
+    assert g.audit_lines() == [], "probes are nobody's requests"
+
+
+@pytest.mark.parametrize("health", [
+    {"path": "x"}, {"path": "/a b"}, {"interval": "10ms"}, {"paht": "/"}])
+def test_bad_health(make_gateway, health):
+    rc, out = make_gateway(upstream_config("http://127.0.0.1:1/",
+                                           health=health)).check()
+    assert rc == 78 and "upstreams[0].health" in out
