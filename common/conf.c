@@ -11,12 +11,15 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636605U
+#define WORKER_MAGIC	0x77636606U
 #define FETCHER_MAGIC	0x66636601U
 #define KEEPER_MAGIC	0x6b636603U
 
 #define TIME_MAX	(1000ULL * 60 * 60 * 24 * 366)
 #define SIZE_LIMIT	(1ULL << 40)
+
+const char *const conf_revisions[CONF_REVISIONS] = { "2025-03-26",
+	"2025-06-18", "2025-11-25", "2026-07-28" };
 
 static void	 oauth_pack(const struct conf_oauth *, struct wbuf *);
 static void	 oauth_unpack(struct conf_oauth *, struct rbuf *);
@@ -64,6 +67,7 @@ worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_str(b, w->tls_client_ca);
 	wire_put_str(b, w->system_ca);
 	wire_put_bytes(b, w->session_secret, sizeof(w->session_secret));
+	wire_put_u32(b, w->revisions);
 	upstreams_pack(w, b);
 	strings_pack(w->origins, w->norigins, b);
 	proxies_pack(w, b);
@@ -92,6 +96,7 @@ worker_conf_unpack(const void *data, size_t len)
 	if (octets_unpack(&r, w->session_secret, CONF_SECRET_LEN) !=
 	    CONF_SECRET_LEN)
 		r.failed = 1;
+	w->revisions = wire_get_u32(&r);
 	upstreams_unpack(w, &r);
 	w->origins = strings_unpack(&r, CONF_LIST_MAX, &w->norigins);
 	proxies_unpack(w, &r);
@@ -625,6 +630,8 @@ worker_sane(const struct worker_conf *w)
 			return (0);
 	/* OAuth without auth would be a door that looks shut. */
 	if (w->oauth.enabled && !w->auth_enabled)
+		return (0);
+	if (w->revisions == 0 || w->revisions >> CONF_REVISIONS != 0)
 		return (0);
 	/* Client certificates are for TLS. */
 	if (w->tls_client_ca != NULL && w->tls_cert == NULL)

@@ -116,6 +116,8 @@ struct worker_conf {
 	char		*system_ca;	/* PEM, for https upstreams without a
 					 * tls.ca_file; or NULL: there is none */
 	uint8_t		 session_secret[CONF_SECRET_LEN];
+	uint32_t	 revisions;	/* mcp.revisions: a bit each, in the
+					 * order of conf_revisions */
 	struct conf_upstream *upstreams;
 	size_t		 nupstreams;
 	size_t		 default_upstream;	/* index */
@@ -163,6 +165,10 @@ struct keeper_conf {
 					 * tls.key_file, or NULL */
 	size_t		 ntls_keys;
 };
+
+/* The revisions of MCP that there are, oldest first. */
+#define CONF_REVISIONS	4
+extern const char *const conf_revisions[CONF_REVISIONS];
 
 void	worker_conf_pack(const struct worker_conf *, struct wbuf *);
 /* NULL when the bytes are not what the packer makes (errno untouched). */

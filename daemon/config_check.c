@@ -90,6 +90,7 @@ defaults_worker(struct worker_conf *w)
 {
 	w->oauth.leeway_ms = 30 * SECOND;
 	w->key_cache_ttl = 5 * MINUTE;
+	w->revisions = (1U << CONF_REVISIONS) - 1;
 	w->max_body = 4 * MiB;
 	w->max_header = 16 * KiB;
 	w->max_connections = 8192;

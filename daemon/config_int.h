@@ -117,6 +117,8 @@ void	cfg_user(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_on_failure(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* int */
+void	cfg_revisions(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t, bits */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct conf_oauth */
 /* The text of a scalar; NULL after an error ("expected what"). */

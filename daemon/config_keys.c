@@ -88,6 +88,11 @@ static const struct cfg_key auth_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 
+static const struct cfg_key mcp_keys[] = {
+	{ "revisions", cfg_revisions, AT(w.revisions), 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
 static const struct cfg_key session_keys[] = {
 	{ "secret", cfg_secret, AT(session_secret), 0, 0, NULL },
 	{ "secret_file", cfg_path_near, AT(session_secret_file), 0, 0, NULL },
@@ -110,6 +115,7 @@ const struct cfg_key cfg_root_keys[] = {
 	    NULL },
 	{ "tls", NULL, 0, 0, 0, tls_keys },
 	{ "session", NULL, 0, 0, 0, session_keys },
+	{ "mcp", NULL, 0, 0, 0, mcp_keys },
 	{ "timeouts", NULL, 0, 0, 0, timeouts_keys },
 	{ "limits", NULL, 0, 0, 0, limits_keys },
 	{ "upstreams", cfg_upstreams, AT(w), 0, 0, NULL },

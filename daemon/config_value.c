@@ -242,6 +242,37 @@ cfg_on_failure(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_expected(c, n, "deny or allow");
 }
 
+void
+cfg_revisions(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	const struct ynode	*item;
+	const char		*s;
+	uint32_t		 bits = 0;
+	size_t			 i;
+
+	(void)k;
+	if (cfg_list(c, n, CONF_LIST_MAX, "a list of revisions of MCP") == 0) {
+		if (ynode_isnull(n) || n->kind == YNODE_LIST)
+			cfg_expected(c, n, "at least one revision of MCP");
+		return;
+	}
+	for (item = n->first; item != NULL; item = item->next) {
+		if ((s = cfg_scalar(c, item, "a revision of MCP")) == NULL)
+			continue;
+		for (i = 0; i < CONF_REVISIONS; i++)
+			if (strcmp(s, conf_revisions[i]) == 0)
+				break;
+		if (i < CONF_REVISIONS)
+			bits |= 1U << i;
+		else
+			cfg_expected(c, item, "2025-03-26, 2025-06-18, "
+			    "2025-11-25 or 2026-07-28");
+	}
+	if (bits != 0)
+		*(uint32_t *)dst = bits;
+}
+
 /* RFC 6749, section 3.3: scope-token. */
 void
 cfg_scopes(struct cfg *c, const struct ynode *n, const struct cfg_key *k,

@@ -62,7 +62,7 @@ install_packages() {
 }
 
 new_enough() {
-	"$1" -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' \
+	"$1" -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' \
 	    >/dev/null 2>&1
 }
 

@@ -33,6 +33,7 @@
 #include "worker/forward.h"
 #include "worker/keeper.h"
 #include "worker/keys.h"
+#include "worker/mcp.h"
 #include "worker/metadata.h"
 #include "worker/probe.h"
 #include "worker/relay.h"
@@ -174,6 +175,7 @@ set_up_modules(void)
 	forward_setup(conf);
 	session_setup(conf);
 	relay_setup(conf);
+	mcp_setup(conf);
 	keeper_setup(base);
 	keys_setup(conf);
 	auth_setup(conf, want_keys);

@@ -6,24 +6,34 @@
 #include <openssl/evp.h>
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "worker/answer.h"
 #include "worker/mcp.h"
 
-#define REVISIONS	"[\"2025-03-26\",\"2025-06-18\",\"2025-11-25\"," \
-			"\"2026-07-28\"]"
 #define STATELESS	"2026-07-28"
 #define SENTINEL	"=?base64?"
 #define SENTINEL_END	"?="
+#define VERSION_SHOWN	32	/* bytes of one that we do not know */
 
-static int	 revision_known(struct slice);
+static uint32_t	 revisions;	/* allowed ones, a bit each */
+
+static int	 revision_allowed(struct slice);
+static int	 unsupported(struct request *, const char *, struct slice);
 static int	 mismatch(struct request *, const char *);
 static int	 judged(const struct http1_field *);
 static int	 method_has_name(struct slice);
 static int	 name_matches(struct slice, struct slice);
 static int	 base64_matches(struct slice, struct slice);
+
+void
+mcp_setup(const struct worker_conf *conf)
+{
+	revisions = conf->revisions;
+}
 
 int
 mcp_is_json_type(struct slice v)
@@ -58,12 +68,12 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 	struct slice	 version = http1_value(h, HTTP1_MCP_PROTOCOL_VERSION);
 	size_t		 i;
 
-	if (version.p != NULL && !revision_known(version)) {
-		answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION,
-		    AUDIT_ERROR, "unsupported MCP-Protocol-Version",
-		    "{\"supported\":" REVISIONS "}");
-		return (-1);
-	}
+	if (version.p == NULL && r->method != METHOD_POST)
+		version = slice_of(conf_revisions[0]);
+	if (version.p != NULL && !revision_allowed(version))
+		return (unsupported(r, "unsupported MCP-Protocol-Version",
+		    version));
+	version = http1_value(h, HTTP1_MCP_PROTOCOL_VERSION);
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
 		if (h->field[i].connection && judged(&h->field[i])) {
@@ -94,12 +104,16 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	struct slice	 name = request_text(r, r->mcp_name);
 	int		 stateless;
 
-	if (rpc->version.p != NULL && !revision_known(rpc->version)) {
-		answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION,
-		    AUDIT_ERROR, "unsupported protocol version in _meta",
-		    "{\"supported\":" REVISIONS "}");
-		return (-1);
-	}
+	if (rpc->version.p != NULL && !revision_allowed(rpc->version))
+		return (unsupported(r,
+		    "unsupported protocol version in _meta", rpc->version));
+	/* without one it is the oldest (Protocol Version Header), but for the
+	 * request that asks for one */
+	if (version.p == NULL && rpc->version.p == NULL &&
+	    !revision_allowed(slice_of(conf_revisions[0])) &&
+	    !slice_is(rpc->method, "initialize"))
+		return (unsupported(r, "MCP-Protocol-Version is missing",
+		    slice_of(conf_revisions[0])));
 	stateless = slice_is(version, STATELESS) ||
 	    slice_is(rpc->version, STATELESS);
 	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
@@ -122,10 +136,37 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 }
 
 static int
-revision_known(struct slice v)
+revision_allowed(struct slice v)
 {
-	return (v.len == 10 && memchr(v.p, '"', v.len) == NULL &&
-	    memmem(REVISIONS, sizeof(REVISIONS) - 1, v.p, v.len) != NULL);
+	size_t	 i;
+
+	for (i = 0; i < CONF_REVISIONS; i++)
+		if ((revisions & 1U << i) != 0 &&
+		    slice_is(v, conf_revisions[i]))
+			return (1);
+	return (0);
+}
+
+/* With what there is instead (2026-07-28, Unsupported Protocol Version). */
+static int
+unsupported(struct request *r, const char *what, struct slice requested)
+{
+	char	 data[1024], text[6 * VERSION_SHOWN];
+	size_t	 i, n;
+	int	 len;
+
+	len = snprintf(data, sizeof(data), "{\"supported\":[");
+	for (i = 0; i < CONF_REVISIONS; i++)
+		if ((revisions & 1U << i) != 0)
+			len += snprintf(data + len, sizeof(data) -
+			    (size_t)len, "%s\"%s\"", data[len - 1] == '[' ?
+			    "" : ",", conf_revisions[i]);
+	n = json_escape(requested, VERSION_SHOWN, text);
+	(void)snprintf(data + len, sizeof(data) - (size_t)len,
+	    "],\"requested\":\"%.*s\"}", (int)n, text);
+	answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION, AUDIT_ERROR, what,
+	    data);
+	return (-1);
 }
 
 static int

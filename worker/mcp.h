@@ -5,14 +5,19 @@
 #ifndef WORKER_MCP_H
 #define WORKER_MCP_H
 
+#include "common/conf.h"
 #include "common/slice.h"
 #include "worker/http1.h"
 #include "worker/request.h"
 #include "worker/rpc.h"
 
+/* Once. */
+void	mcp_setup(const struct worker_conf *);
+
 /* application/json, with no parameter but charset=utf-8. */
 int	mcp_is_json_type(struct slice);
-/* MCP-Protocol-Version names a revision that we know.  0, or -1: answered. */
+/* MCP-Protocol-Version names a revision of mcp.revisions.  0, or -1:
+ * answered. */
 int	mcp_check_head(struct request *, const struct http1_head *);
 /* What the fields said must be what the body says.  0, or -1: answered. */
 int	mcp_check_body(struct request *, const struct rpc *);

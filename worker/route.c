@@ -9,6 +9,7 @@
 static const struct worker_conf	*conf;
 
 static int	 origin_visible(struct slice);
+static int	 same_loopback(const struct http1_head *, struct slice);
 
 void
 route_setup(const struct worker_conf *c)
@@ -60,10 +61,39 @@ route_origin_ok(const struct http1_head *h)
 	if (own.len > 0 && origin.len == own.len &&
 	    strncasecmp(origin.p, own.p, own.len) == 0)
 		return (1);
+	if (same_loopback(h, origin))
+		return (1);
 	for (i = 0; i < conf->norigins; i++)
 		if (strcmp(conf->origins[i], "*") == 0 ||
 		    slice_is_nocase(origin, conf->origins[i]))
 			return (1);
+	return (0);
+}
+
+/* A page of this very gateway on the loopback: rebinding cannot bring about
+ * that a browser sends such a Host. */
+static int
+same_loopback(const struct http1_head *h, struct slice origin)
+{
+	static const char *const names[] = { "localhost", "127.0.0.1",
+	    "[::1]" };
+	struct slice	 host = http1_value(h, HTTP1_HOST);
+	size_t		 i, len;
+
+	if (origin.len < 7 || strncasecmp(origin.p, "http://", 7) != 0)
+		return (0);
+	origin.p += 7;
+	origin.len -= 7;
+	if (host.p == NULL || origin.len != host.len ||
+	    strncasecmp(origin.p, host.p, host.len) != 0)
+		return (0);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		len = strlen(names[i]);
+		if (host.len >= len &&
+		    strncasecmp(host.p, names[i], len) == 0 &&
+		    (host.len == len || host.p[len] == ':'))
+			return (1);
+	}
 	return (0);
 }
 

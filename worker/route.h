@@ -20,8 +20,8 @@ void	route_setup(const struct worker_conf *);
 /* *upstream is set for ROUTE_MCP. */
 enum route route_find(struct slice path, size_t *upstream);
 /* The Origin check against DNS rebinding (MCP, Streamable HTTP, security
- * warning): 1 when there is no Origin, or it is public_url's own or one of
- * allowed_origins. */
+ * warning): 1 when there is no Origin, or it is public_url's own, one of
+ * allowed_origins, or this gateway's on the loopback. */
 int	route_origin_ok(const struct http1_head *);
 
 #endif

@@ -175,6 +175,18 @@ export function claims_of(entry) {
 }
 
 function gateway_config(stack, port, upstream_port) {
+	const auth = stack.open ? "enabled: false" : `enabled: true
+  oauth:
+    enabled: true
+    issuer: "${stack.as.issuer}"
+    audience: "${stack.url}"
+    jwks_url: "${stack.as.jwks_url}"
+    required_scopes:
+      - mcp:read
+    leeway: 0s
+    public_url: "${stack.url}"
+  keys: []`;
+
 	return `listen: 127.0.0.1:${port}
 user: nobody
 pid_file: ${stack.dir}/mcpgw.pid
@@ -186,17 +198,7 @@ upstreams:
     url: http://127.0.0.1:${upstream_port}/mcp
 default_upstream: everything
 auth:
-  enabled: true
-  oauth:
-    enabled: true
-    issuer: "${stack.as.issuer}"
-    audience: "${stack.url}"
-    jwks_url: "${stack.as.jwks_url}"
-    required_scopes:
-      - mcp:read
-    leeway: 0s
-    public_url: "${stack.url}"
-  keys: []
+  ${auth}
 `;
 }
 
@@ -206,6 +208,7 @@ async function stack_run(stack) {
 	const config = `${stack.dir}/mcpgw.yaml`;
 
 	stack.url = `http://127.0.0.1:${port}/mcp`;
+	stack.upstream_url = `http://127.0.0.1:${upstream_port}/mcp`;
 	stack.record = new Record(stack.url);
 	stack.as = await as_start(stack.redirect, () => stack.url);
 	stack.server = new Program("server",
@@ -217,9 +220,11 @@ async function stack_run(stack) {
 	await stack.gateway.ready(`http://127.0.0.1:${port}/readyz`);
 }
 
-/* Everything runs and answers when this returns. */
-export async function stack_start() {
+/* Everything runs and answers when this returns.  open: the gateway asks
+ * nobody for a token. */
+export async function stack_start({ open = false } = {}) {
 	const stack = {
+		open,
 		dir: fs.mkdtempSync(path.join(os.tmpdir(), "interop-")),
 		/* nobody listens there, the browser stops before it */
 		redirect: `http://127.0.0.1:${await free_port()}/callback`,

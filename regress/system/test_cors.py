@@ -296,3 +296,21 @@ def test_old_client(site):
         assert r.status == 204 and r.header("Connection") == "close", r
         readable(r)
         c.wait_close()
+
+
+@pytest.mark.parametrize("host,origin,ok", [
+    ("localhost:%d", "http://localhost:%d", True),
+    ("127.0.0.1:%d", "http://127.0.0.1:%d", True),
+    ("[::1]:%d", "http://[::1]:%d", True),
+    # a rebound name, another port, another name, another scheme
+    ("evil.test:%d", "http://evil.test:%d", False),
+    ("localhost:%d", "http://localhost:1%d", False),
+    ("localhost:%d", "http://127.0.0.1:%d", False),
+    ("localhost:%d", "https://localhost:%d", False),
+    ("localhost.evil:%d", "http://localhost.evil:%d", False)])
+def test_own_loopback_origin(gateway, host, origin, ok):
+    """A page that this gateway's own address names, without configuration."""
+    g = gateway({"auth": {"enabled": False, "oauth": {"enabled": False}}})
+    r = g.post(headers=[("Host", host % g.port),
+                        ("Origin", origin % g.port)])
+    assert r.status == (200 if ok else 403), r

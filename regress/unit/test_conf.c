@@ -80,6 +80,7 @@ worker_sample(void)
 	w.key_cache_ttl = 300000;
 	w.tls_cert = "CERT\n";
 	w.tls_client_ca = "CA\n";
+	w.revisions = 0xb;
 	w.system_ca = "ROOTS\n";
 	memset(w.session_secret, 0xa5, sizeof(w.session_secret));
 	w.upstreams = ups;
@@ -229,6 +230,7 @@ test_worker(void **state)
 	upstream_same(&x->upstreams[1], &ups[1]);
 	assert_memory_equal(x->session_secret, w.session_secret, 32);
 	assert_string_equal(x->system_ca, "ROOTS\n");
+	assert_int_equal(x->revisions, 0xb);
 	assert_int_equal(x->norigins, 2);
 	assert_string_equal(x->origins[0], "*");
 	assert_int_equal(x->nproxies, 2);
@@ -359,6 +361,8 @@ test_worker_insane(void **state)
 	WITH(w.key_scheme = "a\n");
 	WITH(w.key_cache_ttl = UINT64_MAX);
 	WITH(w.tls_cert = NULL);
+	WITH(w.revisions = 0);
+	WITH(w.revisions = 0x10);
 	/* nobody to ask */
 	WITH((w.oauth.enabled = 0, w.nkeys = 0));
 	net = nets[0];
