@@ -34,6 +34,7 @@ static struct conn_list		 all = TAILQ_HEAD_INITIALIZER(all);
 static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
 static TAILQ_HEAD(, conn)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static TAILQ_HEAD(, conn)	 recorded = TAILQ_HEAD_INITIALIZER(recorded);
+static TAILQ_HEAD(, conn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static size_t			 nconns;
 static int			 full;
 static int			 leaving;
@@ -376,6 +377,17 @@ conn_lasts(struct conn *c)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
+/* What is made active inside the event loop would run before it looks at
+ * anybody else, and before this turn ends. */
+void
+conn_again(struct conn *c)
+{
+	if (c->again || c->state == CONN_DEAD)
+		return;
+	c->again = 1;
+	TAILQ_INSERT_TAIL(&again, c, again_link);
+}
+
 void
 conn_body_timer(struct conn *c)
 {
@@ -556,7 +568,7 @@ conn_discard(struct conn *c)
 		if (c->skip / LINGER_LAP !=
 		    (c->skip + (size_t)n) / LINGER_LAP) {
 			timer_start(&c->timer, &q_linger);
-			event_active(&c->ev, EV_READ, 0);
+			conn_again(c);
 			return;
 		}
 	}
@@ -593,7 +605,9 @@ conn_close(struct conn *c)
 		TAILQ_REMOVE(&dirty, c, dirty_link);
 	if (c->recorded)
 		TAILQ_REMOVE(&recorded, c, record_link);
-	c->dirty = c->recorded = 0;
+	if (c->again)
+		TAILQ_REMOVE(&again, c, again_link);
+	c->dirty = c->recorded = c->again = 0;
 	c->state = CONN_DEAD;
 	TAILQ_REMOVE(&all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);
@@ -609,6 +623,11 @@ conn_turn_end(void)
 {
 	struct conn	*c;
 
+	while ((c = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, c, again_link);
+		c->again = 0;
+		event_active(&c->ev, EV_READ, 0);
+	}
 	while ((c = TAILQ_FIRST(&dead)) != NULL) {
 		TAILQ_REMOVE(&dead, c, link);
 		buf_wipe(&c->in);

@@ -37,6 +37,7 @@ struct conn {
 	TAILQ_ENTRY(conn) link;		/* in all, or dead */
 	TAILQ_ENTRY(conn) dirty_link;
 	TAILQ_ENTRY(conn) record_link;
+	TAILQ_ENTRY(conn) again_link;
 	struct timer	 timer;
 	struct event	 ev;
 	struct request	*req;
@@ -51,6 +52,7 @@ struct conn {
 	unsigned	 hup : 1;	/* the client closed its side */
 	unsigned	 dirty : 1;
 	unsigned	 recorded : 1;	/* an audit line of this turn */
+	unsigned	 again : 1;	/* to be read on in the next turn */
 	unsigned	 close : 1;	/* after this answer */
 	unsigned	 unread : 1;	/* input is left that nobody reads */
 	unsigned	 late : 1;	/* this request is not for this
@@ -90,6 +92,9 @@ int	conn_read_into(struct conn *, struct buf *, size_t max);
 /* An answer has begun that may last: bytes that the client's host does not
  * acknowledge for timeouts.keepalive end the connection. */
 void	conn_lasts(struct conn *);
+/* Go on with this connection in the next turn: there may be more to read, but
+ * it has had its share of this one. */
+void	conn_again(struct conn *);
 /* Start the timer that limits the reading of a body. */
 void	conn_body_timer(struct conn *);
 

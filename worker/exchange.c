@@ -6,6 +6,7 @@
 #include "worker/upstream_int.h"
 
 #define HEAD_MAX	(64 * 1024)	/* bytes of a response head */
+#define INTERIM_MAX	256		/* 1xx answers before the final one */
 
 static size_t	 exchange_feed_head(struct exchange *, const char *, size_t);
 static unsigned	 keep_alive_s(const struct http1_head *);
@@ -109,8 +110,12 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 		    "upstream switched protocols unasked");
 		return (-1);
 	}
-	if (h.status < 200)
-		return (0);
+	if (h.status < 200) {
+		if (++ex->interim <= INTERIM_MAX)
+			return (0);
+		exchange_fail(ex, EXCHANGE_BROKEN, "too many interim answers");
+		return (-1);
+	}
 	/* two readers could take it for two things */
 	if (h.count[HTTP1_CONTENT_TYPE] > 1 || nominated(&h)) {
 		exchange_fail(ex, EXCHANGE_BROKEN,

@@ -22,6 +22,7 @@
 #include "worker/sse.h"
 
 #define BODY_READ	(64 * 1024)
+#define BODY_READS	8		/* in one go */
 #define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
 #define REFUSED_BODY_MAX (16 * 1024)	/* read for the log's sake */
 
@@ -438,8 +439,9 @@ request_accept(struct request *r, const struct http1_head *h)
 		request_whole(r);
 		return;
 	}
-	if (r->expect && c->in.len == 0)
-		conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	if (r->expect && c->in.len == 0 &&
+	    conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25) == -1)
+		return;
 	r->expect = 0;
 	conn_body_timer(c);
 	request_input(r);
@@ -477,11 +479,16 @@ request_input(struct request *r)
 {
 	struct conn	*c = r->conn;
 	size_t		 before, n;
-	int		 more;
+	int		 more, reads = 0;
 
 	for (;;) {
 		if (request_take(r))
 			return;
+		/* others get their turn, however fast it comes */
+		if (reads++ == BODY_READS) {
+			conn_again(c);
+			return;
+		}
 		/* timeouts.body is for 64 KiB, not for a byte */
 		if (r->body.len / BODY_READ != r->laps) {
 			r->laps = r->body.len / BODY_READ;

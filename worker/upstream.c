@@ -25,6 +25,7 @@
 #include "worker/upstream_int.h"
 
 #define READ_SIZE	(64 * 1024)
+#define READS_MAX	4		/* of one connection per turn */
 #define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
 #define IDLE_MAX	256		/* idle connections per server */
 #define WAITING_MAX	1024		/* exchanges per upstream */
@@ -40,6 +41,7 @@ static struct server		*servers;	/* of all, one after the other */
 static size_t			 nservers;
 static struct event		*wake_ev;	/* somebody may stop waiting */
 static struct upconn_list	 dead = TAILQ_HEAD_INITIALIZER(dead);
+static TAILQ_HEAD(, upconn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static struct exchange_list	 dead_ex = TAILQ_HEAD_INITIALIZER(dead_ex);
 static size_t			 nopen;
 static size_t			 max_open;
@@ -61,6 +63,7 @@ static ssize_t	 upconn_put(struct upconn *);
 static int	 upconn_send(struct upconn *);
 static void	 upconn_write(struct upconn *);
 static void	 upconn_read(struct upconn *);
+static void	 upconn_again(struct upconn *);
 static void	 upconn_eof(struct upconn *, int);
 static void	 upconn_expired(struct timer *);
 static void	 upconn_late(struct upconn *);
@@ -291,6 +294,11 @@ upstream_turn_end(void)
 	struct upconn	*up;
 	struct exchange	*ex;
 
+	while ((up = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, up, again_link);
+		up->again = 0;
+		event_active(up->ev, EV_READ, 0);
+	}
 	while ((up = TAILQ_FIRST(&dead)) != NULL) {
 		TAILQ_REMOVE(&dead, up, link);
 		free(up);
@@ -545,6 +553,9 @@ upconn_close(struct upconn *up)
 		TAILQ_REMOVE(&s->idle, up, link);
 		s->nidle--;
 	}
+	if (up->again)
+		TAILQ_REMOVE(&again, up, again_link);
+	up->again = 0;
 	timer_clear(&up->timer);
 	event_free(up->ev);
 	if (up->tls != NULL) {
@@ -809,8 +820,15 @@ upconn_read(struct upconn *up)
 	static char	 in[READ_SIZE];
 	struct exchange	*ex = up->ex;
 	ssize_t		 n;
+	int		 reads = 0;
 
 	while (up->state == UP_BUSY && !ex->paused) {
+		/* others get their turn, however it is fed to us; the edge
+		 * is remembered */
+		if (reads++ == READS_MAX) {
+			upconn_again(up);
+			return;
+		}
 		n = up->tls != NULL ? tls_read(up->tls, in, sizeof(in)) :
 		    read(up->fd, in, sizeof(in));
 		if (n == -1 && errno == EINTR)
@@ -824,16 +842,21 @@ upconn_read(struct upconn *up)
 			return;
 		}
 		ex->got_any = 1;
+		if ((size_t)n == sizeof(in))
+			reads = READS_MAX;
 		exchange_feed(ex, in, (size_t)n);
-		/* others get their turn; the edge is remembered */
-		if (!ex->over && up->state == UP_BUSY && !ex->paused) {
-			if ((size_t)n == sizeof(in))
-				event_active(up->ev, EV_READ, 0);
-			else
-				continue;
-			return;
-		}
 	}
+}
+
+/* Read on in the next turn: what is made active inside the event loop would
+ * run before it looks at anybody else, and before this turn ends. */
+static void
+upconn_again(struct upconn *up)
+{
+	if (up->again)
+		return;
+	up->again = 1;
+	TAILQ_INSERT_TAIL(&again, up, again_link);
 }
 
 /* The upstream closed, or the connection failed with an error. */

@@ -18,6 +18,7 @@ enum up_state { UP_CONNECTING, UP_TLS, UP_BUSY, UP_IDLE, UP_DEAD };
 
 struct upconn {
 	TAILQ_ENTRY(upconn) link;	/* in idle or dead list */
+	TAILQ_ENTRY(upconn) again_link;
 	struct timer	 timer;
 	struct event	*ev;
 	struct exchange	*ex;
@@ -26,6 +27,7 @@ struct upconn {
 	int		 fd;
 	enum up_state	 state;
 	int		 readable;
+	int		 again;		/* to be read on in the next turn */
 	int		 reused;	/* carried an exchange before */
 };
 
@@ -87,6 +89,7 @@ struct exchange {
 	int		 sent_any;
 	int		 got_any;
 	int		 got_head;
+	unsigned	 interim;	/* 1xx answers so far */
 	int		 paused;
 	int		 stream;	/* the response is an event stream */
 	int		 cut;		/* the request could not be sent whole */

@@ -1,0 +1,94 @@
+"""What one hostile peer may do to everybody else: nothing that lasts."""
+
+import json
+import threading
+import time
+
+import pytest
+
+import fake_upstream as fu
+import gw
+import proxy_site
+
+PATIENCE = 2        # what a bystander may have to wait on a busy machine
+
+
+@pytest.fixture(scope="module")
+def site():
+    """One worker, so that whoever holds it up holds up all."""
+    yield from proxy_site.serve({"workers": 1,
+                                 "limits": {"max_body": "32MiB"}})
+
+
+@pytest.fixture(autouse=True)
+def fresh(request):
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").fresh()
+
+
+def bystander(site, until):
+    """The longest wait of one who asks again and again until the Event."""
+    worst = 0
+    with site.gw.client() as c:
+        while not until.is_set():
+            t = time.monotonic()
+            assert c.request("GET", "/healthz").status == 200
+            worst = max(worst, time.monotonic() - t)
+            until.wait(0.005)
+    return worst
+
+
+@pytest.mark.parametrize("line", [
+    b"HTTP/1.1 100 \r\n\r\n",
+    b"HTTP/1.1 103 \r\nLink: " + b"x" * 8000 + b"\r\n\r\n"],
+    ids=["small", "large"])
+def test_interim_flood(site, line):
+    """An upstream that sends interim answers as fast as it can."""
+    over = threading.Event()
+
+    def answer(conn, req):
+        end = time.monotonic() + 3 * PATIENCE
+        try:
+            while time.monotonic() < end:
+                conn.send(line * (65536 // len(line)))
+        finally:
+            over.set()
+        conn.send(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+    site.up.script(answer)
+    mark = site.gw.audit_mark()
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", site.headers(),
+                       json.dumps(gw.rpc()).encode()))
+        assert bystander(site, over) < PATIENCE
+        r = c.read_response()
+    site.refused(r, mark, 502, -31502, (1,))
+
+
+def test_a_few_interim_answers(site):
+    """They are no crime: a server may say that it is still working."""
+    site.up.script(fu.raw(
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 200 +
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"))
+    assert site.ask().status == 202
+
+
+def test_body_in_chunks_of_one_byte(site):
+    """A client that sends a body as dearly, and as fast, as it can."""
+    over = threading.Event()
+    head, tail = json.dumps(gw.call("")).encode().split(b'""')
+    wide = b"0000000000001\r\nx\r\n" * (1 << 20)
+    worst = []
+    t = threading.Thread(target=lambda: worst.append(bystander(site, over)))
+    with site.gw.client() as c:
+        t.start()
+        try:
+            c.send(site.lines(["Transfer-Encoding: chunked"]) +
+                   fu.chunk(head + b'"'))
+            for _ in range(16):
+                c.sock.sendall(wide)
+            c.send(fu.chunk(b'"' + tail) + b"0\r\n\r\n")
+            assert c.read_response().status == 200
+        finally:
+            over.set()
+            t.join()
+    assert worst[0] < PATIENCE / 4
