@@ -12,6 +12,7 @@
 #define BUF_MIN	512
 
 static size_t	 total;
+static uint64_t	 limit = UINT64_MAX;
 
 char *
 buf_room(struct buf *b, size_t n)
@@ -125,4 +126,16 @@ size_t
 buf_total(void)
 {
 	return (total);
+}
+
+void
+buf_setup(uint64_t n)
+{
+	limit = n;
+}
+
+int
+buf_tight(void)
+{
+	return (total > limit / 2);
 }

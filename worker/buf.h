@@ -6,6 +6,7 @@
 #define WORKER_BUF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char	*p;		/* the allocation, or NULL */
@@ -35,5 +36,9 @@ void	 buf_free(struct buf *);
 void	 buf_wipe(struct buf *);
 /* Allocated by all buffers of this process, in bytes. */
 size_t	 buf_total(void);
+/* Once: how much that should be.  Beyond half of it buf_tight() is 1, and
+ * whoever can do with less takes less. */
+void	 buf_setup(uint64_t limit);
+int	 buf_tight(void);
 
 #endif

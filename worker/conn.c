@@ -511,7 +511,7 @@ conn_flush(struct conn *c)
 		timer_clear(&c->timer);
 	if (c->out.len == 0)
 		buf_free(&c->out);
-	if (c->req != NULL && c->out.len < OUT_LOW)
+	if (c->req != NULL && c->out.len <= (buf_tight() ? 0 : OUT_LOW))
 		request_writable(c->req);
 	if (c->state == CONN_SEND && c->out.len == 0)
 		conn_sent(c);

@@ -162,7 +162,7 @@ relay_data(void *arg, const char *p, size_t len)
 		failed |= relay_put(r, s) == -1;
 	if (failed)
 		conn_abort(r->conn);
-	else if (r->conn->out.len > OUT_HIGH)
+	else if (r->conn->out.len > (buf_tight() ? 0 : OUT_HIGH))
 		exchange_pause(r->ex);
 }
 

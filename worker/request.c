@@ -57,6 +57,7 @@ void
 request_setup(const struct worker_conf *c)
 {
 	conf = c;
+	buf_setup(c->buffered);
 }
 
 /* The parts of an id: unique among processes and restarts, then a count. */

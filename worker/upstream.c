@@ -25,6 +25,7 @@
 #include "worker/upstream_int.h"
 
 #define READ_SIZE	(64 * 1024)
+#define READ_TIGHT	(4 * 1024)	/* while memory is short */
 #define READS_MAX	4		/* of one connection per turn */
 #define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
 #define IDLE_MAX	256		/* idle connections per server */
@@ -820,6 +821,7 @@ upconn_read(struct upconn *up)
 	static char	 in[READ_SIZE];
 	struct exchange	*ex = up->ex;
 	ssize_t		 n;
+	size_t		 max;
 	int		 reads = 0;
 
 	while (up->state == UP_BUSY && !ex->paused) {
@@ -829,8 +831,9 @@ upconn_read(struct upconn *up)
 			upconn_again(up);
 			return;
 		}
-		n = up->tls != NULL ? tls_read(up->tls, in, sizeof(in)) :
-		    read(up->fd, in, sizeof(in));
+		max = buf_tight() ? READ_TIGHT : sizeof(in);
+		n = up->tls != NULL ? tls_read(up->tls, in, max) :
+		    read(up->fd, in, max);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
@@ -842,7 +845,7 @@ upconn_read(struct upconn *up)
 			return;
 		}
 		ex->got_any = 1;
-		if ((size_t)n == sizeof(in))
+		if ((size_t)n == max)
 			reads = READS_MAX;
 		exchange_feed(ex, in, (size_t)n);
 	}

@@ -92,3 +92,47 @@ def test_body_in_chunks_of_one_byte(site):
             over.set()
             t.join()
     assert worst[0] < PATIENCE / 4
+
+
+@pytest.fixture
+def tight():
+    yield from proxy_site.serve({"limits": {"max_body": "1MiB",
+                                            "buffered": "1MiB"}})
+
+
+def test_many_who_do_not_read(tight):
+    """What they hold does not keep others out."""
+    go = threading.Event()
+    large = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {
+        "text": "x" * (12 << 20)}}).encode()
+
+    def answer(conn, req):
+        conn.wait(go)
+        raw = fu.response(large)
+        for i in range(0, len(raw), 65536):
+            conn.send(raw[i:i + 65536])
+            sent[req.conn_number] = i
+    sent = {}
+    tight.up.answer = answer
+    clients = [tight.gw.client(rcvbuf=4096) for _ in range(40)]
+    try:
+        for n, c in enumerate(clients, 1):
+            c.send(c.build("POST", "/mcp", tight.headers(),
+                           json.dumps(gw.rpc()).encode()))
+            tight.up.wait_requests(n)
+        go.set()
+        for c in clients:
+            assert c.read_head().status == 200
+        # and until the sockets, which hold megabytes, have had enough
+        used, before = -1, None
+        while used != before:
+            before = used
+            time.sleep(0.5)
+            used = sum(sent.values())
+        tight.up.answer = fu.default_answer
+        assert tight.ask().status == 200
+        # nothing is lost by it
+        assert len(clients[0].read_body()) == len(large)
+    finally:
+        for c in clients:
+            c.close()
