@@ -2,6 +2,8 @@
  * Client connections.  Each socket enters epoll once, edge-triggered; what an
  * edge said is remembered in readable, and cleared by EAGAIN or a short read.
  * Nothing is written during a turn: answers wait for the turn's audit line.
+ * A socket may come from another worker, which may have been taken over: no
+ * call relies on how it is set up.
  */
 #include <sys/socket.h>
 
@@ -106,6 +108,7 @@ conn_passed(int fd, const void *input, size_t len)
 	}
 	if ((c = conn_make(fd)) == NULL)
 		return;
+	c->passed = 1;
 	if (len > 0 && buf_append(&c->in, input, len) == -1) {
 		conn_close(c);
 		return;
@@ -351,7 +354,7 @@ conn_read_into(struct conn *c, struct buf *b, size_t max)
 		return (-1);
 	do
 		n = c->tls != NULL ? tls_read(c->tls, p, max) :
-		    read(c->fd, p, max);
+		    recv(c->fd, p, max, MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN) {
 		c->readable = 0;
@@ -489,7 +492,8 @@ conn_flush(struct conn *c)
 	while (c->out.len > 0) {
 		n = c->tls != NULL ?
 		    tls_write(c->tls, buf_data(&c->out), c->out.len) :
-		    send(c->fd, buf_data(&c->out), c->out.len, MSG_NOSIGNAL);
+		    send(c->fd, buf_data(&c->out), c->out.len,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
@@ -559,7 +563,7 @@ conn_discard(struct conn *c)
 	ssize_t		 n;
 
 	for (;;) {
-		n = read(c->fd, waste, sizeof(waste));
+		n = recv(c->fd, waste, sizeof(waste), MSG_DONTWAIT);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0 || (size_t)n >= c->skip)
@@ -582,6 +586,7 @@ conn_abort(struct conn *c)
 
 	if (c->state == CONN_DEAD)
 		return;
+	c->passed = 0;
 	/* a reset, so that nobody takes a part for the whole */
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	if (c->req != NULL)
@@ -592,8 +597,13 @@ conn_abort(struct conn *c)
 static void
 conn_close(struct conn *c)
 {
+	static const struct linger	 off;
+
 	if (c->state == CONN_DEAD)
 		return;
+	/* else close(2) itself could wait, for as long as somebody said */
+	if (c->passed && c->fd != -1)
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	timer_clear(&c->timer);
 	event_del(&c->ev);
 	tls_free(c->tls);

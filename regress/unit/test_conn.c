@@ -1,0 +1,152 @@
+/*
+ * worker/conn.c: a socket that a hostile worker has set up before it passed it
+ * on must not stop the one that gets it.
+ */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "worker/conn.h"
+#include "worker/request.h"
+
+#define STUCK_S	5	/* then SIGALRM ends the program */
+
+static struct event_base	*base;
+static struct worker_conf	 conf;
+
+int
+worker_leaving(void)
+{
+	return (0);
+}
+
+int
+worker_ready(void)
+{
+	return (1);
+}
+
+static void
+room(int r)
+{
+	(void)r;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	conf.max_header = 16384;
+	conf.max_connections = 8;
+	conf.t_header = conf.t_body = conf.t_keepalive = 1000;
+	if ((base = event_base_new()) == NULL)
+		return (-1);
+	conn_setup(base, &conf, room);
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	event_base_free(base);
+	return (0);
+}
+
+/* A connection over loopback; small windows. */
+static void
+tcp_pair(int *client, int *server)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	socklen_t		 len = sizeof(sin);
+	int			 sock, small = 4096;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sock = socket(AF_INET, SOCK_STREAM, 0);
+	*client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(sock != -1 && *client != -1);
+	assert_int_equal(setsockopt(*client, SOL_SOCKET, SO_RCVBUF, &small,
+	    sizeof(small)), 0);
+	assert_int_equal(bind(sock, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(sock, 1), 0);
+	assert_int_equal(getsockname(sock, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(connect(*client, (struct sockaddr *)&sin, len), 0);
+	assert_int_not_equal(*server = accept(sock, NULL, NULL), -1);
+	close(sock);
+}
+
+static void
+test_blocking_socket(void **state)
+{
+	int	 client, server;
+
+	(void)state;
+	tcp_pair(&client, &server);
+	alarm(STUCK_S);
+	conn_passed(server, "", 0);
+	assert_int_equal(conn_count(), 1);
+	conn_end_all(0);
+	assert_int_equal(conn_count(), 0);
+	conn_turn_end();
+	alarm(0);
+	close(client);
+}
+
+static void
+test_no_socket(void **state)
+{
+	int	 fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	alarm(STUCK_S);
+	conn_passed(fd[0], "", 0);
+	assert_int_equal(conn_count(), 0);
+	conn_turn_end();
+	alarm(0);
+	close(fd[1]);
+}
+
+/* The client takes nothing of what was sent before. */
+static void
+test_lingering_socket(void **state)
+{
+	struct linger	 l = { 1, 10 * STUCK_S };
+	static char	 data[65536];
+	int		 client, server;
+
+	(void)state;
+	tcp_pair(&client, &server);
+	assert_int_equal(setsockopt(server, SOL_SOCKET, SO_LINGER, &l,
+	    sizeof(l)), 0);
+	while (send(server, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	alarm(STUCK_S);
+	conn_passed(server, "", 0);
+	conn_end_all(0);
+	assert_int_equal(conn_count(), 0);
+	conn_turn_end();
+	alarm(0);
+	close(client);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_blocking_socket),
+		cmocka_unit_test(test_no_socket),
+		cmocka_unit_test(test_lingering_socket)
+	};
+
+	return (cmocka_run_group_tests(tests, setup, teardown));
+}
