@@ -63,7 +63,6 @@ main(int argc, char *argv[])
 	/* before the first thread, which would stay outside */
 	fetcher_sandbox();
 	resolve_setup(base, peers_resolved);
-	resolve_start();
 	source_setup(base, &callbacks);
 	peers_setup(base);
 	if (event_base_dispatch(base) == -1)

@@ -23,6 +23,7 @@ struct name {
 	char		 text[NAME_MAX_LEN];
 	unsigned	 users;
 	int		 known;
+	int		 asked;		/* the thread has it */
 	int		 failed;	/* said so already */
 	struct proto_addr addrs[PROTO_ADDRS_MAX];
 	size_t		 n;
@@ -42,11 +43,12 @@ static struct event		*again_ev;
 static int			 ask[2], reply[2];
 static void			(*tell)(const char *);
 
+static void	 thread_start(void);
 static void	*thread_main(void *);
 static void	 look_up(struct job *);
 static void	 replied(evutil_socket_t, short, void *);
 static void	 again(evutil_socket_t, short, void *);
-static void	 request_name(const struct name *);
+static void	 request_name(struct name *);
 static struct name *name_find(const char *);
 static int	 numeric(struct name *);
 
@@ -66,10 +68,12 @@ resolve_setup(struct event_base *base, void (*changed)(const char *))
 	if (reply_ev == NULL || again_ev == NULL ||
 	    event_add(reply_ev, NULL) == -1 || event_add(again_ev, &tv) == -1)
 		fatalx("event_new");
+	/* it looks at its sockets as soon as it runs */
+	thread_start();
 }
 
-void
-resolve_start(void)
+static void
+thread_start(void)
 {
 	pthread_attr_t	 attr;
 	pthread_t	 t;
@@ -152,16 +156,22 @@ numeric(struct name *n)
 	return (1);
 }
 
+/* One question at a time: where the answer takes longer than AGAIN_S, more of
+ * them would keep the thread from every other name. */
 static void
-request_name(const struct name *n)
+request_name(struct name *n)
 {
 	struct job	 j;
 
+	if (n->asked)
+		return;
 	memset(&j, 0, sizeof(j));
 	memcpy(j.text, n->text, sizeof(j.text));
 	/* a full socket: it is asked again in AGAIN_S seconds */
 	if (send(ask[0], &j, sizeof(j), MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("resolver is busy");
+	else
+		n->asked = 1;
 }
 
 static void
@@ -191,6 +201,7 @@ replied(evutil_socket_t fd, short what, void *arg)
 	if (recv(fd, &j, sizeof(j), MSG_DONTWAIT) != (ssize_t)sizeof(j) ||
 	    (n = name_find(j.text)) == NULL)
 		return;
+	n->asked = 0;
 	if (j.error != 0 || j.n == 0) {
 		if (!n->failed)
 			log_warnx("upstream name %s: %s", n->text,

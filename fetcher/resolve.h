@@ -11,11 +11,9 @@
 
 #include "common/proto.h"
 
-/* Once.  changed(name): what resolve_get() says of it is new. */
+/* Once, in the sandbox, which binds only threads that come after it.
+ * changed(name): what resolve_get() says of it is new. */
 void	resolve_setup(struct event_base *, void (*changed)(const char *));
-/* Once, after resolve_setup() and in the sandbox (which binds only threads
- * that come after it): start the thread. */
-void	resolve_start(void);
 /* A name is of interest (counted); it is looked up now and every 30 s. */
 void	resolve_watch(const char *name);
 void	resolve_unwatch(const char *name);
