@@ -533,6 +533,9 @@ worker_gone(struct process *p)
 	size_t			 n, ready, drained;
 
 	supervise_forget(p);
+	/* it may have said so to the others, and died before it told us */
+	if (atomic_load(&shm->audit_broken) && !evtimer_pending(mend_ev, NULL))
+		audit_mend(-1, 0, NULL);
 	if (g == NULL || stopping)
 		return;
 	if (g->state == GEN_SERVING) {
