@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import threading
 import time
 
@@ -156,3 +158,30 @@ def test_audit_stopped_by_a_dead_worker(gateway):
     g.wait_log("audit: the log can be written again", pos)
     g.wait_children(lambda c: len(c.get("worker", [])) == 2)
     assert g.post(gw.rpc()).status == 200
+
+
+class Elsewhere(gw.Gateway):
+    """In a mount namespace with another /etc/resolv.conf."""
+
+    def argv(self, *args):
+        return ["unshare", "--mount", "sh", "-c",
+                'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+                str(self.dir / "resolv.conf"), *super().argv(*args)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs a mount namespace")
+def test_dns_that_never_answers(tmp):
+    """The time limit of a fetch is kept, and its error is told."""
+    g = Elsewhere(tmp, {"auth": {"oauth": {
+        "jwks_url": "https://idp.acme.test/jwks.json"}}})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        address = "127.%d.%d.53" % (random.randrange(1, 255),
+                                    random.randrange(1, 255))
+        s.bind((address, 53))
+        (tmp / "resolv.conf").write_text(
+            "nameserver %s\noptions timeout:30 attempts:3\n" % address)
+        rc, log = g.run_to_exit()
+        s.settimeout(1)
+        assert b"idp" in s.recv(512), "nobody asked"
+    assert rc == gw.EX_CONFIG, log
+    assert "oauth: prime jwks: https://idp.acme.test/jwks.json: " in log, log
