@@ -18,6 +18,8 @@ ssize_t	base64url_decode(const char *, size_t len, uint8_t *out);
  * and writes a NUL behind it. */
 size_t	base64url_encode(const uint8_t *, size_t len, char *out);
 int	base64url_ischar(unsigned char);
+/* How many characters at the start are of the 64. */
+size_t	base64url_span(const char *, size_t len);
 /* The same with '+' and '/'. */
 ssize_t	base64_decode(const char *, size_t len, uint8_t *out);
 size_t	base64_encode(const uint8_t *, size_t len, char *out);

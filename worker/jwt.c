@@ -60,11 +60,12 @@ static int
 split(struct slice token, struct parts *p)
 {
 	const char	*dot[2];
-	size_t		 i, dots = 0;
+	size_t		 i, dots;
 
-	for (i = 0; i < token.len; i++) {
-		if (base64url_ischar((unsigned char)token.p[i]))
-			continue;
+	for (i = 0, dots = 0;; i++) {
+		i += base64url_span(token.p + i, token.len - i);
+		if (i == token.len)
+			break;
 		if (token.p[i] != '.' || dots == 2)
 			return (-1);
 		dot[dots++] = token.p + i;
