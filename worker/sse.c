@@ -5,6 +5,7 @@
  * any size.
  */
 #include <ctype.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@
 
 #define NAME_MAX_LEN	40	/* more than "\u0072..." for each letter of a
 				 * name that we look for */
+
+/* Bytes looked at at once. */
+typedef uint8_t block __attribute__((vector_size(16)));
 
 enum line { L_FIELD, L_DATA, L_OTHER };
 
@@ -48,6 +52,8 @@ struct sse {
 /* U+FEFF, which may begin a stream and says nothing. */
 static const char	 mark[] = "\xef\xbb\xbf";
 
+static size_t	 plain(const struct sse *, const char *, size_t);
+static inline int block_plain(const char *);
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
@@ -135,6 +141,9 @@ sse_feed(struct sse *s, struct slice in, int *response)
 	*response = 0;
 	s->begun |= in.len > 0;
 	for (i = 0; i < in.len; i++) {
+		i += plain(s, in.p + i, in.len - i);
+		if (i == in.len)
+			break;
 		c = in.p[i];
 		if (c == '\n' && s->cr) {
 			s->cr = 0;	/* the other half of CRLF */
@@ -157,6 +166,38 @@ sse_feed(struct sse *s, struct slice in, int *response)
 			event_begin(s);
 	}
 	return (in.len);
+}
+
+/* How many of the next bytes change nothing: the inside of a string, of which
+ * most of a stream is, and of a line that is no data. */
+static size_t
+plain(const struct sse *s, const char *p, size_t len)
+{
+	size_t	 n = 0;
+
+	if (s->empty || !(s->line == L_OTHER || (s->line == L_DATA &&
+	    !s->space && s->in_string && !s->escaped && !s->naming)))
+		return (0);
+	while (len - n >= sizeof(block) && block_plain(p + n))
+		n += sizeof(block);
+	while (n < len && p[n] != '"' && p[n] != '\\' && p[n] != '\n' &&
+	    p[n] != '\r')
+		n++;
+	return (n);
+}
+
+/* Neither a quote, nor a backslash, nor the end of a line. */
+static inline int
+block_plain(const char *p)
+{
+	block		 c, special;
+	uint64_t	 half[2];
+
+	memcpy(&c, p, sizeof(c));
+	special = (block)((c == '"') | (c == '\\') | (c == '\n') |
+	    (c == '\r'));
+	memcpy(half, &special, sizeof(half));
+	return ((half[0] | half[1]) == 0);
 }
 
 /* 1 when an event ended. */
