@@ -1,5 +1,7 @@
 /*
- * Growable byte buffers, and the count of what they hold together.
+ * Growable byte buffers, and the count of what they hold together.  A few
+ * allocations of each size are kept for the next buffer: large ones would
+ * else go back to the system, which hands out zeroed pages each time.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,10 +11,25 @@
 
 #include "worker/buf.h"
 
-#define BUF_MIN	512
+#define BUF_MIN		512
+#define SPARE_SIZES	10		/* BUF_MIN << 9 is 256 KiB */
+#define SPARE_BYTES	(128 * 1024)	/* kept of each size, */
+#define SPARE_MIN	2		/* or as many */
 
+struct spare {
+	struct spare	*next;
+};
+
+static struct {
+	struct spare	*first;
+	size_t		 n;
+}		 spares[SPARE_SIZES];
 static size_t	 total;
 static uint64_t	 limit = UINT64_MAX;
+
+static int	 spare_size(size_t);
+static void	*block_get(size_t);
+static void	 block_put(void *, size_t);
 
 char *
 buf_room(struct buf *b, size_t n)
@@ -32,13 +49,13 @@ buf_room(struct buf *b, size_t n)
 	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < b->len + n;)
 		cap *= 2;
 	/* not realloc: the old copy may hold a token and is wiped */
-	if ((p = malloc(cap)) == NULL)
+	if ((p = block_get(cap)) == NULL)
 		return (NULL);
 	if (b->len > 0)
 		memcpy(p, b->p + b->off, b->len);
 	if (b->p != NULL) {
 		explicit_bzero(b->p, b->off + b->len);
-		free(b->p);
+		block_put(b->p, b->cap);
 	}
 	total += cap - b->cap;
 	b->p = p;
@@ -109,7 +126,9 @@ buf_drop(struct buf *b, size_t n)
 void
 buf_free(struct buf *b)
 {
-	free(b->p);
+	if (b->p == NULL)
+		return;
+	block_put(b->p, b->cap);
 	total -= b->cap;
 	memset(b, 0, sizeof(*b));
 }
@@ -138,4 +157,49 @@ int
 buf_tight(void)
 {
 	return (total > limit / 2);
+}
+
+/* Where spares of this size are, or -1. */
+static int
+spare_size(size_t size)
+{
+	int	 i;
+
+#ifdef SANITIZE
+	/* a use after free is to be seen */
+	return (-1);
+#endif
+	for (i = 0; i < SPARE_SIZES; i++)
+		if (size == (size_t)BUF_MIN << i)
+			return (i);
+	return (-1);
+}
+
+static void *
+block_get(size_t size)
+{
+	struct spare	*s;
+	int		 i = spare_size(size);
+
+	if (i == -1 || (s = spares[i].first) == NULL)
+		return (malloc(size));
+	spares[i].first = s->next;
+	spares[i].n--;
+	return (s);
+}
+
+static void
+block_put(void *p, size_t size)
+{
+	struct spare	*s = p;
+	int		 i = spare_size(size);
+
+	if (i == -1 || (spares[i].n >= SPARE_MIN &&
+	    spares[i].n * size >= SPARE_BYTES)) {
+		free(p);
+		return;
+	}
+	s->next = spares[i].first;
+	spares[i].first = s;
+	spares[i].n++;
 }

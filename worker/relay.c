@@ -2,7 +2,6 @@
  * Between a request and its exchange.
  */
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "worker/answer.h"
@@ -19,6 +18,7 @@ static struct timeq	 q_beat;
 static void	 relay_head(void *, const struct http1_head *);
 static int	 session_ok(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
+static int	 relay_chunk(struct buf *, size_t);
 static void	 relay_done(void *);
 static void	 relay_end(struct request *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
@@ -171,17 +171,28 @@ static int
 relay_put(struct request *r, struct slice s)
 {
 	struct buf	*out = conn_out(r->conn);
-	char		 size[32];
-	int		 n, failed = 0;
+	int		 failed = 0;
 
-	if (r->chunked) {
-		n = snprintf(size, sizeof(size), "%zx\r\n", s.len);
-		failed |= buf_append(out, size, (size_t)n) == -1;
-	}
+	if (r->chunked)
+		failed |= relay_chunk(out, s.len) == -1;
 	failed |= buf_append(out, s.p, s.len) == -1;
 	if (r->chunked)
 		failed |= buf_append(out, "\r\n", 2) == -1;
 	return (failed ? -1 : 0);
+}
+
+/* The size line of a chunk (RFC 9112 section 7.1). */
+static int
+relay_chunk(struct buf *out, size_t len)
+{
+	char	 line[2 * sizeof(len) + 2], *p = line + sizeof(line);
+
+	*--p = '\n';
+	*--p = '\r';
+	do
+		*--p = "0123456789abcdef"[len & 15];
+	while ((len >>= 4) != 0);
+	return (buf_append(out, p, (size_t)(line + sizeof(line) - p)));
 }
 
 /* The line must precede the event that carries the response. */

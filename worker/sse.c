@@ -22,8 +22,7 @@ enum line { L_FIELD, L_DATA, L_OTHER };
 struct sse {
 	/* the line */
 	enum line	 line;
-	char		 field[6];	/* the beginning of the line */
-	unsigned	 nfield;
+	unsigned	 nfield;	/* bytes of "data:" seen */
 	int		 cr;		/* the last byte was CR */
 	int		 crlf;		/* there was a CRLF */
 	int		 empty;		/* nothing on this line yet */
@@ -249,8 +248,7 @@ line_byte(struct sse *s, char c)
 	switch (s->line) {
 	case L_FIELD:
 		s->comment = s->nfield == 0 && c == ':';
-		s->field[s->nfield++] = c;
-		if (memcmp(s->field, "data:", s->nfield) != 0)
+		if (c != "data:"[s->nfield++])
 			s->line = L_OTHER;
 		else if (s->nfield == 5) {
 			s->line = L_DATA;
