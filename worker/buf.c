@@ -13,8 +13,8 @@
 
 #define BUF_MIN		512
 #define SPARE_SIZES	10		/* BUF_MIN << 9 is 256 KiB */
-#define SPARE_BYTES	(128 * 1024)	/* kept of each size, */
-#define SPARE_MIN	2		/* or as many */
+#define SPARE_BYTES	(256 * 1024)	/* kept of each size, */
+#define SPARE_MIN	4		/* or as many */
 
 struct spare {
 	struct spare	*next;

@@ -25,7 +25,7 @@
 #define LINGER_MS	2000		/* for each LINGER_LAP bytes */
 #define LINGER_LAP	(256 * 1024)
 #define LINGER_MAX	(64 * 1024 * 1024) /* discarded after an answer */
-#define OUT_LOW		(64 * 1024)	/* go on reading the upstream */
+#define OUT_LOW		(32 * 1024)	/* go on reading the upstream */
 #define KEEP_IN		1024		/* input kept across requests */
 
 TAILQ_HEAD(conn_list, conn);

@@ -13,6 +13,7 @@ static unsigned	 keep_alive_s(const struct http1_head *);
 static int	 nominated(const struct http1_head *);
 static int	 exchange_take_head(struct exchange *, size_t);
 static void	 exchange_feed_body(struct exchange *, const char *, size_t);
+static void	 exchange_feed_chunks(struct exchange *, const char *, size_t);
 
 void
 exchange_feed(struct exchange *ex, const char *p, size_t len)
@@ -138,10 +139,7 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 static void
 exchange_feed_body(struct exchange *ex, const char *p, size_t len)
 {
-	enum http1_more	 more = HTTP1_MORE;
-	struct slice	 data;
-	const char	*why = NULL;
-	size_t		 n, used;
+	size_t	 n;
 
 	if (!ex->paused)
 		exchange_timer(ex);
@@ -161,19 +159,42 @@ exchange_feed_body(struct exchange *ex, const char *p, size_t len)
 			exchange_done(ex, len - n);
 		return;
 	case HTTP1_BODY_CHUNKED:
-		break;
+		exchange_feed_chunks(ex, p, len);
+		return;
 	}
+}
+
+/* What arrived together goes on together: there may be hundreds of chunks in
+ * one read, and to nobody do their ends mean anything. */
+static void
+exchange_feed_chunks(struct exchange *ex, const char *p, size_t len)
+{
+	static char	 all[UPSTREAM_READ];
+	enum http1_more	 more = HTTP1_MORE;
+	struct slice	 data;
+	const char	*why = NULL;
+	size_t		 n = 0, used;
+
 	while (len > 0 && more == HTTP1_MORE) {
 		more = http1_chunk_decode(&ex->chunk, p, len, &used, &data,
 		    &why);
 		p += used;
 		len -= used;
-		if (more != HTTP1_BAD && data.len > 0) {
-			ex->cb->data(ex->arg, data.p, data.len);
+		if (more == HTTP1_BAD || data.len == 0)
+			continue;
+		if (data.len > sizeof(all) - n) {
+			ex->cb->data(ex->arg, all, n);
 			if (ex->over)
 				return;
+			n = 0;
 		}
+		memcpy(all + n, data.p, data.len);
+		n += data.len;
 	}
+	if (n > 0)
+		ex->cb->data(ex->arg, all, n);
+	if (ex->over)
+		return;
 	if (more == HTTP1_BAD)
 		exchange_fail(ex, EXCHANGE_BROKEN, why);
 	else if (more == HTTP1_DONE)

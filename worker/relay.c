@@ -11,7 +11,7 @@
 #include "worker/session.h"
 #include "worker/sse.h"
 
-#define OUT_HIGH	(128 * 1024)	/* stop reading the upstream */
+#define OUT_HIGH	(60 * 1024)	/* stop reading the upstream */
 
 static struct timeq	 q_beat;
 

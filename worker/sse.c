@@ -5,6 +5,7 @@
  * any size.
  */
 #include <ctype.h>
+#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,9 @@ struct sse {
 /* U+FEFF, which may begin a stream and says nothing. */
 static const char	 mark[] = "\xef\xbb\xbf";
 
-static size_t	 plain(const struct sse *, const char *, size_t);
-static inline int block_plain(const char *);
+static size_t	 line_run(struct sse *, const char *, size_t);
+static size_t	 plain(const char *, size_t);
+static inline size_t block_plain(const char *);
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
@@ -140,7 +142,7 @@ sse_feed(struct sse *s, struct slice in, int *response)
 	*response = 0;
 	s->begun |= in.len > 0;
 	for (i = 0; i < in.len; i++) {
-		i += plain(s, in.p + i, in.len - i);
+		i += line_run(s, in.p + i, in.len - i);
 		if (i == in.len)
 			break;
 		c = in.p[i];
@@ -167,26 +169,48 @@ sse_feed(struct sse *s, struct slice in, int *response)
 	return (in.len);
 }
 
-/* How many of the next bytes change nothing: the inside of a string, of which
- * most of a stream is, and of a line that is no data. */
+/* Go on with a line whose field is known, up to its end.  Returns how many
+ * bytes that were. */
 static size_t
-plain(const struct sse *s, const char *p, size_t len)
+line_run(struct sse *s, const char *p, size_t len)
 {
 	size_t	 n = 0;
 
-	if (s->empty || !(s->line == L_OTHER || (s->line == L_DATA &&
-	    !s->space && s->in_string && !s->escaped && !s->naming)))
+	if (s->empty || s->space || s->line == L_FIELD)
 		return (0);
-	while (len - n >= sizeof(block) && block_plain(p + n))
-		n += sizeof(block);
+	for (;; n++) {
+		if (s->line == L_OTHER ||
+		    (s->in_string && !s->escaped && !s->naming))
+			n += plain(p + n, len - n);
+		if (n == len || p[n] == '\n' || p[n] == '\r')
+			return (n);
+		if (s->line == L_DATA)
+			data_byte(s, p[n]);
+	}
+}
+
+/* How many of the next bytes mean nothing inside of a string: most of a
+ * stream are such. */
+static size_t
+plain(const char *p, size_t len)
+{
+	size_t	 n = 0, k;
+
+	while (len - n >= sizeof(block)) {
+		k = block_plain(p + n);
+		n += k;
+		if (k < sizeof(block))
+			return (n);
+	}
 	while (n < len && p[n] != '"' && p[n] != '\\' && p[n] != '\n' &&
 	    p[n] != '\r')
 		n++;
 	return (n);
 }
 
-/* Neither a quote, nor a backslash, nor the end of a line. */
-static inline int
+/* How many bytes at the start of a block are neither a quote, nor a
+ * backslash, nor the end of a line. */
+static inline size_t
 block_plain(const char *p)
 {
 	block		 c, special;
@@ -196,7 +220,13 @@ block_plain(const char *p)
 	special = (block)((c == '"') | (c == '\\') | (c == '\n') |
 	    (c == '\r'));
 	memcpy(half, &special, sizeof(half));
-	return ((half[0] | half[1]) == 0);
+	half[0] = le64toh(half[0]);
+	half[1] = le64toh(half[1]);
+	if (half[0] != 0)
+		return ((size_t)__builtin_ctzll(half[0]) / 8);
+	if (half[1] != 0)
+		return (8 + (size_t)__builtin_ctzll(half[1]) / 8);
+	return (sizeof(block));
 }
 
 /* 1 when an event ended. */

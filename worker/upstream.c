@@ -24,7 +24,6 @@
 #include "worker/up_tls.h"
 #include "worker/upstream_int.h"
 
-#define READ_SIZE	(64 * 1024)
 #define READ_TIGHT	(4 * 1024)	/* while memory is short */
 #define READS_MAX	4		/* of one connection per turn */
 #define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
@@ -818,7 +817,7 @@ upconn_write(struct upconn *up)
 static void
 upconn_read(struct upconn *up)
 {
-	static char	 in[READ_SIZE];
+	static char	 in[UPSTREAM_READ];
 	struct exchange	*ex = up->ex;
 	ssize_t		 n;
 	size_t		 max;

@@ -14,6 +14,8 @@
 #include "worker/tls.h"
 #include "worker/upstream.h"
 
+#define UPSTREAM_READ	(64 * 1024)	/* the most exchange_feed() is given */
+
 enum up_state { UP_CONNECTING, UP_TLS, UP_BUSY, UP_IDLE, UP_DEAD };
 
 struct upconn {
