@@ -12,6 +12,7 @@
 #include "worker/buf.h"
 
 #define BUF_MIN		512
+#define PRINT_ROOM	128		/* most of what is printed fits */
 #define SPARE_SIZES	10		/* BUF_MIN << 9 is 256 KiB */
 #define SPARE_BYTES	(256 * 1024)	/* kept of each size, */
 #define SPARE_MIN	4		/* or as many */
@@ -99,14 +100,19 @@ buf_printf(struct buf *b, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = -1;
+	if ((p = buf_room(b, PRINT_ROOM)) != NULL)
+		n = vsnprintf(p, PRINT_ROOM, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (p = buf_room(b, (size_t)n + 1)) == NULL) {
-		va_end(again);
-		return (-1);
+	if (n >= PRINT_ROOM) {
+		if ((p = buf_room(b, (size_t)n + 1)) == NULL)
+			n = -1;
+		else
+			vsnprintf(p, (size_t)n + 1, fmt, again);
 	}
-	vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
+	if (n < 0)
+		return (-1);
 	b->len += (size_t)n;
 	return (0);
 }

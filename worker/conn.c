@@ -22,11 +22,11 @@
 #include "worker/tls.h"
 
 #define READ_SIZE	4096		/* first read of a head */
+#define LOOK_MS		100		/* is who asked still there? */
 #define LINGER_MS	2000		/* for each LINGER_LAP bytes */
 #define LINGER_LAP	(256 * 1024)
 #define LINGER_MAX	(64 * 1024 * 1024) /* discarded after an answer */
 #define OUT_LOW		(32 * 1024)	/* go on reading the upstream */
-#define KEEP_IN		1024		/* input kept across requests */
 
 TAILQ_HEAD(conn_list, conn);
 
@@ -43,7 +43,7 @@ static int			 leaving;
 static int			 handing_over;
 static void			(*tell_room)(int);
 static struct timeq		 q_header, q_body, q_keepalive, q_linger;
-static struct timeq		 q_write;
+static struct timeq		 q_write, q_look;
 
 static struct conn *conn_make(int);
 static void	 conn_ready(void *);
@@ -51,7 +51,7 @@ static void	 conn_event(evutil_socket_t, short, void *);
 static void	 conn_process(struct conn *);
 static int	 conn_skip(struct conn *);
 static int	 conn_head(struct conn *);
-static void	 conn_busy(struct conn *);
+static void	 conn_busy(struct conn *, int);
 static int	 conn_broken(struct conn *);
 static void	 conn_close(struct conn *);
 static void	 conn_mark_dirty(struct conn *);
@@ -64,6 +64,7 @@ static void	 expired_header(struct timer *);
 static void	 expired_body(struct timer *);
 static void	 expired_close(struct timer *);
 static void	 expired_write(struct timer *);
+static void	 expired_look(struct timer *);
 
 void
 conn_setup(struct event_base *b, const struct worker_conf *c,
@@ -77,6 +78,7 @@ conn_setup(struct event_base *b, const struct worker_conf *c,
 	timeq_init(&q_keepalive, conf->t_keepalive, expired_close);
 	timeq_init(&q_write, conf->t_keepalive, expired_write);
 	timeq_init(&q_linger, LINGER_MS, expired_close);
+	timeq_init(&q_look, LOOK_MS, expired_look);
 }
 
 void
@@ -209,7 +211,7 @@ conn_poke(struct conn *c)
 static void
 conn_process(struct conn *c)
 {
-	int	 r;
+	int	 r, begun = 0;
 
 	for (;;) {
 		switch (c->state) {
@@ -227,9 +229,10 @@ conn_process(struct conn *c)
 				return;		/* conn_drain() takes it */
 			if (!conn_skip(c) || !conn_head(c))
 				return;
+			begun = 1;
 			break;
 		case CONN_REQUEST:
-			conn_busy(c);
+			conn_busy(c, begun);
 			return;
 		case CONN_LINGER:
 			conn_discard(c);
@@ -307,9 +310,10 @@ conn_head(struct conn *c)
 	return (c->state == CONN_REQUEST);
 }
 
-/* A request is being served: its body, or the client's leaving. */
+/* A request is being served: its body, or the client's leaving.  One that
+ * has just begun is mostly answered before conn_look_later() looks. */
 static void
-conn_busy(struct conn *c)
+conn_busy(struct conn *c, int begun)
 {
 	if (request_wants_input(c->req)) {
 		request_input(c->req);
@@ -317,7 +321,8 @@ conn_busy(struct conn *c)
 			return;
 	}
 	/* whatever it sent before and nobody read: no other edge will tell */
-	if ((c->hup && !request_wants_input(c->req)) || conn_broken(c)) {
+	if ((c->hup && !request_wants_input(c->req)) ||
+	    (!begun && conn_broken(c))) {
 		request_client_gone(c->req);
 		conn_close(c);
 	}
@@ -395,6 +400,12 @@ void
 conn_body_timer(struct conn *c)
 {
 	timer_start(&c->timer, &q_body);
+}
+
+void
+conn_look_later(struct conn *c)
+{
+	timer_start(&c->timer, &q_look);
 }
 
 struct buf *
@@ -497,7 +508,7 @@ conn_flush(struct conn *c)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
-			if (c->timer.q == NULL)
+			if (c->timer.q == NULL || c->timer.q == &q_look)
 				timer_start(&c->timer, &q_write);
 			break;
 		}
@@ -756,4 +767,16 @@ expired_write(struct timer *t)
 {
 	log_debug("a client does not read its answer: closed");
 	conn_abort(conn_of(t));
+}
+
+/* Later resets come as edges of their own. */
+static void
+expired_look(struct timer *t)
+{
+	struct conn	*c = conn_of(t);
+
+	if (c->state != CONN_REQUEST || !conn_broken(c))
+		return;
+	request_client_gone(c->req);
+	conn_close(c);
 }

@@ -98,6 +98,9 @@ void	conn_lasts(struct conn *);
 void	conn_again(struct conn *);
 /* Start the timer that limits the reading of a body. */
 void	conn_body_timer(struct conn *);
+/* The request is whole: instead of that timer, look in a while whether a
+ * reset came together with its last bytes, which no edge tells of. */
+void	conn_look_later(struct conn *);
 
 /* The end of a turn.  Abort those whose line could not be written. */
 void	conn_abort_recorded(void);

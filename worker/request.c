@@ -616,7 +616,10 @@ request_whole(struct request *r)
 	const char	*why = NULL;
 	int		 code;
 
-	timer_clear(&r->conn->timer);
+	conn_look_later(r->conn);
+	/* it may be long until the next request, or a stream's end */
+	if (r->conn->in.len == 0)
+		buf_wipe(&r->conn->in);
 	r->framing = HTTP1_BODY_NONE;
 	r->bytes_in = r->body.len;
 	if (r->method != METHOD_POST) {
