@@ -241,13 +241,15 @@ exchange_start(size_t upstream, size_t server, int flags, const char *method,
 		free(ex);
 		return (NULL);
 	}
+	if (body->len > 0 && body->len <= 4096 &&
+	    buf_append(head, buf_data(body), body->len) == 0)
+		buf_free(body);
 	ex->head = *head;
 	ex->body = *body;
 	memset(head, 0, sizeof(*head));
 	memset(body, 0, sizeof(*body));
-	if (ex->up != NULL && ex->up->state == UP_BUSY &&
-	    upconn_send(ex->up) == -1 && errno != EAGAIN)
-		event_active(ex->up->ev, EV_WRITE, 0);	/* it fails there */
+	if (ex->up != NULL && ex->up->state == UP_BUSY)
+		event_active(ex->up->ev, EV_WRITE, 0);
 	return (ex);
 }
 
@@ -792,6 +794,9 @@ upconn_put(struct upconn *up)
 	}
 	if (up->tls != NULL)
 		return (tls_write(up->tls, iov[0].iov_base, iov[0].iov_len));
+	if (niov == 1)
+		return (send(up->fd, iov[0].iov_base, iov[0].iov_len,
+		    MSG_NOSIGNAL));
 	return (writev(up->fd, iov, niov));
 }
 
