@@ -92,6 +92,17 @@ buf_puts(struct buf *b, const char *s)
 }
 
 int
+buf_number(struct buf *b, uint64_t v)
+{
+	char	 digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	return (buf_append(b, p, (size_t)(digits + sizeof(digits) - p)));
+}
+
+int
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list	 ap, again;

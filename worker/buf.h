@@ -27,6 +27,7 @@ char	*buf_room(struct buf *, size_t n);
 void	 buf_added(struct buf *, size_t n);
 int	 buf_append(struct buf *, const void *, size_t n);	/* 0 or -1 */
 int	 buf_puts(struct buf *, const char *);			/* 0 or -1 */
+int	 buf_number(struct buf *, uint64_t);	/* decimal; 0 or -1 */
 int	 buf_printf(struct buf *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));		/* 0 or -1 */
 /* Consume n bytes (at most what is there) from the front. */

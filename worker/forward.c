@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -39,6 +40,8 @@ static int	 put_identity(const struct request *, struct buf *);
 static int	 put_escaped(struct buf *, struct slice);
 static int	 put_session(struct request *, const struct http1_head *,
 		    struct buf *);
+static int	 put_words(struct buf *, ...)
+		    __attribute__((sentinel));
 static int	 put_field(struct buf *, struct slice, struct slice);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
@@ -71,12 +74,12 @@ forward_request(struct request *r, const struct http1_head *h)
 	size_t				 i;
 	int				 failed;
 
-	failed = buf_printf(b, "%s %s", forward_method(r), s->path) == -1;
+	failed = put_words(b, forward_method(r), " ", s->path, NULL) == -1;
 	if (h->query.p != NULL)
-		failed |= buf_printf(b, "?%.*s", (int)h->query.len,
-		    h->query.p) == -1;
-	failed |= buf_printf(b, " HTTP/1.1\r\nHost: %s\r\n",
-	    s->authority) == -1;
+		failed |= buf_puts(b, "?") == -1 ||
+		    buf_append(b, h->query.p, h->query.len) == -1;
+	failed |= put_words(b, " HTTP/1.1\r\nHost: ", s->authority, "\r\n",
+	    NULL) == -1;
 	r->line_len = b->len;
 	accept = http1_value(h, HTTP1_ACCEPT);
 	if (accept.p == NULL || slice_is(accept, "*/*"))
@@ -98,9 +101,11 @@ forward_request(struct request *r, const struct http1_head *h)
 	}
 	ip = request_text(r, r->client_ip);
 	host = http1_value(h, HTTP1_HOST);
-	failed |= buf_printf(b, "X-Request-Id: %s\r\nX-Forwarded-For: %.*s\r\n"
-	    "X-Forwarded-Proto: %s\r\n", r->id, (int)ip.len, ip.p,
-	    r->conn->tls != NULL ? "https" : "http") == -1;
+	failed |= put_field(b, slice_of("X-Request-Id"),
+	    slice_of(r->id)) == -1;
+	failed |= put_field(b, slice_of("X-Forwarded-For"), ip) == -1;
+	failed |= put_words(b, "X-Forwarded-Proto: ",
+	    r->conn->tls != NULL ? "https" : "http", "\r\n", NULL) == -1;
 	if (host.p != NULL)
 		failed |= put_field(b, slice_of("X-Forwarded-Host"),
 		    host) == -1;
@@ -251,8 +256,10 @@ forward_response(struct request *r, const struct http1_head *h)
 	size_t		 i;
 	int		 failed;
 
-	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", h->status,
-	    answer_reason(h->status)) == -1;
+	failed = buf_puts(out, "HTTP/1.1 ") == -1;
+	failed |= buf_number(out, (uint64_t)h->status) == -1;
+	failed |= put_words(out, " ", answer_reason(h->status), "\r\n",
+	    NULL) == -1;
 	for (i = 0; i < h->nfield; i++)
 		if (carried(&h->field[i]) && !cors_owns(&h->field[i]) &&
 		    (h->field[i].id != HTTP1_OTHER ||
@@ -266,8 +273,9 @@ forward_response(struct request *r, const struct http1_head *h)
 		failed |= cors_put(out, request_text(r, r->origin), h) == -1;
 	r->chunked = 0;
 	if (h->body == HTTP1_BODY_LENGTH)
-		failed |= buf_printf(out, "Content-Length: %llu\r\n",
-		    (unsigned long long)h->content_length) == -1;
+		failed |= buf_puts(out, "Content-Length: ") == -1 ||
+		    buf_number(out, h->content_length) == -1 ||
+		    buf_puts(out, "\r\n") == -1;
 	else if (h->body != HTTP1_BODY_NONE && r->minor == 1) {
 		r->chunked = 1;
 		failed |= buf_puts(out,
@@ -290,6 +298,21 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 	    session_seal(r, id, r->server, out) == -1)
 		return (-1);
 	return (buf_puts(out, "\r\n"));
+}
+
+/* Strings, up to a NULL: printf(3) would take longer than all of the rest. */
+static int
+put_words(struct buf *b, ...)
+{
+	const char	*s;
+	va_list		 ap;
+	int		 failed = 0;
+
+	va_start(ap, b);
+	while ((s = va_arg(ap, const char *)) != NULL)
+		failed |= buf_puts(b, s) == -1;
+	va_end(ap);
+	return (failed ? -1 : 0);
 }
 
 static int
@@ -394,17 +417,20 @@ static int
 put_traceparent(struct buf *b, const struct http1_head *h)
 {
 	struct slice	 in = http1_value(h, HTTP1_TRACEPARENT);
-	char		 trace[33], span[17];
+	char		 v[TRACEPARENT_LEN + 1] = "00-";
 	int		 ours = !traced(h);
 
-	random_hex(span, 16);
-	if (ours)
-		random_hex(trace, 32);
-	else
-		memcpy(trace, in.p + 3, 32);
-	trace[32] = span[16] = '\0';
-	return (buf_printf(b, "traceparent: 00-%s-%s-%.2s\r\n", trace, span,
-	    ours ? "00" : in.p + 53));
+	if (ours) {
+		random_hex(v + 3, 32);
+		memcpy(v + 53, "00", 3);
+	} else {
+		memcpy(v + 3, in.p + 3, 32);
+		memcpy(v + 53, in.p + 53, 2);
+	}
+	random_hex(v + 36, 16);
+	v[35] = v[52] = '-';
+	return (put_field(b, slice_of("traceparent"),
+	    (struct slice){ v, TRACEPARENT_LEN }));
 }
 
 /* Does the client bring one trace, well formed? */

@@ -47,8 +47,9 @@ relay_start(struct request *r)
 
 	r->state = REQ_FORWARD;
 	if (r->method == METHOD_POST)
-		failed |= buf_printf(&r->head, "Content-Length: %zu\r\n",
-		    r->body.len) == -1;
+		failed |= buf_puts(&r->head, "Content-Length: ") == -1 ||
+		    buf_number(&r->head, r->body.len) == -1 ||
+		    buf_puts(&r->head, "\r\n") == -1;
 	failed |= buf_puts(&r->head, "\r\n") == -1;
 	if (!failed)
 		r->ex = exchange_start(r->upstream, r->server, r->pinned,
