@@ -13,20 +13,38 @@
 
 #define SIGNATURE_MAX	1024	/* bytes: RSA of 8192 bits */
 #define DER_MAX		160	/* of an ECDSA signature, P-521 */
+#define PREPARED_MAX	16
+
+/*
+ * Contexts that are set up for a key and an algorithm: looking up what
+ * OpenSSL needs for it takes as long as a fast verification.  A context holds
+ * its key, so that no other key can come to be at the same address.
+ */
+static struct prepared {
+	EVP_PKEY	*pkey;
+	EVP_PKEY_CTX	*ctx;
+	enum jws_alg	 alg;
+}			 prepared[PREPARED_MAX];
+static EVP_MD_CTX	*md_ctx;
 
 static const EVP_MD *digest(enum jws_alg);
 static int	 ecdsa_der(const struct jwk *, uint8_t *, size_t *);
-static int	 set_up(EVP_MD_CTX *, const struct jwk *, enum jws_alg);
+static int	 verify_hash(const struct jwk *, enum jws_alg, struct slice,
+		    const uint8_t *, size_t);
+static int	 verify_eddsa(const struct jwk *, struct slice,
+		    const uint8_t *, size_t);
+static struct prepared *prepare(const struct jwk *, enum jws_alg);
+static void	 forget(struct prepared *);
+static EVP_PKEY_CTX *set_up(const struct jwk *, enum jws_alg);
 
 int
 jws_verify(const struct jwk *k, enum jws_alg alg, struct slice text,
     struct slice signature)
 {
-	static EVP_MD_CTX	*ctx;
-	uint8_t			 sig[SIGNATURE_MAX + 4];
-	ssize_t			 n;
-	size_t			 len;
-	int			 ok;
+	uint8_t	 sig[SIGNATURE_MAX + 4];
+	ssize_t	 n;
+	size_t	 len;
+	int	 ok;
 
 	if (signature.len / 4 * 3 > SIGNATURE_MAX ||
 	    (n = base64url_decode(signature.p, signature.len, sig)) <= 0)
@@ -34,13 +52,71 @@ jws_verify(const struct jwk *k, enum jws_alg alg, struct slice text,
 	len = (size_t)n;
 	if (k->type == JWK_EC && ecdsa_der(k, sig, &len) == -1)
 		return (0);
-	if (ctx == NULL && (ctx = EVP_MD_CTX_new()) == NULL)
+	if (md_ctx == NULL && (md_ctx = EVP_MD_CTX_new()) == NULL)
 		return (0);
-	ok = set_up(ctx, k, alg) && EVP_DigestVerify(ctx, sig, len,
-	    (const unsigned char *)text.p, text.len) == 1;
-	EVP_MD_CTX_reset(ctx);
+	ok = alg == JWS_EDDSA ? verify_eddsa(k, text, sig, len) :
+	    verify_hash(k, alg, text, sig, len);
+	EVP_MD_CTX_reset(md_ctx);
 	ERR_clear_error();
 	return (ok);
+}
+
+static int
+verify_hash(const struct jwk *k, enum jws_alg alg, struct slice text,
+    const uint8_t *sig, size_t len)
+{
+	const EVP_MD	*md = digest(alg);
+	struct prepared	*pr;
+	uint8_t		 hash[EVP_MAX_MD_SIZE];
+	unsigned	 n = 0;
+
+	if (md == NULL || EVP_DigestInit_ex2(md_ctx, md, NULL) != 1 ||
+	    EVP_DigestUpdate(md_ctx, text.p, text.len) != 1 ||
+	    EVP_DigestFinal_ex(md_ctx, hash, &n) != 1 ||
+	    (pr = prepare(k, alg)) == NULL)
+		return (0);
+	if (EVP_PKEY_verify(pr->ctx, sig, len, hash, n) == 1)
+		return (1);
+	/* whatever it was, the context does not live to tell */
+	forget(pr);
+	return (0);
+}
+
+/* It hashes for itself, and only in one go. */
+static int
+verify_eddsa(const struct jwk *k, struct slice text, const uint8_t *sig,
+    size_t len)
+{
+	return (EVP_DigestVerifyInit(md_ctx, NULL, NULL, NULL,
+	    k->pkey) == 1 && EVP_DigestVerify(md_ctx, sig, len,
+	    (const unsigned char *)text.p, text.len) == 1);
+}
+
+/* The context for a key and an algorithm, or NULL. */
+static struct prepared *
+prepare(const struct jwk *k, enum jws_alg alg)
+{
+	static size_t	 oldest;
+	struct prepared	*pr;
+	size_t		 i;
+
+	for (i = 0; i < PREPARED_MAX; i++)
+		if (prepared[i].pkey == k->pkey && prepared[i].alg == alg)
+			return (&prepared[i]);
+	pr = &prepared[oldest++ % PREPARED_MAX];
+	forget(pr);
+	if ((pr->ctx = set_up(k, alg)) == NULL)
+		return (NULL);
+	pr->pkey = k->pkey;
+	pr->alg = alg;
+	return (pr);
+}
+
+static void
+forget(struct prepared *pr)
+{
+	EVP_PKEY_CTX_free(pr->ctx);
+	memset(pr, 0, sizeof(*pr));
 }
 
 /* Fetched once: EVP_sha256() and its like look up an implementation on every
@@ -76,24 +152,32 @@ digest(enum jws_alg alg)
 	return (md[i]);
 }
 
-static int
-set_up(EVP_MD_CTX *ctx, const struct jwk *k, enum jws_alg alg)
+static EVP_PKEY_CTX *
+set_up(const struct jwk *k, enum jws_alg alg)
 {
 	const EVP_MD	*md = digest(alg);
-	EVP_PKEY_CTX	*pctx;
+	EVP_PKEY_CTX	*ctx;
 
-	if (md == NULL && alg != JWS_EDDSA)
-		return (0);
-	if (EVP_DigestVerifyInit(ctx, &pctx, md, NULL, k->pkey) != 1)
-		return (0);
-	if (alg < JWS_PS256 || alg > JWS_PS512)
-		return (1);
+	if ((ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL)) == NULL)
+		return (NULL);
+	if (EVP_PKEY_verify_init(ctx) != 1)
+		goto fail;
+	if (k->type == JWK_RSA && EVP_PKEY_CTX_set_rsa_padding(ctx,
+	    alg < JWS_PS256 || alg > JWS_PS512 ? RSA_PKCS1_PADDING :
+	    RSA_PKCS1_PSS_PADDING) != 1)
+		goto fail;
+	if (EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
+		goto fail;
 	/* RFC 7518 section 3.5: salt as long as the hash, MGF1 with it */
-	return (EVP_PKEY_CTX_set_rsa_padding(pctx,
-	    RSA_PKCS1_PSS_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx,
-	    RSA_PSS_SALTLEN_DIGEST) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, md) == 1);
+	if (alg >= JWS_PS256 && alg <= JWS_PS512 &&
+	    (EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
+	    RSA_PSS_SALTLEN_DIGEST) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) != 1))
+		goto fail;
+	return (ctx);
+fail:
+	EVP_PKEY_CTX_free(ctx);
+	return (NULL);
 }
 
 /* RFC 7518 section 3.4: R and S, of the curve's size each, to DER in place. */
