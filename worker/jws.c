@@ -22,8 +22,9 @@
  */
 static struct prepared {
 	EVP_PKEY	*pkey;
-	EVP_PKEY_CTX	*ctx;
 	enum jws_alg	 alg;
+	EVP_PKEY_CTX	*ctx;
+	EVP_MD_CTX	*eddsa;		/* instead, to be copied */
 }			 prepared[PREPARED_MAX];
 static EVP_MD_CTX	*md_ctx;
 
@@ -36,6 +37,7 @@ static int	 verify_eddsa(const struct jwk *, struct slice,
 static struct prepared *prepare(const struct jwk *, enum jws_alg);
 static void	 forget(struct prepared *);
 static EVP_PKEY_CTX *set_up(const struct jwk *, enum jws_alg);
+static EVP_MD_CTX *set_up_eddsa(const struct jwk *);
 
 int
 jws_verify(const struct jwk *k, enum jws_alg alg, struct slice text,
@@ -82,13 +84,16 @@ verify_hash(const struct jwk *k, enum jws_alg alg, struct slice text,
 	return (0);
 }
 
-/* It hashes for itself, and only in one go. */
+/* It hashes for itself, and only in one go: each time in a context of its
+ * own. */
 static int
 verify_eddsa(const struct jwk *k, struct slice text, const uint8_t *sig,
     size_t len)
 {
-	return (EVP_DigestVerifyInit(md_ctx, NULL, NULL, NULL,
-	    k->pkey) == 1 && EVP_DigestVerify(md_ctx, sig, len,
+	struct prepared	*pr = prepare(k, JWS_EDDSA);
+
+	return (pr != NULL && EVP_MD_CTX_copy_ex(md_ctx, pr->eddsa) == 1 &&
+	    EVP_DigestVerify(md_ctx, sig, len,
 	    (const unsigned char *)text.p, text.len) == 1);
 }
 
@@ -105,7 +110,11 @@ prepare(const struct jwk *k, enum jws_alg alg)
 			return (&prepared[i]);
 	pr = &prepared[oldest++ % PREPARED_MAX];
 	forget(pr);
-	if ((pr->ctx = set_up(k, alg)) == NULL)
+	if (alg == JWS_EDDSA)
+		pr->eddsa = set_up_eddsa(k);
+	else
+		pr->ctx = set_up(k, alg);
+	if (pr->ctx == NULL && pr->eddsa == NULL)
 		return (NULL);
 	pr->pkey = k->pkey;
 	pr->alg = alg;
@@ -116,6 +125,7 @@ static void
 forget(struct prepared *pr)
 {
 	EVP_PKEY_CTX_free(pr->ctx);
+	EVP_MD_CTX_free(pr->eddsa);
 	memset(pr, 0, sizeof(*pr));
 }
 
@@ -177,6 +187,18 @@ set_up(const struct jwk *k, enum jws_alg alg)
 	return (ctx);
 fail:
 	EVP_PKEY_CTX_free(ctx);
+	return (NULL);
+}
+
+static EVP_MD_CTX *
+set_up_eddsa(const struct jwk *k)
+{
+	EVP_MD_CTX	*ctx = EVP_MD_CTX_new();
+
+	if (ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL,
+	    k->pkey) == 1)
+		return (ctx);
+	EVP_MD_CTX_free(ctx);
 	return (NULL);
 }
 
