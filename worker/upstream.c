@@ -837,7 +837,7 @@ upconn_read(struct upconn *up)
 		}
 		max = buf_tight() ? READ_TIGHT : sizeof(in);
 		n = up->tls != NULL ? tls_read(up->tls, in, max) :
-		    read(up->fd, in, max);
+		    recv(up->fd, in, max, 0);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
