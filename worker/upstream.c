@@ -592,6 +592,12 @@ upconn_event(evutil_socket_t fd, short what, void *arg)
 	}
 	if (what & EV_READ)
 		up->readable = 1;
+	/* what comes before the request is no answer to it */
+	if (up->state == UP_BUSY && up->reused && (what & EV_READ) &&
+	    !up->ex->sent_any && !idle_silent(up)) {
+		upconn_eof(up, 0);
+		return;
+	}
 	if (up->state == UP_CONNECTING)
 		upconn_connected(up);
 	else if (up->state == UP_TLS)
