@@ -580,6 +580,11 @@ def test_keeper_has_nothing(gateway):
     assert not any("memfd" in x for x in links), "a configuration left open"
 
 
+# Memory cannot be searched by anybody but root, and a sanitizer keeps what was
+# freed.
+SANITIZED = "asan" in os.environ.get("O", "")
+
+
 def memory_has(pid, what):
     """Is the text anywhere in the writable memory of a process?"""
     with open("/proc/%d/mem" % pid, "rb", 0) as mem:
@@ -597,10 +602,8 @@ def memory_has(pid, what):
     return False
 
 
-@pytest.mark.skipif(os.getuid() != 0 or "SANITIZE" in os.environ or
-                    "asan" in os.environ.get("O", ""),
-                    reason="reads other processes' memory")
 def test_no_key_in_memory_or_files(gateway):
+    look = os.getuid() == 0 and not SANITIZED
     k = own("k")
     g = gateway(auth(k, header="X-API-Key"))
     wrong = own_key()[0]
@@ -609,13 +612,15 @@ def test_no_key_in_memory_or_files(gateway):
         ask(g, headers={"X-API-Key": key})
     for secret in (k.key, wrong):
         secret = secret[20:-7].encode()
-        for name, pids in g.children().items():
-            for pid in pids:
-                assert not memory_has(pid, secret), name
-        assert not memory_has(g.pid, secret)
         for f in g.dir.iterdir():
             if f.is_file():
                 assert secret not in f.read_bytes(), f
+        if look:
+            for name, pids in g.children().items():
+                assert not any(memory_has(p, secret) for p in pids), name
+            assert not memory_has(g.pid, secret)
+    if not look:
+        return
     # the hash is the keeper's (and the master's), not a worker's
     digest = k.entry["hash"].split("$")[-1]
     raw = base64.b64decode(digest + "=")
@@ -668,7 +673,7 @@ def test_flood(gateway, auth_server):
     assert not failed, failed
     assert {s for s, _ in statuses} <= {401, 429, 503}
     assert all(retry for s, retry in statuses if s != 401)
-    if "asan" not in os.environ.get("O", ""):
+    if not SANITIZED:
         assert peak < (64 + 16) * 1024
     lines = g.audit_lines(mark)
     refused = [x for x in lines if x["status"] != 200]

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import rawhttp
 from gw import rpc
-from test_keys import memory_has
+from test_keys import SANITIZED, memory_has
 
 PEM = serialization.Encoding.PEM
 KINDS = {
@@ -423,15 +423,14 @@ def test_keeper_stopped(tls_gateway, files, auth_server):
 
 # -- the key ------------------------------------------------------------------
 
-@pytest.mark.skipif(os.getuid() != 0 or
-                    "asan" in os.environ.get("O", ""),
-                    reason="reads other processes' memory")
 @pytest.mark.parametrize("kind", ["rsa2048", "p256"])
 def test_key_is_the_keepers(tls_gateway, kind):
     cert = Cert(kind=kind)
     g = tls_gateway(cert)
     for _ in range(5):
         assert g.get("/healthz").status == 200
+    if os.getuid() != 0 or SANITIZED:
+        return
     n = cert.key.private_numbers()
     secrets_ = []
     values = [n.p, n.q, n.d] if kind == "rsa2048" else [n.private_value]
