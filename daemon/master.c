@@ -123,6 +123,7 @@ primed(struct process *p, struct imsg *m)
 {
 	struct generation	*g;
 	char			 reason[PROTO_TEXT_MAX];
+	unsigned		 dropped;
 	uint32_t		 id;
 	int			 ok;
 
@@ -131,7 +132,7 @@ primed(struct process *p, struct imsg *m)
 		return;
 	}
 	if ((g = generation_find(id)) == NULL || g->state != GEN_PRIMING) {
-		if (!ok)
+		if (!ok && process_may_log(p, &dropped))
 			log_warnx("oauth: prime jwks: %s", reason);
 		return;
 	}

@@ -46,7 +46,6 @@ struct sse {
 	unsigned	 nname;
 	int		 is_object;
 	int		 has_answer;	/* result or error */
-	int		 has_method;
 };
 
 /* U+FEFF, which may begin a stream and says nothing. */
@@ -130,7 +129,7 @@ event_begin(struct sse *s)
 	s->expect_name = s->naming = 0;
 	s->nname = 0;
 	s->is_object = 0;
-	s->has_answer = s->has_method = 0;
+	s->has_answer = 0;
 }
 
 size_t
@@ -158,7 +157,7 @@ sse_feed(struct sse *s, struct slice in, int *response)
 		}
 		/* the line end that is the last of this event: stop at it */
 		if (s->empty && s->any && s->has_data && s->is_object &&
-		    s->has_answer && !s->has_method) {
+		    s->has_answer) {
 			event_begin(s);
 			*response = 1;
 			return (i);
@@ -351,8 +350,6 @@ name_end(struct sse *s)
 	s->naming = 0;
 	if (slice_is(name, "result") || slice_is(name, "error"))
 		s->has_answer = 1;
-	else if (slice_is(name, "method"))
-		s->has_method = 1;
 }
 
 /*
