@@ -300,7 +300,8 @@ relay_end_stream(struct request *r)
 		exchange_cancel(r->ex);
 	r->ex = NULL;
 	/* a POST's stream whose response has not come is not answered */
-	unanswered = r->method == METHOD_POST && !r->answered;
+	unanswered = r->method == METHOD_POST && !r->listening &&
+	    !r->answered;
 	r->action = unanswered ? AUDIT_ABORTED : AUDIT_ALLOW;
 	if (unanswered)
 		r->error = "drain_timeout";

@@ -657,6 +657,8 @@ request_note(struct request *r, const struct rpc *rpc)
 		request_set_text(r, &r->rpc_method, rpc->method);
 	else if (rpc->kind == RPC_RESPONSE)
 		request_set_text(r, &r->rpc_method, slice_of("response"));
+	/* 2026-07-28, Subscriptions: it is answered when it ends */
+	r->listening = slice_is(rpc->method, "subscriptions/listen");
 	if (slice_is(rpc->method, "tools/call"))
 		request_set_text(r, &r->tool, rpc->name);
 }
@@ -689,7 +691,7 @@ void
 request_end(struct request *r, int streams_only)
 {
 	if (r->answering && strcmp(r->transport, "json") != 0 &&
-	    (r->method == METHOD_GET || !streams_only)) {
+	    (r->method == METHOD_GET || r->listening || !streams_only)) {
 		relay_end_stream(r);
 		return;
 	}

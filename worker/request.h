@@ -80,6 +80,7 @@ struct request {
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
 	int		 refused;	/* by auth; its body is only noted */
+	int		 listening;	/* to subscriptions: as a GET's stream */
 	enum audit_action action;
 	int		 has_auth;
 	enum auth_result auth;

@@ -704,6 +704,42 @@ def test_end_of_the_gateway(reloaded):
         s.stop()
 
 
+def test_end_of_a_subscription():
+    """subscriptions/listen (2026-07-28) ends like a standalone stream."""
+    s = proxy_site.ProxySite({"drain_timeout": "60s"})
+    try:
+        s.start()
+        s.up.script(fu.sse_open())
+        mark = s.gw.audit_mark()
+        with s.gw.client() as c:
+            c.send(c.build("POST", "/mcp", s.headers([
+                ("MCP-Protocol-Version", "2026-07-28"),
+                ("Mcp-Method", "subscriptions/listen")]), json.dumps(
+                    gw.rpc("subscriptions/listen", 4)).encode()))
+            assert c.read_head().status == 200
+            s.gw.signal(signal.SIGTERM)
+            assert c.read_body(10) == b""
+        s.gw.proc.wait(10)
+        line = s.gw.audit_one(mark)
+        assert line["action"] == "allow", line
+        assert line["method"] == "subscriptions/listen", line
+    finally:
+        s.stop()
+
+
+def test_listening_is_cancelled(site):
+    """A client that closes the stream ends the subscription."""
+    site.up.script(fu.sse_open())
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", site.headers([
+            ("MCP-Protocol-Version", "2026-07-28"),
+            ("Mcp-Method", "subscriptions/listen")]), json.dumps(
+                gw.rpc("subscriptions/listen", 4)).encode()))
+        assert c.read_head().status == 200
+        up = site.up.wait_request().conn
+    assert up.peer_closed.wait(10)
+
+
 def test_stream_of_an_old_generation():
     """A reload leaves it as it is, comments and all, until drain_timeout; then
     it ends at a place where nothing is cut."""
