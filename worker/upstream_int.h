@@ -1,6 +1,7 @@
 /*
- * Shared by upstream.c (connections), exchange.c (responses) and balance.c
- * (which server, and how it is); nobody else includes it.
+ * Shared by upstream.c (exchanges), upconn.c (connections), exchange.c
+ * (responses) and balance.c (which server, and how it is); nobody else
+ * includes it.
  */
 #ifndef WORKER_UPSTREAM_INT_H
 #define WORKER_UPSTREAM_INT_H
@@ -106,6 +107,33 @@ void	exchange_feed(struct exchange *, const char *, size_t);
 void	exchange_timer(struct exchange *);
 void	exchange_fail(struct exchange *, enum exchange_error, const char *);
 void	exchange_done(struct exchange *, size_t excess);
+
+/* Find or make a connection for an exchange, or let it wait for one.  0, or
+ * -1. */
+int	exchange_attach(struct exchange *);
+/* Try another server.  0, or -1: there is none, or too much was done. */
+int	exchange_other_server(struct exchange *);
+/* A connection was closed or became idle: somebody may wait for it. */
+void	upstream_wake(const struct upstream *);
+
+/* From upconn.c.  Once: so many connections at most; all servers. */
+void	upconn_setup(struct event_base *, size_t max, struct server *,
+	    size_t n);
+/* An idle connection of a server that is still good, or NULL. */
+struct upconn *upconn_idle(struct server *);
+/* One that begins to connect to the exchange's next address, or NULL. */
+struct upconn *upconn_connect(struct exchange *);
+/* Close an idle connection of this upstream, or (NULL) of any. */
+void	upconn_make_room(struct upstream *);
+void	upconn_close(struct upconn *);
+/* Keep it for another exchange, as long as Keep-Alive said (0: nothing was
+ * said).  1, or 0: it is not kept. */
+int	upconn_keep(struct upconn *, unsigned seconds);
+/* Read on in the next turn. */
+void	upconn_again(struct upconn *);
+/* What limits a connection has passed. */
+void	upconn_expired(struct timer *);
+void	upconn_turn_end(void);
 
 /* From balance.c.  The next server to try, one whose bit is not set in tried;
  * NULL: none is left. */

@@ -1,0 +1,611 @@
+/*
+ * Connections to upstreams.  A connection is connecting, busy with one
+ * exchange, or idle; an idle one is closed before the upstream would close
+ * it, because a request that meets a closing connection is lost.
+ */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/upstream_int.h"
+
+#define READ_TIGHT	(4 * 1024)	/* while memory is short */
+#define READS_MAX	4		/* of one connection per turn */
+#define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
+#define IDLE_MAX	256		/* idle connections per server */
+
+/* How long an idle connection is kept, by what the upstream said. */
+static const unsigned idle_s[] = { 1, 2, IDLE_DEFAULT, 9, 29, 59 };
+#define IDLE_CLASSES	(sizeof(idle_s) / sizeof(idle_s[0]))
+
+static struct event_base	*base;
+static struct server		*servers;	/* of all upstreams */
+static size_t			 nservers;
+static struct upconn_list	 dead = TAILQ_HEAD_INITIALIZER(dead);
+static TAILQ_HEAD(, upconn)	 again = TAILQ_HEAD_INITIALIZER(again);
+static size_t			 nopen;
+static size_t			 max_open;
+static struct timeq		 q_idle[IDLE_CLASSES];
+
+static int	 idle_silent(struct upconn *);
+static int	 upconn_open(struct upconn *, struct exchange *);
+static struct timeq *idle_queue(unsigned);
+static void	 idle_expired(struct timer *);
+static void	 upconn_event(evutil_socket_t, short, void *);
+static void	 upconn_connected(struct upconn *);
+static void	 upconn_ready(void *);
+static void	 upconn_secure(struct upconn *);
+static void	 upconn_begin(struct upconn *);
+static void	 upconn_failed(struct upconn *, const char *);
+static int	 upconn_send(struct upconn *);
+static ssize_t	 upconn_put(struct upconn *);
+static void	 upconn_write(struct upconn *);
+static void	 upconn_read(struct upconn *);
+static void	 upconn_eof(struct upconn *, int);
+static void	 upconn_late(struct upconn *);
+
+void
+upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n)
+{
+	size_t	 i;
+
+	base = b;
+	max_open = max;
+	servers = s;
+	nservers = n;
+	for (i = 0; i < IDLE_CLASSES; i++)
+		timeq_init(&q_idle[i], idle_s[i] * 1000, idle_expired);
+}
+
+/* Nothing has come of it, or what TLS says beside the data. */
+static int
+idle_silent(struct upconn *up)
+{
+	char	 c;
+
+	if (recv(up->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == -1)
+		return (errno == EAGAIN || errno == EWOULDBLOCK);
+	return (up->tls != NULL && tls_read(up->tls, &c, 1) == -1 &&
+	    errno == EAGAIN);
+}
+
+/* An idle connection that is still open and silent, most recent first. */
+struct upconn *
+upconn_idle(struct server *s)
+{
+	struct upconn	*up;
+
+	while ((up = TAILQ_FIRST(&s->idle)) != NULL) {
+		if (idle_silent(up)) {
+			TAILQ_REMOVE(&s->idle, up, link);
+			s->nidle--;
+			timer_clear(&up->timer);
+			up->state = UP_BUSY;
+			up->readable = 0;
+			up->reused = 1;
+			return (up);
+		}
+		upconn_close(up);
+	}
+	return (NULL);
+}
+
+/*
+ * Begin to connect to the exchange's next address.  When none can be tried a
+ * connection object comes back all the same, which fails in its own event:
+ * callbacks never run inside exchange_start().
+ */
+struct upconn *
+upconn_connect(struct exchange *ex)
+{
+	struct upconn	*up;
+	int		 failed;
+
+	if (nopen >= max_open)
+		upconn_make_room(NULL);
+	if (nopen >= max_open || (up = calloc(1, sizeof(*up))) == NULL)
+		return (NULL);
+	up->server = ex->server;
+	up->state = UP_CONNECTING;
+	up->fd = -1;
+	failed = upconn_open(up, ex) == -1;
+	up->ev = event_new(base, up->fd, failed ? 0 :
+	    EV_READ | EV_WRITE | EV_ET | EV_PERSIST, upconn_event, up);
+	if (up->ev == NULL || (!failed && event_add(up->ev, NULL) == -1)) {
+		if (up->ev != NULL)
+			event_free(up->ev);
+		if (up->fd != -1)
+			close(up->fd);
+		free(up);
+		return (NULL);
+	}
+	nopen++;
+	up->server->up->nopen++;
+	if (failed)
+		event_active(up->ev, EV_TIMEOUT, 0);
+	else
+		timer_start(&up->timer, up->server->up->q_connect);
+	return (up);
+}
+
+/* A socket on its way to the next address that can be tried; 0 or -1. */
+static int
+upconn_open(struct upconn *up, struct exchange *ex)
+{
+	struct server		*s = up->server;
+	struct sockaddr_in	 sin;
+	struct sockaddr_in6	 sin6;
+	struct sockaddr		*sa;
+	struct proto_addr	*a;
+	socklen_t		 len;
+	int			 one = 1;
+
+	while (ex->next_addr < s->naddrs) {
+		a = &s->addrs[(s->first + ex->next_addr++) % s->naddrs];
+		memset(&sin, 0, sizeof(sin));
+		memset(&sin6, 0, sizeof(sin6));
+		sin.sin_family = AF_INET;
+		sin.sin_port = htons(s->conf->port);
+		memcpy(&sin.sin_addr, a->addr, 4);
+		sin6.sin6_family = AF_INET6;
+		sin6.sin6_port = htons(s->conf->port);
+		memcpy(&sin6.sin6_addr, a->addr, 16);
+		sa = a->family == AF_INET ? (struct sockaddr *)&sin :
+		    (struct sockaddr *)&sin6;
+		len = a->family == AF_INET ? sizeof(sin) : sizeof(sin6);
+		up->fd = socket(a->family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (up->fd == -1)
+			return (-1);
+		setsockopt(up->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+		if (connect(up->fd, sa, len) == 0 || errno == EINPROGRESS)
+			return (0);
+		log_debug("upstream %s: connect: %s", s->up->conf->name,
+		    strerror(errno));
+		close(up->fd);
+		up->fd = -1;
+	}
+	return (-1);
+}
+
+/* At the limit an idle connection gives way: of this upstream, or any. */
+void
+upconn_make_room(struct upstream *u)
+{
+	struct server	*s = u == NULL ? servers : u->servers;
+	size_t		 i, n = u == NULL ? nservers : u->nservers;
+
+	for (i = 0; i < n; i++)
+		if (!TAILQ_EMPTY(&s[i].idle)) {
+			upconn_close(TAILQ_LAST(&s[i].idle, upconn_list));
+			return;
+		}
+}
+
+void
+upconn_close(struct upconn *up)
+{
+	struct server	*s = up->server;
+
+	if (up->state == UP_DEAD)
+		return;
+	if (up->state == UP_IDLE) {
+		TAILQ_REMOVE(&s->idle, up, link);
+		s->nidle--;
+	}
+	if (up->again)
+		TAILQ_REMOVE(&again, up, again_link);
+	up->again = 0;
+	timer_clear(&up->timer);
+	event_free(up->ev);
+	if (up->tls != NULL) {
+		tls_end(up->tls);
+		tls_free(up->tls);
+		up->tls = NULL;
+	}
+	if (up->fd != -1)
+		close(up->fd);
+	up->fd = -1;
+	up->state = UP_DEAD;
+	nopen--;
+	s->up->nopen--;
+	upstream_wake(s->up);
+	TAILQ_INSERT_TAIL(&dead, up, link);
+}
+
+int
+upconn_keep(struct upconn *up, unsigned seconds)
+{
+	struct server	*s = up->server;
+	struct timeq	*q = idle_queue(seconds);
+
+	if (q == NULL || s->nidle >= IDLE_MAX)
+		return (0);
+	up->ex = NULL;
+	up->state = UP_IDLE;
+	TAILQ_INSERT_HEAD(&s->idle, up, link);
+	s->nidle++;
+	timer_start(&up->timer, q);
+	upstream_wake(s->up);
+	return (1);
+}
+
+/* A second or more before the upstream would close; NULL: it is not kept. */
+static struct timeq *
+idle_queue(unsigned s)
+{
+	struct timeq	*q = NULL;
+	size_t		 i;
+
+	if (s == 0)
+		s = IDLE_DEFAULT + 1;
+	for (i = 0; i < IDLE_CLASSES; i++)
+		if (idle_s[i] < s)
+			q = &q_idle[i];
+	return (q);
+}
+
+static void
+idle_expired(struct timer *t)
+{
+	upconn_close((struct upconn *)((char *)t -
+	    offsetof(struct upconn, timer)));
+}
+
+size_t
+upstream_open(void)
+{
+	return (nopen);
+}
+
+void
+upstream_close_idle(void)
+{
+	struct upconn	*up;
+	size_t		 i;
+
+	for (i = 0; i < nservers; i++)
+		while ((up = TAILQ_FIRST(&servers[i].idle)) != NULL)
+			upconn_close(up);
+}
+
+static void
+upconn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct upconn	*up = arg;
+
+	(void)fd;
+	if (up->state == UP_DEAD)
+		return;
+	if (up->state == UP_IDLE) {
+		/* end of file, or bytes nobody asked for */
+		if ((what & EV_READ) && !idle_silent(up))
+			upconn_close(up);
+		return;
+	}
+	if (what & EV_READ)
+		up->readable = 1;
+	/* what comes before the request is no answer to it */
+	if (up->state == UP_BUSY && up->reused && (what & EV_READ) &&
+	    !up->ex->sent_any && !idle_silent(up)) {
+		upconn_eof(up, 0);
+		return;
+	}
+	if (up->state == UP_CONNECTING)
+		upconn_connected(up);
+	else if (up->state == UP_TLS)
+		upconn_secure(up);
+	if (up->state == UP_BUSY &&
+	    (what & EV_WRITE) && up->ex->head.len + up->ex->body.len > 0)
+		upconn_write(up);
+	if (up->state == UP_BUSY && up->readable)
+		upconn_read(up);
+}
+
+/* The outcome of a connect: go on, try the next address, or give up. */
+static void
+upconn_connected(struct upconn *up)
+{
+	struct server	*s = up->server;
+	socklen_t	 len;
+	int		 error = ECONNREFUSED;
+
+	len = sizeof(error);
+	if (up->fd != -1 &&
+	    getsockopt(up->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error != 0) {
+		upconn_failed(up, s->naddrs == 0 ? "name not resolved" :
+		    strerrordesc_np(error));
+		return;
+	}
+	if (!s->conf->tls) {
+		upconn_begin(up);
+		return;
+	}
+	up->tls = tls_new_client(s->up->tls, up->fd,
+	    s->up->conf->tls_server_name != NULL ?
+	    s->up->conf->tls_server_name : s->conf->host, upconn_ready, up);
+	if (up->tls == NULL) {
+		upconn_failed(up, "out of memory");
+		return;
+	}
+	up->state = UP_TLS;
+	upconn_secure(up);
+}
+
+/* The keeper has signed. */
+static void
+upconn_ready(void *arg)
+{
+	struct upconn	*up = arg;
+
+	if (up->state == UP_TLS)
+		upconn_secure(up);
+}
+
+static void
+upconn_secure(struct upconn *up)
+{
+	switch (tls_handshake(up->tls)) {
+	case 1:
+		/* what came with the handshake makes no other edge */
+		up->readable = 1;
+		upconn_begin(up);
+		break;
+	case -1:
+		upconn_failed(up, tls_error(up->tls));
+		break;
+	}
+}
+
+static void
+upconn_begin(struct upconn *up)
+{
+	struct server	*s = up->server;
+
+	s->first = (s->first + up->ex->next_addr + s->naddrs - 1) % s->naddrs;
+	up->state = UP_BUSY;
+	timer_start(&up->timer, s->up->q_response);
+	upconn_write(up);
+}
+
+/* No connection to this address: another, another server, or none. */
+static void
+upconn_failed(struct upconn *up, const char *why)
+{
+	struct exchange	*ex = up->ex;
+	struct server	*s = up->server;
+
+	up->ex = NULL;
+	ex->up = NULL;
+	if (ex->next_addr < s->naddrs) {
+		upconn_close(up);
+		if ((ex->up = upconn_connect(ex)) == NULL)
+			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
+		else
+			ex->up->ex = ex;
+		return;
+	}
+	balance_bad(s, why);
+	if (exchange_other_server(ex) == -1)
+		exchange_fail(ex, EXCHANGE_REFUSED, why);
+	/* why may have been its own */
+	upconn_close(up);
+}
+
+/* Send what the socket takes.  0 when all is sent, or -1 with errno. */
+static int
+upconn_send(struct upconn *up)
+{
+	struct exchange	*ex = up->ex;
+	ssize_t		 n;
+	size_t		 h;
+
+	while (ex->head.len + ex->body.len > 0) {
+		if ((n = upconn_put(up)) == -1) {
+			if (errno == EINTR)
+				continue;
+			return (-1);
+		}
+		ex->sent_any = 1;
+		timer_start(&up->timer, up->server->up->q_response);
+		h = (size_t)n < ex->head.len ? (size_t)n : ex->head.len;
+		buf_drop(&ex->head, h);
+		buf_drop(&ex->body, (size_t)n - h);
+	}
+	buf_wipe(&ex->head);
+	buf_free(&ex->body);
+	return (0);
+}
+
+/* As write(2), of what there is first. */
+static ssize_t
+upconn_put(struct upconn *up)
+{
+	struct exchange	*ex = up->ex;
+	struct iovec	 iov[2];
+	int		 niov = 0;
+
+	if (ex->head.len > 0) {
+		iov[niov].iov_base = buf_data(&ex->head);
+		iov[niov++].iov_len = ex->head.len;
+	}
+	if (ex->body.len > 0) {
+		iov[niov].iov_base = buf_data(&ex->body);
+		iov[niov++].iov_len = ex->body.len;
+	}
+	if (up->tls != NULL)
+		return (tls_write(up->tls, iov[0].iov_base, iov[0].iov_len));
+	if (niov == 1)
+		return (send(up->fd, iov[0].iov_base, iov[0].iov_len,
+		    MSG_NOSIGNAL));
+	return (writev(up->fd, iov, niov));
+}
+
+static void
+upconn_write(struct upconn *up)
+{
+	struct exchange	*ex = up->ex;
+
+	if (upconn_send(up) == 0 || errno == EAGAIN)
+		return;
+	if (up->reused && !ex->sent_any) {
+		upconn_eof(up, errno);
+		return;
+	}
+	/* it may have answered before it closed: what is there to read
+	 * decides */
+	ex->cut = 1;
+	up->readable = 1;
+	buf_free(&ex->head);
+	buf_free(&ex->body);
+}
+
+static void
+upconn_read(struct upconn *up)
+{
+	static char	 in[UPSTREAM_READ];
+	struct exchange	*ex = up->ex;
+	ssize_t		 n;
+	size_t		 max;
+	int		 reads = 0;
+
+	while (up->state == UP_BUSY && !ex->paused) {
+		/* others get their turn, however it is fed to us; the edge
+		 * is remembered */
+		if (reads++ == READS_MAX) {
+			upconn_again(up);
+			return;
+		}
+		max = buf_tight() ? READ_TIGHT : sizeof(in);
+		n = up->tls != NULL ? tls_read(up->tls, in, max) :
+		    recv(up->fd, in, max, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			up->readable = 0;
+			return;
+		}
+		if (n <= 0) {
+			upconn_eof(up, n == -1 ? errno : 0);
+			return;
+		}
+		ex->got_any = 1;
+		if ((size_t)n == max)
+			reads = READS_MAX;
+		exchange_feed(ex, in, (size_t)n);
+	}
+}
+
+/* Read on in the next turn: what is made active inside the event loop would
+ * run before it looks at anybody else, and before this turn ends. */
+void
+upconn_again(struct upconn *up)
+{
+	if (up->again)
+		return;
+	up->again = 1;
+	TAILQ_INSERT_TAIL(&again, up, again_link);
+}
+
+void
+upconn_turn_end(void)
+{
+	struct upconn	*up;
+
+	while ((up = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, up, again_link);
+		up->again = 0;
+		event_active(up->ev, EV_READ, 0);
+	}
+	while ((up = TAILQ_FIRST(&dead)) != NULL) {
+		TAILQ_REMOVE(&dead, up, link);
+		free(up);
+	}
+}
+
+/* The upstream closed, or the connection failed with an error. */
+static void
+upconn_eof(struct upconn *up, int error)
+{
+	struct exchange	*ex = up->ex;
+	int		 retry;
+
+	if (error == 0 && ex->got_head &&
+	    ex->framing == HTTP1_BODY_CLOSE) {
+		ex->keepalive = 0;
+		exchange_done(ex, 0);
+		return;
+	}
+	/* nothing of it left this host, and the connection was stale */
+	retry = up->reused && !ex->sent_any && !ex->got_any;
+	if (retry) {
+		up->ex = NULL;
+		ex->up = NULL;
+		upconn_close(up);
+		ex->next_addr = 0;
+		if (exchange_attach(ex) == 0) {
+			if (ex->up != NULL && ex->up->state == UP_BUSY)
+				event_active(ex->up->ev, EV_WRITE, 0);
+			return;
+		}
+	}
+	/* a connection that was kept may end at any time, and says nothing */
+	if (!up->reused)
+		balance_bad(up->server, "closed without a whole answer");
+	if (ex->got_any)
+		exchange_fail(ex, EXCHANGE_BROKEN,
+		    "upstream closed in the middle of its answer");
+	else
+		exchange_fail(ex, EXCHANGE_REFUSED, error == 0 ?
+		    "upstream closed without an answer" :
+		    strerrordesc_np(error));
+}
+
+void
+upconn_expired(struct timer *t)
+{
+	struct upconn	*up;
+	struct exchange	*ex;
+
+	up = (struct upconn *)((char *)t - offsetof(struct upconn, timer));
+	ex = up->ex;
+	if (up->state == UP_CONNECTING || up->state == UP_TLS) {
+		upconn_late(up);
+		return;
+	}
+	exchange_fail(ex, EXCHANGE_TIMEOUT,
+	    ex->got_head ? "upstream stream silent for too long" :
+	    ex->sent_any ? "upstream did not answer in time" :
+	    "upstream did not accept in time");
+}
+
+/* As upconn_failed(), but for the status that it leads to. */
+static void
+upconn_late(struct upconn *up)
+{
+	struct exchange	*ex = up->ex;
+	struct server	*s = up->server;
+
+	up->ex = NULL;
+	ex->up = NULL;
+	upconn_close(up);
+	if (ex->next_addr < s->naddrs && (ex->up = upconn_connect(ex)) != NULL) {
+		ex->up->ex = ex;
+		return;
+	}
+	balance_bad(s, "no connection in time");
+	if (exchange_other_server(ex) == -1)
+		exchange_fail(ex, EXCHANGE_TIMEOUT,
+		    "upstream did not accept in time");
+}
