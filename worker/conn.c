@@ -311,7 +311,7 @@ conn_head(struct conn *c)
 }
 
 /* A request is being served: its body, or the client's leaving.  One that
- * has just begun is mostly answered before conn_look_later() looks. */
+ * has just begun and is whole is mostly answered before q_look ends. */
 static void
 conn_busy(struct conn *c, int begun)
 {
@@ -322,7 +322,7 @@ conn_busy(struct conn *c, int begun)
 	}
 	/* whatever it sent before and nobody read: no other edge will tell */
 	if ((c->hup && !request_wants_input(c->req)) ||
-	    (!begun && conn_broken(c))) {
+	    (!(begun && c->timer.q == &q_look) && conn_broken(c))) {
 		request_client_gone(c->req);
 		conn_close(c);
 	}
