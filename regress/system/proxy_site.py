@@ -103,7 +103,7 @@ class ProxySite:
         assert r.status == status, r
         check_error_body(r, code, ids)
         assert r.headers("WWW-Authenticate") == [] or status == 401, r
-        line = self.gw.audit_one(mark)
+        line = self.gw.audit_one(mark, r)
         check_audit_form(line)
         assert line["status"] == status, (line, r)
         assert line["action"] == action, (line, r)

@@ -343,7 +343,8 @@ def test_interim_answers_of_an_upstream(site):
 
 def test_answer_before_the_end_of_the_request(site):
     """The upstream answers having read the head alone, and would keep the
-    connection: its answer arrives, and nothing else goes that way."""
+    connection: its answer arrives, and nothing else goes that way.  The body
+    is larger than what the kernel takes off our hands."""
     class Early(fu.Upstream):
         def serve(self, conn):
             conn._need(lambda: b"\r\n\r\n" in conn._buf, "a head")
@@ -351,19 +352,21 @@ def test_answer_before_the_end_of_the_request(site):
             conn.send(fu.response(b'{"early":true}', 400))
             conn.wait_peer_close()
 
-    def upstreams(url):
-        site.gw.reload({"upstreams": [{"name": "up", "url": url},
-                                      {"name": "two", "url": site.two.url}]})
+    def upstreams(url, max_body):
+        site.gw.reload({"limits": {"max_body": max_body}, "upstreams": [
+            {"name": "up", "url": url},
+            {"name": "two", "url": site.two.url}]})
     with Early(rcvbuf=4096) as early:
-        upstreams(early.url)
+        upstreams(early.url, "32MiB")
         try:
             with site.gw.client() as c:
                 for n in (1, 2):
-                    r = site.ask(body=gw.call("x" * (3 << 20)), client=c)
+                    r = site.ask(body=gw.call("x" * (20 << 20)),
+                                 client=c)
                     assert r.status == 400 and r.body == b'{"early":true}', r
                     assert early.connections == n
         finally:
-            upstreams(site.up.url)
+            upstreams(site.up.url, "4MiB")
 
 
 @pytest.mark.parametrize("answer", [
