@@ -15,6 +15,7 @@
 #include "worker/mcp.h"
 
 #define STATELESS	"2026-07-28"
+#define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)	/* initialize */
 #define SENTINEL	"=?base64?"
 #define SENTINEL_END	"?="
 #define VERSION_SHOWN	32	/* bytes of one that we do not know */
@@ -22,9 +23,11 @@
 static uint32_t	 revisions;	/* allowed ones, a bit each */
 
 static int	 revision_allowed(struct slice);
+static int	 check_revision(struct request *, const struct rpc *);
 static int	 unsupported(struct request *, const char *, struct slice);
 static int	 mismatch(struct request *, const char *);
 static int	 judged(const struct http1_field *);
+static int	 plain_text(struct slice);
 static int	 method_has_name(struct slice);
 static int	 name_matches(struct slice, struct slice);
 static int	 base64_matches(struct slice, struct slice);
@@ -68,12 +71,13 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 	struct slice	 version = http1_value(h, HTTP1_MCP_PROTOCOL_VERSION);
 	size_t		 i;
 
-	if (version.p == NULL && r->method != METHOD_POST)
-		version = slice_of(conf_revisions[0]);
-	if (version.p != NULL && !revision_allowed(version))
+	request_keep_text(r, &r->mcp_version, version);
+	/* of a message it is judged with what the message says, and the
+	 * answer has the message's id */
+	if (r->method != METHOD_POST && !mcp_revision_ok(r))
 		return (unsupported(r, "unsupported MCP-Protocol-Version",
+		    version.p == NULL ? slice_of(conf_revisions[0]) :
 		    version));
-	version = http1_value(h, HTTP1_MCP_PROTOCOL_VERSION);
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
 		if (h->field[i].connection && judged(&h->field[i])) {
@@ -83,11 +87,19 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 		}
 	if (h->count[HTTP1_MCP_METHOD] > 1 || h->count[HTTP1_MCP_NAME] > 1)
 		return (mismatch(r, "repeated Mcp-Method or Mcp-Name"));
-	request_keep_text(r, &r->mcp_version, version);
 	request_keep_text(r, &r->mcp_method,
 	    http1_value(h, HTTP1_MCP_METHOD));
 	request_keep_text(r, &r->mcp_name, http1_value(h, HTTP1_MCP_NAME));
 	return (0);
+}
+
+int
+mcp_revision_ok(const struct request *r)
+{
+	struct slice	 version = request_text(r, r->mcp_version);
+
+	return (revision_allowed(version.p == NULL ?
+	    slice_of(conf_revisions[0]) : version));
 }
 
 int
@@ -104,24 +116,18 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	struct slice	 name = request_text(r, r->mcp_name);
 	int		 stateless;
 
-	if (rpc->version.p != NULL && !revision_allowed(rpc->version))
-		return (unsupported(r,
-		    "unsupported protocol version in _meta", rpc->version));
-	/* without one it is the oldest (Protocol Version Header), but for the
-	 * request that asks for one */
-	if (version.p == NULL && rpc->version.p == NULL &&
-	    !revision_allowed(slice_of(conf_revisions[0])) &&
-	    !slice_is(rpc->method, "initialize"))
-		return (unsupported(r, "MCP-Protocol-Version is missing",
-		    slice_of(conf_revisions[0])));
-	stateless = slice_is(version, STATELESS) ||
-	    slice_is(rpc->version, STATELESS);
-	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
-		return (mismatch(r, "MCP-Protocol-Version is missing"));
 	if (version.p != NULL && rpc->version.p != NULL &&
 	    !slice_eq(version, rpc->version))
 		return (mismatch(r,
 		    "MCP-Protocol-Version differs from the body"));
+	if (check_revision(r, rpc) == -1)
+		return (-1);
+	stateless = slice_is(version, STATELESS) ||
+	    slice_is(rpc->version, STATELESS);
+	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
+		return (mismatch(r, "MCP-Protocol-Version is missing"));
+	if (!plain_text(method) || !plain_text(name))
+		return (mismatch(r, "Mcp-Method or Mcp-Name is not ASCII"));
 	if (stateless && rpc->kind == RPC_REQUEST && method.p == NULL)
 		return (mismatch(r, "Mcp-Method is missing"));
 	if (method.p != NULL && !slice_eq(method, rpc->method))
@@ -132,6 +138,28 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	if (name.p != NULL && (rpc->name.p == NULL ||
 	    !name_matches(name, rpc->name)))
 		return (mismatch(r, "Mcp-Name differs from the body"));
+	return (0);
+}
+
+/* 0, or -1 and answered. */
+static int
+check_revision(struct request *r, const struct rpc *rpc)
+{
+	struct slice	 version = request_text(r, r->mcp_version);
+
+	if (rpc->version.p != NULL && !revision_allowed(rpc->version))
+		return (unsupported(r,
+		    "unsupported protocol version in _meta", rpc->version));
+	if (version.p != NULL && !revision_allowed(version))
+		return (unsupported(r, "unsupported MCP-Protocol-Version",
+		    version));
+	/* without one it is the oldest (Protocol Version Header), but for the
+	 * request that asks for one of those that have it */
+	if (version.p == NULL && rpc->version.p == NULL &&
+	    !mcp_revision_ok(r) && (!slice_is(rpc->method, "initialize") ||
+	    (revisions & LEGACY) == 0))
+		return (unsupported(r, "MCP-Protocol-Version is missing",
+		    slice_of(conf_revisions[0])));
 	return (0);
 }
 
@@ -183,6 +211,19 @@ judged(const struct http1_field *f)
 	return (f->id == HTTP1_CONTENT_TYPE || f->id == HTTP1_MCP_METHOD ||
 	    f->id == HTTP1_MCP_NAME || f->id == HTTP1_MCP_PROTOCOL_VERSION ||
 	    f->id == HTTP1_MCP_SESSION_ID);
+}
+
+/* What else stands in a field is read in more than one way (Value Encoding,
+ * RFC 9110 section 5.5). */
+static int
+plain_text(struct slice v)
+{
+	size_t	 i;
+
+	for (i = 0; i < v.len; i++)
+		if ((v.p[i] < 0x20 && v.p[i] != '\t') || v.p[i] >= 0x7f)
+			return (0);
+	return (1);
 }
 
 static int

@@ -16,12 +16,17 @@ void	mcp_setup(const struct worker_conf *);
 
 /* application/json, with no parameter but charset=utf-8. */
 int	mcp_is_json_type(struct slice);
-/* MCP-Protocol-Version names a revision of mcp.revisions.  0, or -1:
- * answered. */
+/* What can be judged without the body: a GET's or DELETE's
+ * MCP-Protocol-Version names a revision of mcp.revisions, and no field is
+ * ambiguous.  0, or -1: answered. */
 int	mcp_check_head(struct request *, const struct http1_head *);
-/* What the fields said must be what the body says.  0, or -1: answered. */
+/* What the fields said must be what the body says, and the revision one of
+ * mcp.revisions.  0, or -1: answered. */
 int	mcp_check_body(struct request *, const struct rpc *);
 
+/* After mcp_check_head(): is its MCP-Protocol-Version (none: the oldest) one of
+ * mcp.revisions? */
+int	mcp_revision_ok(const struct request *);
 /* After mcp_check_head(): does MCP-Protocol-Version name a revision without
  * sessions? */
 int	mcp_stateless(const struct request *);

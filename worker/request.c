@@ -454,8 +454,9 @@ request_session(struct request *r, const struct http1_head *h)
 {
 	struct slice	 v = http1_value(h, HTTP1_MCP_SESSION_ID), id;
 
-	/* this revision has none: what is there means nothing */
-	if (v.p == NULL || mcp_stateless(r))
+	/* this revision has none: what is there means nothing; or it will be
+	 * refused for its revision */
+	if (v.p == NULL || mcp_stateless(r) || !mcp_revision_ok(r))
 		return (0);
 	if (session_open(r, v, &id, &r->server) == -1) {
 		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,

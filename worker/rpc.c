@@ -17,7 +17,7 @@
 
 enum member {
 	M_OTHER, M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR,
-	M_NAME, M_URI, M_META, M_META_VERSION, M_ARGUMENTS
+	M_NAME, M_URI, M_TASK, M_META, M_META_VERSION, M_ARGUMENTS
 };
 
 /* Servers exist to which such a name is the known one, and the last counts. */
@@ -32,6 +32,7 @@ struct walk {
 	enum member	 at[4];		/* the member we are in, by depth */
 	struct slice	 name;
 	struct slice	 uri;
+	struct slice	 task;
 	unsigned	 have_version : 1;	/* "jsonrpc": "2.0" */
 	unsigned	 have_method : 1;
 	unsigned	 have_id : 1;
@@ -41,6 +42,7 @@ struct walk {
 	unsigned	 have_name : 1;	/* of whatever type */
 	unsigned	 have_uri : 1;
 	unsigned	 alias : 1;	/* of name, uri or arguments */
+	unsigned	 task_alias : 1;	/* of taskId */
 	unsigned	 params_bad : 1;
 	unsigned	 not_object : 1;	/* the text is no object */
 	const char	*why;
@@ -52,6 +54,7 @@ static void	 choose_name(struct walk *);
 static int	 begins(struct slice, const char *);
 static struct slice keep(struct walk *, const unsigned char *, size_t);
 static enum member find(struct walk *, struct slice);
+static char	 lower(char);
 static int	 folds_to(struct slice, const char *);
 static int	 at_version(const struct walk *);
 
@@ -193,12 +196,15 @@ on_string(void *arg, const unsigned char *p, size_t len)
 		}
 	} else if (w->depth == 2 && w->at[0] == M_PARAMS) {
 		if (len > RPC_NAME_MAX &&
-		    (w->at[1] == M_NAME || w->at[1] == M_URI))
-			w->why = "params.name or params.uri is too long";
+		    (w->at[1] == M_NAME || w->at[1] == M_URI ||
+		    w->at[1] == M_TASK))
+			w->why = "params.name, uri or taskId is too long";
 		else if (w->at[1] == M_NAME)
 			w->name = keep(w, p, len);
 		else if (w->at[1] == M_URI)
 			w->uri = keep(w, p, len);
+		else if (w->at[1] == M_TASK)
+			w->task = keep(w, p, len);
 	} else if (at_version(w) && len <= RPC_METHOD_MAX) {
 		w->why = why;
 		w->rpc->version = keep(w, p, len);
@@ -276,7 +282,8 @@ find(struct walk *w, struct slice name)
 		{ NULL, M_OTHER }
 	};
 	static const struct known params[] = {
-		{ "name", M_NAME }, { "uri", M_URI }, { "_meta", M_META },
+		{ "name", M_NAME }, { "uri", M_URI },
+		{ "taskId", M_TASK }, { "_meta", M_META },
 		{ "arguments", M_ARGUMENTS }, { NULL, M_OTHER }
 	};
 	const struct known	*k = NULL;
@@ -292,6 +299,8 @@ find(struct walk *w, struct slice name)
 			continue;
 		if (w->depth == 1 || k->member == M_META)
 			w->why = BAD_CASE;
+		else if (k->member == M_TASK)
+			w->task_alias = 1;
 		else
 			w->alias = 1;
 	}
@@ -299,6 +308,12 @@ find(struct walk *w, struct slice name)
 	    slice_is(name, META_VERSION))
 		return (M_META_VERSION);
 	return (M_OTHER);
+}
+
+static char
+lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
 }
 
 /* Is it this name but for case, by the simple folding of Unicode (in which
@@ -311,9 +326,7 @@ folds_to(struct slice s, const char *name)
 	for (; *name != '\0'; name++) {
 		if (s.len == 0)
 			return (0);
-		c = *s.p;
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c | 0x20);
+		c = lower(*s.p);
 		if (*name == 's' && s.len >= 2 &&
 		    memcmp(s.p, "\xc5\xbf", 2) == 0) {
 			s.p++;
@@ -322,7 +335,7 @@ folds_to(struct slice s, const char *name)
 		    memcmp(s.p, "\xe2\x84\xaa", 3) == 0) {
 			s.p += 2;
 			s.len -= 2;
-		} else if (c != *name)
+		} else if (c != lower(*name))
 			return (0);
 		s.p++;
 		s.len--;
@@ -406,23 +419,25 @@ walk_text(struct walk *w, size_t len)
 }
 
 /*
- * Which of params.name and params.uri a server acts upon hangs on the method:
- * the other one must not be taken for it, nor one for a name that cannot be
+ * Which of params.name, params.uri and params.taskId a server acts upon hangs on the method:
+ * another one must not be taken for it, nor one for a name that cannot be
  * one.
  */
 static void
 choose_name(struct walk *w)
 {
 	struct rpc	*rpc = w->rpc;
-	int		 by_uri, by_name;
+	int		 by_uri, by_name, by_task;
 
 	by_uri = begins(rpc->method, "resources/");
 	by_name = begins(rpc->method, "tools/") ||
 	    begins(rpc->method, "prompts/");
-	rpc->name = by_uri || (!by_name && !w->have_name) ? w->uri : w->name;
+	by_task = begins(rpc->method, "tasks/");
+	rpc->name = by_task ? w->task :
+	    by_uri || (!by_name && !w->have_name) ? w->uri : w->name;
 	if (w->why != NULL)
 		return;
-	if (w->alias && (by_uri || by_name))
+	if ((w->alias && (by_uri || by_name)) || (w->task_alias && by_task))
 		w->why = BAD_CASE;
 	if ((slice_is(rpc->method, "tools/call") ||
 	    slice_is(rpc->method, "prompts/get")) &&

@@ -13,7 +13,7 @@
 
 #define RPC_METHOD_MAX	256	/* bytes of a method name */
 #define RPC_ID_MAX	256	/* bytes of an id, as raw JSON */
-#define RPC_NAME_MAX	4096	/* bytes of params.name or params.uri */
+#define RPC_NAME_MAX	4096	/* bytes of params.name, uri or taskId */
 
 #define RPC_PARSE_ERROR		(-32700)
 #define RPC_INVALID_REQUEST	(-32600)
@@ -26,7 +26,8 @@ struct rpc {
 	struct slice	 method;	/* unescaped; empty for a response */
 	struct slice	 name;		/* what the method acts upon: params.uri
 					 * for resources/..., params.name for
-					 * tools/... and prompts/..., of others
+					 * tools/... and prompts/..., of
+					 * tasks/... params.taskId, of others
 					 * name or, without one, uri; unescaped;
 					 * p NULL when none */
 	struct slice	 version;	/* params._meta["io.modelcontextprotocol/
