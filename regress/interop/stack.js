@@ -13,8 +13,12 @@ import { fileURLToPath } from "node:url";
 import { as_start } from "./as.js";
 
 const LOG_MAX = 2000;		/* lines kept of one program */
-const EVERYTHING = fileURLToPath(import.meta.resolve(
-    "@modelcontextprotocol/server-everything/dist/index.js"));
+const SERVERS = {
+	everything: [fileURLToPath(import.meta.resolve(
+	    "@modelcontextprotocol/server-everything/dist/index.js")),
+	    "streamableHttp"],
+	reference: [path.join(import.meta.dirname, "reference.js")],
+};
 const TOP = path.resolve(import.meta.dirname, "../..");
 const GATEWAY = process.env.MCPGW ?? path.join(
     path.resolve(TOP, process.env.O ?? "build"), "daemon/mcpgw");
@@ -199,6 +203,8 @@ upstreams:
 default_upstream: everything
 auth:
   ${auth}
+${stack.revisions ? `mcp:
+  revisions: ${JSON.stringify(stack.revisions)}` : ""}
 `;
 }
 
@@ -212,7 +218,7 @@ async function stack_run(stack) {
 	stack.record = new Record(stack.url);
 	stack.as = await as_start(stack.redirect, () => stack.url);
 	stack.server = new Program("server",
-	    [process.execPath, EVERYTHING, "streamableHttp"],
+	    [process.execPath, ...SERVERS[stack.server_name]],
 	    { PORT: String(upstream_port) });
 	await stack.server.ready(`http://127.0.0.1:${upstream_port}/mcp`);
 	fs.writeFileSync(config, gateway_config(stack, port, upstream_port));
@@ -220,11 +226,17 @@ async function stack_run(stack) {
 	await stack.gateway.ready(`http://127.0.0.1:${port}/readyz`);
 }
 
-/* Everything runs and answers when this returns.  open: the gateway asks
- * nobody for a token. */
-export async function stack_start({ open = false } = {}) {
+/*
+ * Everything runs and answers when this returns.  open: the gateway asks
+ * nobody for a token; server: "everything" or "reference"; revisions: a list
+ * for mcp.revisions.
+ */
+export async function stack_start({ open = false, server = "everything",
+    revisions } = {}) {
 	const stack = {
 		open,
+		server_name: server,
+		revisions,
 		dir: fs.mkdtempSync(path.join(os.tmpdir(), "interop-")),
 		/* nobody listens there, the browser stops before it */
 		redirect: `http://127.0.0.1:${await free_port()}/callback`,
@@ -248,6 +260,22 @@ export async function stack_stop(stack) {
 	stack.as?.stop();
 	fs.rmSync(stack.dir, { recursive: true });
 	directories.delete(stack.dir);
+}
+
+/* An access token for the gateway, of a client that needs no user. */
+export async function token_for(stack, client_id) {
+	const res = await fetch(`${stack.as.issuer}/token`, {
+		method: "POST",
+		headers: { Authorization: "Basic " + Buffer.from(
+		    `${client_id}:${stack.as.secret}`).toString("base64") },
+		body: new URLSearchParams({ grant_type: "client_credentials",
+		    scope: "mcp:read", resource: stack.url }),
+	});
+	const answer = await res.json();
+
+	if (answer.access_token === undefined)
+		throw new Error(`no token: ${JSON.stringify(answer)}`);
+	return answer.access_token;
 }
 
 /* The last of what all said, after a failure. */
