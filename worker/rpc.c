@@ -419,9 +419,9 @@ walk_text(struct walk *w, size_t len)
 }
 
 /*
- * Which of params.name, params.uri and params.taskId a server acts upon hangs on the method:
- * another one must not be taken for it, nor one for a name that cannot be
- * one.
+ * Which of params.name, params.uri and params.taskId a server acts upon hangs
+ * on the method: another one must not be taken for it, nor one for a name that
+ * cannot be one.
  */
 static void
 choose_name(struct walk *w)

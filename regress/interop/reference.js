@@ -14,8 +14,8 @@ import { acceptedContent, classifyInboundRequest, CLIENT_CAPABILITIES_META_KEY,
     isInitializeRequest, McpServer, ResourceTemplate }
     from "@modelcontextprotocol/server";
 
-const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgAB" +
-    "5Sfe/AAAAABJRU5ErkJggg==";
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAA" +
+    "AgAB5Sfe/AAAAABJRU5ErkJggg==";
 const WAV = Buffer.concat([Buffer.from("RIFF$\0\0\0WAVEfmt \x10\0\0\0\x01\0" +
     "\x01\0@\x1f\0\0@\x1f\0\0\x01\0\x08\0data\0\0\0\0", "latin1")])
     .toString("base64");
