@@ -13,7 +13,7 @@
 #include "daemon/duration.h"
 
 #define ID_MAX		64
-#define HEADER_MAX	64
+#define SCHEME_MAX	64
 
 /* Where the parts of the key that is being read go. */
 struct key_parts {
@@ -242,34 +242,24 @@ void
 cfg_header(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
-	/* fields that mean something else, to us or on the way */
-	static const char	*taken[] = { "Accept", "Connection",
-	    "Content-Encoding", "Content-Length", "Content-Type", "Cookie",
-	    "Date", "Expect", "Forwarded", "Host", "Keep-Alive",
-	    "Last-Event-ID", "MCP-Protocol-Version", "Mcp-Method",
-	    "Mcp-Name", "Mcp-Session-Id", "Origin", "Proxy-Authorization",
-	    "Proxy-Connection", "TE", "Traceparent", "Tracestate", "Trailer",
-	    "Transfer-Encoding", "Upgrade", "Via", "X-Real-IP",
-	    "X-Request-Id" };
+	/* that mean something else, where it does not matter to upstreams */
+	static const char *const taken[] = { "Accept", "Cookie", "Date",
+	    "Origin", "Proxy-Authorization", "Via", "X-Real-IP" };
 	const char		*s;
-	size_t			 i, len;
+	size_t			 i;
 
 	(void)k;
 	if ((s = cfg_scalar(c, n, "the name of a header field")) == NULL)
 		return;
-	len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789-");
-	if (len == 0 || len > HEADER_MAX || s[len] != '\0') {
+	if (!cfg_field_ok(s)) {
 		cfg_expected(c, n, "the name of a header field: 1 to %d "
-		    "letters, digits and -", HEADER_MAX);
+		    "letters, digits and -", CFG_FIELD_MAX);
 		return;
 	}
 	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		if (strcasecmp(s, taken[i]) == 0)
 			break;
-	if (i < sizeof(taken) / sizeof(taken[0]) ||
-	    strncasecmp(s, "X-Forwarded-", 12) == 0 ||
-	    strncasecmp(s, "Mcp-Param-", 10) == 0)
+	if (i < sizeof(taken) / sizeof(taken[0]) || cfg_field_reserved(s))
 		cfg_expected(c, n, "a header field that has no other use");
 	else if (strcasecmp(s, "Authorization") != 0)
 		cfg_copy(c, dst, s);
@@ -288,9 +278,9 @@ cfg_scheme(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		return;
 	len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789-._~+!#$%&'*^`|");
-	if (len == 0 || len > HEADER_MAX || s[len] != '\0')
+	if (len == 0 || len > SCHEME_MAX || s[len] != '\0')
 		cfg_expected(c, n, "the name of a scheme, such as ApiKey: 1 "
-		    "to %d letters, digits and -", HEADER_MAX);
+		    "to %d letters, digits and -", SCHEME_MAX);
 	else
 		cfg_copy(c, dst, s);
 }

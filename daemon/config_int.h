@@ -23,6 +23,7 @@
 #define CFG_PATH_MAX	256	/* bytes of a key's path in messages */
 #define CFG_CA_MAX	(1024 * 1024)
 #define CFG_WORKERS_MAX	256
+#define CFG_FIELD_MAX	64	/* bytes of a header field's name */
 
 struct cfg_error {
 	unsigned	 line;		/* 0: of the file as a whole */
@@ -121,6 +122,10 @@ void	cfg_revisions(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint32_t, bits */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct conf_oauth */
+/* Could it be the name of a header field? */
+int	cfg_field_ok(const char *);
+/* Does the field frame messages, or is it the gateway's own to set? */
+int	cfg_field_reserved(const char *);
 /* The text of a scalar; NULL after an error ("expected what"). */
 const char *cfg_scalar(struct cfg *, const struct ynode *, const char *what);
 /* The items of a list, 0 when it is null, empty or (after an error) wrong. */

@@ -13,7 +13,6 @@
 #define MINUTE		(60 * SECOND)
 #define HOUR		(60 * MINUTE)
 #define UNSET		UINT64_MAX	/* of a time: as for all upstreams */
-#define FIELD_NAME_MAX	64
 #define FIELD_VALUE_MAX	4000
 
 static void	 upstream_url(struct cfg *, const struct ynode *,
@@ -254,31 +253,16 @@ upstream_headers(struct cfg *c, const struct ynode *n,
 static int
 header_ok(struct cfg *c, const struct ynode *n)
 {
-	/* fields that frame a message, or that the gateway sets itself */
-	static const char *const taken[] = { "Connection", "Content-Encoding",
-	    "Content-Length", "Content-Type", "Expect", "Forwarded", "Host",
-	    "Keep-Alive", "Last-Event-ID", "MCP-Protocol-Version",
-	    "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Proxy-Connection",
-	    "TE", "Traceparent", "Tracestate", "Trailer",
-	    "Transfer-Encoding", "Upgrade", "X-Request-Id" };
 	const struct ynode	*other;
 	const char		*s;
-	size_t			 i, len;
+	size_t			 len;
 
-	len = strspn(n->key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs"
-	    "tuvwxyz0123456789-");
-	if (len == 0 || len > FIELD_NAME_MAX || n->key[len] != '\0') {
+	if (!cfg_field_ok(n->key)) {
 		cfg_error(c, n, "expected the name of a header field: 1 to "
-		    "%d letters, digits and -", FIELD_NAME_MAX);
+		    "%d letters, digits and -", CFG_FIELD_MAX);
 		return (0);
 	}
-	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strcasecmp(n->key, taken[i]) == 0)
-			break;
-	if (i < sizeof(taken) / sizeof(taken[0]) ||
-	    strncasecmp(n->key, "X-Forwarded-", 12) == 0 ||
-	    strncasecmp(n->key, "X-Mcpgw-", 8) == 0 ||
-	    strncasecmp(n->key, "Mcp-Param-", 10) == 0) {
+	if (cfg_field_reserved(n->key)) {
 		cfg_error(c, n, "expected a header field that the gateway "
 		    "does not set itself");
 		return (0);
