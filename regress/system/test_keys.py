@@ -266,7 +266,7 @@ def test_scopes(gateway, scopes, ok):
 
 def test_expiry(gateway):
     old = Key("old", expires_at=stamp(-1), created_at=stamp(-100))
-    soon = Key("soon", expires_at=stamp(4))
+    soon = Key("soon", expires_at=stamp(7))
     g = gateway(auth(old, soon))
     r, line = ask(g, old.key)
     assert r.status == 401 and line["auth_result"] == "expired"
