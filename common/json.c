@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/block.h"
 #include "common/json.h"
 
 #define SMALL	32		/* names that need no memory from the heap */
@@ -31,6 +32,8 @@ struct check {
 	uint32_t	 objects;	/* begun so far */
 	unsigned	 depth;
 	uint32_t	 open[JSON_DEPTH_MAX];	/* object number; 0: array */
+	json_cb		 cb;		/* or NULL */
+	void		*arg;
 };
 
 /* A walk over an unescaped name. */
@@ -53,6 +56,8 @@ static enum json_error check_escape(struct check *);
 static enum json_error check_utf8(struct check *);
 static enum json_error check_number(struct check *);
 static enum json_error check_literal(struct check *, const char *);
+static void	 tell(struct check *, enum json_event, size_t, size_t);
+static size_t	 plain(const unsigned char *, size_t);
 static enum json_error name_add(struct check *, size_t, size_t);
 static enum json_error names_grow(struct check *);
 static uint64_t	 name_hash(const struct check *, size_t, size_t);
@@ -63,6 +68,7 @@ static int	 hex4(const unsigned char *);
 static size_t	 put_utf8(uint32_t, unsigned char *);
 static size_t	 next_char(const unsigned char *, size_t, unsigned char *);
 static int	 next_byte(struct bytes *);
+static uint64_t	 mix(uint64_t, uint64_t);
 static size_t	 utf8_len(const unsigned char *, size_t);
 
 void
@@ -99,6 +105,12 @@ json_strerror(enum json_error e)
 enum json_error
 json_check(const char *text, size_t len)
 {
+	return (json_walk(text, len, NULL, NULL));
+}
+
+enum json_error
+json_walk(const char *text, size_t len, json_cb cb, void *arg)
+{
 	struct check	 c;
 	enum json_error	 e;
 
@@ -113,6 +125,8 @@ json_check(const char *text, size_t len)
 	c.used = 0;
 	c.objects = 0;
 	c.depth = 0;
+	c.cb = cb;
+	c.arg = arg;
 	e = check_text(&c);
 	if (c.table != c.small)
 		free(c.table);
@@ -126,6 +140,14 @@ skip_space(struct check *c)
 	    c->p[c->pos] == '\t' || c->p[c->pos] == '\n' ||
 	    c->p[c->pos] == '\r'))
 		c->pos++;
+}
+
+static void
+tell(struct check *c, enum json_event event, size_t off, size_t len)
+{
+	if (c->cb != NULL)
+		c->cb(c->arg, event, (struct slice){
+		    (const char *)c->p + off, len });
 }
 
 static enum json_error
@@ -159,6 +181,8 @@ check_text(struct check *c)
 static enum json_error
 check_value(struct check *c, int *opened)
 {
+	enum json_error	 e;
+	size_t		 off, len;
 	unsigned char	 ch;
 
 	*opened = 0;
@@ -166,9 +190,9 @@ check_value(struct check *c, int *opened)
 		return (JSON_SYNTAX);
 	ch = c->p[c->pos];
 	if (ch == '"') {
-		size_t	 off, len;
-
-		return (check_string(c, &off, &len));
+		if ((e = check_string(c, &off, &len)) == JSON_OK)
+			tell(c, JSON_STRING, off, len);
+		return (e);
 	}
 	if (ch == 't')
 		return (check_literal(c, "true"));
@@ -181,9 +205,11 @@ check_value(struct check *c, int *opened)
 	if (c->depth == JSON_DEPTH_MAX)
 		return (JSON_DEPTH);
 	c->open[c->depth++] = ch == '{' ? ++c->objects : 0;
+	tell(c, ch == '{' ? JSON_OBJECT : JSON_ARRAY, c->pos, 1);
 	c->pos++;
 	skip_space(c);
 	if (c->pos < c->len && c->p[c->pos] == (ch == '{' ? '}' : ']')) {
+		tell(c, JSON_END, c->pos, 1);
 		c->pos++;
 		c->depth--;
 		return (JSON_OK);
@@ -212,6 +238,7 @@ check_after(struct check *c, int *another)
 	}
 	if (c->p[c->pos] != (object != 0 ? '}' : ']'))
 		return (JSON_SYNTAX);
+	tell(c, JSON_END, c->pos, 1);
 	c->pos++;
 	c->depth--;
 	return (JSON_OK);
@@ -232,6 +259,7 @@ check_name(struct check *c)
 	if (c->pos >= c->len || c->p[c->pos] != ':')
 		return (JSON_SYNTAX);
 	c->pos++;
+	tell(c, JSON_NAME, off, len);
 	return (JSON_OK);
 }
 
@@ -242,6 +270,7 @@ check_literal(struct check *c, const char *word)
 
 	if (c->len - c->pos < n || memcmp(c->p + c->pos, word, n) != 0)
 		return (JSON_SYNTAX);
+	tell(c, *word == 'n' ? JSON_NULL : JSON_BOOLEAN, c->pos, n);
 	c->pos += n;
 	return (JSON_OK);
 }
@@ -250,6 +279,7 @@ static enum json_error
 check_number(struct check *c)
 {
 	const unsigned char	*p = c->p, *end = c->p + c->len, *digits;
+	size_t			 off;
 
 	p += c->pos;
 	if (p < end && *p == '-')
@@ -273,8 +303,30 @@ check_number(struct check *c)
 		if (p == digits)
 			return (JSON_SYNTAX);
 	}
+	off = c->pos;
 	c->pos = (size_t)(p - c->p);
+	tell(c, JSON_NUMBER, off, c->pos - off);
 	return (JSON_OK);
+}
+
+/* How many of the next bytes are a string's and mean but themselves. */
+static size_t
+plain(const unsigned char *p, size_t len)
+{
+	size_t	 n = 0, k;
+	block	 b;
+
+	for (; len - n >= BLOCK; n += BLOCK) {
+		b = block_load(p + n);
+		k = block_first((block)((b == '"') | (b == '\\') |
+		    (b < 0x20) | (b >= 0x80)));
+		if (k < BLOCK)
+			return (n + k);
+	}
+	while (n < len && p[n] != '"' && p[n] != '\\' && p[n] >= 0x20 &&
+	    p[n] < 0x80)
+		n++;
+	return (n);
 }
 
 /* The string at pos; *off and *len are what is between the quotes. */
@@ -285,7 +337,10 @@ check_string(struct check *c, size_t *off, size_t *len)
 	unsigned char	 ch;
 
 	*off = ++c->pos;
-	while (c->pos < c->len) {
+	for (;;) {
+		c->pos += plain(c->p + c->pos, c->len - c->pos);
+		if (c->pos == c->len)
+			return (JSON_SYNTAX);
 		ch = c->p[c->pos];
 		if (ch == '"') {
 			*len = c->pos++ - *off;
@@ -293,18 +348,10 @@ check_string(struct check *c, size_t *off, size_t *len)
 		}
 		if (ch < 0x20)
 			return (JSON_SYNTAX);
-		if (ch == '\\')
-			e = check_escape(c);
-		else if (ch >= 0x80)
-			e = check_utf8(c);
-		else {
-			c->pos++;
-			continue;
-		}
+		e = ch == '\\' ? check_escape(c) : check_utf8(c);
 		if (e != JSON_OK)
 			return (e);
 	}
-	return (JSON_SYNTAX);
 }
 
 static int
@@ -471,23 +518,45 @@ json_unescape(struct slice in, char *out)
 	return (n);
 }
 
-/* FNV-1a over the unescaped bytes, from a secret start, mixed at the end. */
+/* Over the unescaped bytes, eight at a time, from a secret start. */
 static uint64_t
 name_hash(const struct check *c, size_t off, size_t len)
 {
-	unsigned char	 ch[5];
-	uint64_t	 h = 0xcbf29ce484222325ULL ^ seed;
-	size_t		 i = 0;
-	unsigned	 k;
+	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
+	unsigned char	 word[8];
+	uint64_t	 h, v;
+	size_t		 n;
+	int		 x, escaped = memchr(b.p, '\\', len) != NULL;
 
-	while (i < len) {
-		i += next_char(c->p + off, i, ch);
-		for (k = 0; k < ch[4]; k++)
-			h = (h ^ ch[k]) * 0x100000001b3ULL;
-	}
-	h ^= (uint64_t)c->open[c->depth - 1] * 0x9e3779b97f4a7c15ULL;
-	h = (h ^ h >> 32) * (seed | 1);
-	return (h ^ h >> 29);
+	h = mix(seed, c->open[c->depth - 1]);
+	do {
+		memset(word, 0, sizeof(word));
+		if (escaped) {
+			for (n = 0; n < 8 && (x = next_byte(&b)) != -1; n++)
+				word[n] = (unsigned char)x;
+		} else {
+			n = len < 8 ? len : 8;
+			memcpy(word, b.p, n);
+			b.p += n;
+			len -= n;
+		}
+		memcpy(&v, word, sizeof(v));
+		h = mix(h ^ v, seed + n);
+	} while (n == 8);
+	return (h);
+}
+
+/* The halves of a product: with a secret factor, differences do not cancel. */
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	uint64_t	 al = a & 0xffffffff, ah = a >> 32;
+	uint64_t	 bl = b & 0xffffffff, bh = b >> 32;
+	uint64_t	 low = al * bl, mid = ah * bl + (low >> 32);
+	uint64_t	 mid2 = al * bh + (mid & 0xffffffff);
+
+	return ((mid2 << 32 | (low & 0xffffffff)) ^
+	    (ah * bh + (mid >> 32) + (mid2 >> 32)));
 }
 
 /* The next byte of an unescaped name, or -1 at its end. */
@@ -515,6 +584,21 @@ name_same(const struct check *c, const struct name *n, size_t off, size_t len)
 			return (0);
 	while (x != -1);
 	return (1);
+}
+
+int
+json_string_is(struct slice in, const char *s)
+{
+	struct bytes	 b = { (const unsigned char *)in.p, 0, in.len, { 0 },
+			    0 };
+	int		 x;
+
+	if (memchr(in.p, '\\', in.len) == NULL)
+		return (slice_is(in, s));
+	while ((x = next_byte(&b)) != -1 && x != '\0' &&
+	    x == (unsigned char)*s)
+		s++;
+	return (x == -1 && *s == '\0');
 }
 
 static enum json_error

@@ -1,8 +1,9 @@
 /*
  * Strict JSON (RFC 8259, I-JSON's rules of RFC 7493 where they matter).
  * yajl is too kind for a judge: it takes overlong and surrogate UTF-8, lone
- * \ud800, repeated members and any depth.  json_check() is the one gate; only
- * bytes that passed it are given to yajl or to the accessors.
+ * \ud800, repeated members and any depth.  json_walk() is the one gate: it judges
+ * a text and tells what is in it on the way; only bytes that passed it are
+ * given to yajl.
  */
 #ifndef COMMON_JSON_H
 #define COMMON_JSON_H
@@ -24,11 +25,52 @@ enum json_error {
 	JSON_MEMORY
 };
 
-/* Check one whole JSON text.  No recursion beyond JSON_DEPTH_MAX; cost is
- * linear in len whatever the input (hashed names with a per-process random
- * seed). */
+enum json_event {
+	JSON_NULL,
+	JSON_BOOLEAN,		/* begins with 't' or 'f' */
+	JSON_NUMBER,
+	JSON_STRING,		/* without its quotes, escapes as they came */
+	JSON_NAME,		/* of a member, in the same way */
+	JSON_OBJECT,		/* the opening bracket */
+	JSON_ARRAY,		/* the same */
+	JSON_END		/* the closing bracket of either */
+};
+
+/* Gets one event; raw is where it stands in the text. */
+typedef void (*json_cb)(void *, enum json_event, struct slice raw);
+
+/*
+ * Check one whole JSON text, and tell what is in it, in order, as far as it is
+ * good: nothing that was told counts unless JSON_OK comes back.  No recursion;
+ * cost is linear in len whatever the input (hashed names with a per-process
+ * random seed).
+ */
+enum json_error json_walk(const char *, size_t len, json_cb, void *);
+/* The same, telling nobody. */
 enum json_error json_check(const char *, size_t len);
 const char *json_strerror(enum json_error);
+
+/*
+ * The members of one object, by name.
+ */
+enum json_type { JSON_T_ABSENT, JSON_T_NULL, JSON_T_BOOLEAN, JSON_T_NUMBER,
+    JSON_T_STRING, JSON_T_ARRAY, JSON_T_OBJECT };
+
+struct json_member {
+	const char	*name;
+	enum json_type	 type;
+	struct slice	 raw;		/* as in the text; a string without
+					 * its quotes, escapes as they came */
+};
+
+/*
+ * Check one whole JSON text and find members of the object that it is: those
+ * named in m, whose type and raw are set.  JSON_SYNTAX also for what is no
+ * object.  Other than JSON_OK: no member may be looked at.  The n of them are
+ * looked through for each name, so they should be few.
+ */
+enum json_error json_members(const char *, size_t len, struct json_member *m,
+	    size_t n);
 
 /* Seed the name hash; call once at start-up before any sandbox that forbids
  * getrandom(2).  json_check() works without, predictably. */
@@ -37,6 +79,8 @@ void	json_seed(void);
 /* Unescape the inside of a JSON string that passed json_check() (without its
  * quotes) into out, which must hold in.len bytes.  Returns the length. */
 size_t	json_unescape(struct slice in, char *out);
+/* Is it, unescaped, this text? */
+int	json_string_is(struct slice in, const char *);
 
 /* Write s as the inside of a JSON string, at most max source bytes of it
  * (cut at a UTF-8 boundary), invalid UTF-8 replaced by U+FFFD, control

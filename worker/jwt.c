@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <yajl/yajl_tree.h>
-
 #include "common/base64url.h"
 #include "common/json.h"
 #include "worker/jws.h"
@@ -13,6 +11,21 @@
 
 #define CLAIM_MAX	1024	/* bytes of client_id and sub */
 #define SECONDS_MAX	1e15	/* of a NumericDate */
+#define NUMBER_MAX	64	/* characters of one */
+
+enum header { H_ALG, H_TYP, H_KID, H_CRIT, H_B64, NHEADER };
+
+static const char	*const header_names[NHEADER] = {
+	"alg", "typ", "kid", "crit", "b64"
+};
+
+enum claim { C_ISS, C_AUD, C_EXP, C_NBF, C_IAT, C_SCOPE, C_SCP, C_CLIENT_ID,
+    C_AZP, C_SUB, NCLAIM };
+
+static const char	*const claim_names[NCLAIM] = {
+	"iss", "aud", "exp", "nbf", "iat", "scope", "scp", "client_id",
+	"azp", "sub"
+};
 
 /* A token taken apart. */
 struct parts {
@@ -25,27 +38,59 @@ struct parts {
 	char		 kid[JWK_KID_MAX + 1];
 };
 
+/* A walk over an array. */
+struct elements {
+	json_cb		 cb;
+	void		*arg;
+	unsigned	 depth;
+};
+
+/* What a walk over an audience looks for. */
+struct wanted {
+	const char	*s;
+	int		 found;
+};
+
+/* Elements of an array of scopes so far. */
+struct joined {
+	char		*start;
+	char		*end;
+	int		 bad;
+};
+
 static int	 split(struct slice, struct parts *);
 static enum auth_result read_header(struct parts *);
+static enum auth_result read_claims(const struct jwt_policy *,
+		    const struct parts *, int64_t, const struct jwk *,
+		    struct jwt_claims **);
 static enum auth_result find_key(const struct jwk_set *, const struct parts *,
 		    const struct jwk **);
 static enum auth_result try_keys(const struct jwk_set *, const struct parts *,
 		    const struct jwk **);
-static enum auth_result judge_claims(const struct jwt_policy *, yajl_val,
-		    int64_t);
-static enum auth_result judge_times(const struct jwt_policy *, yajl_val,
-		    int64_t);
-static struct jwt_claims *make_claims(yajl_val, const char *, int64_t,
-		    const struct jwk *);
-static yajl_val	 decode(struct slice);
+static enum auth_result judge_claims(const struct jwt_policy *,
+		    const struct json_member *, const char *, int64_t);
+static enum auth_result judge_times(const struct jwt_policy *,
+		    const struct json_member *, int64_t);
+static struct jwt_claims *make_claims(const struct json_member *,
+		    const char *, const struct jwk *);
+static int	 decode(struct slice, const char *const *,
+		    struct json_member *, size_t);
+static void	 wipe(void);
 static void	 mask_nul(char *, size_t);
-static yajl_val	 member(yajl_val, const char *);
-static const char *string(yajl_val, const char *);
-static int	 seconds(yajl_val, const char *, double *);
-static char	*scopes_of(yajl_val);
+static const char *string(const struct json_member *);
+static int	 seconds(const struct json_member *, double *);
+static const char *scopes_of(const struct json_member *);
 static int	 scope_has(const char *, const char *);
 static int	 type_ok(const char *);
-static int	 audience_ok(yajl_val, const char *);
+static int	 audience_ok(const struct json_member *, const char *);
+static void	 on_audience(void *, enum json_event, struct slice);
+static void	 on_scope(void *, enum json_event, struct slice);
+static int	 each(const struct json_member *, json_cb, void *);
+static void	 on_element(void *, enum json_event, struct slice);
+
+/* A segment that was decoded; its strings are taken apart in place. */
+static char	 text[JWT_TOKEN_MAX / 4 * 3 + 4];
+static size_t	 text_len;
 
 int
 jwt_shaped(struct slice token)
@@ -90,37 +135,21 @@ jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
 	const struct jwk	*key = NULL;
 	struct parts		 p;
 	enum auth_result	 r;
-	yajl_val		 v;
-	char			*scopes;
 
 	*claims = NULL;
 	kid[0] = '\0';
 	memset(&p, 0, sizeof(p));
-	if (token.len > JWT_TOKEN_MAX || split(token, &p) == -1 ||
-	    read_header(&p) != AUTH_OK)
+	if (token.len > JWT_TOKEN_MAX || split(token, &p) == -1)
 		return (AUTH_INVALID);
+	r = read_header(&p);
+	wipe();
+	if (r != AUTH_OK)
+		return (r);
 	memcpy(kid, p.kid, sizeof(p.kid));
 	if ((r = find_key(keys, &p, &key)) != AUTH_OK)
 		return (r);
-	if ((v = decode(p.payload)) == NULL)
-		return (AUTH_INVALID);
-	r = AUTH_INVALID;
-	scopes = scopes_of(v);
-	if (scopes != NULL && YAJL_IS_OBJECT(v)) {
-		size_t	 i;
-		double	 exp = 0;
-
-		r = judge_claims(policy, v, now_ms);
-		for (i = 0; r == AUTH_OK && i < policy->nscopes; i++)
-			if (!scope_has(scopes, policy->scopes[i]))
-				r = AUTH_INSUFFICIENT_SCOPE;
-		(void)seconds(v, "exp", &exp);
-		if (r != AUTH_INVALID && (*claims = make_claims(v, scopes,
-		    (int64_t)exp, key)) == NULL)
-			r = AUTH_INVALID;
-	}
-	free(scopes);
-	yajl_tree_free(v);
+	r = read_claims(policy, &p, now_ms, key, claims);
+	wipe();
 	return (r);
 }
 
@@ -128,31 +157,44 @@ jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
 static enum auth_result
 read_header(struct parts *p)
 {
-	enum auth_result r = AUTH_INVALID;
-	const char	*s;
-	yajl_val	 v = decode(p->header);
+	struct json_member	 m[NHEADER];
+	const char		*typ, *alg, *kid;
 
-	if (v == NULL || !YAJL_IS_OBJECT(v))
-		goto done;
+	if (decode(p->header, header_names, m, NHEADER) == -1)
+		return (AUTH_INVALID);
 	/* extensions that must be understood, and are not */
-	if (member(v, "crit") != NULL || member(v, "b64") != NULL)
-		goto done;
-	if (member(v, "typ") != NULL &&
-	    ((s = string(v, "typ")) == NULL || !type_ok(s)))
-		goto done;
-	if ((s = string(v, "alg")) == NULL ||
-	    (p->alg = jws_alg_parse(s, strlen(s))) == JWS_NONE)
-		goto done;
-	if (member(v, "kid") != NULL) {
-		if ((s = string(v, "kid")) == NULL ||
-		    strlen(s) > JWK_KID_MAX)
-			goto done;
-		memcpy(p->kid, s, strlen(s) + 1);
-		p->has_kid = 1;
-	}
-	r = AUTH_OK;
-done:
-	yajl_tree_free(v);
+	if (m[H_CRIT].type != JSON_T_ABSENT || m[H_B64].type != JSON_T_ABSENT)
+		return (AUTH_INVALID);
+	typ = string(&m[H_TYP]);
+	if (m[H_TYP].type != JSON_T_ABSENT && (typ == NULL || !type_ok(typ)))
+		return (AUTH_INVALID);
+	if ((alg = string(&m[H_ALG])) == NULL ||
+	    (p->alg = jws_alg_parse(alg, strlen(alg))) == JWS_NONE)
+		return (AUTH_INVALID);
+	if (m[H_KID].type == JSON_T_ABSENT)
+		return (AUTH_OK);
+	if ((kid = string(&m[H_KID])) == NULL || strlen(kid) > JWK_KID_MAX)
+		return (AUTH_INVALID);
+	memcpy(p->kid, kid, strlen(kid) + 1);
+	p->has_kid = 1;
+	return (AUTH_OK);
+}
+
+static enum auth_result
+read_claims(const struct jwt_policy *policy, const struct parts *p,
+    int64_t now_ms, const struct jwk *key, struct jwt_claims **claims)
+{
+	struct json_member	 m[NCLAIM];
+	enum auth_result	 r;
+	const char		*scopes;
+
+	if (decode(p->payload, claim_names, m, NCLAIM) == -1 ||
+	    (scopes = scopes_of(m)) == NULL)
+		return (AUTH_INVALID);
+	r = judge_claims(policy, m, scopes, now_ms);
+	if (r != AUTH_INVALID &&
+	    (*claims = make_claims(m, scopes, key)) == NULL)
+		r = AUTH_INVALID;
 	return (r);
 }
 
@@ -208,54 +250,66 @@ try_keys(const struct jwk_set *keys, const struct parts *p,
 }
 
 static enum auth_result
-judge_claims(const struct jwt_policy *policy, yajl_val v, int64_t now_ms)
+judge_claims(const struct jwt_policy *policy, const struct json_member *m,
+    const char *scopes, int64_t now_ms)
 {
-	const char	*iss = string(v, "iss");
+	const char	*iss = string(&m[C_ISS]);
+	enum auth_result r;
+	size_t		 i;
 
-	if (member(v, "iss") != NULL && iss == NULL)
+	if (m[C_ISS].type != JSON_T_ABSENT && iss == NULL)
 		return (AUTH_INVALID);
 	if (iss == NULL || strcmp(iss, policy->issuer) != 0)
 		return (AUTH_BAD_ISSUER);
-	if (!audience_ok(v, policy->audience))
+	if (!audience_ok(&m[C_AUD], policy->audience))
 		return (AUTH_BAD_AUDIENCE);
-	return (judge_times(policy, v, now_ms));
+	if ((r = judge_times(policy, m, now_ms)) != AUTH_OK)
+		return (r);
+	for (i = 0; i < policy->nscopes; i++)
+		if (!scope_has(scopes, policy->scopes[i]))
+			return (AUTH_INSUFFICIENT_SCOPE);
+	return (AUTH_OK);
 }
 
-static int
-audience_ok(yajl_val v, const char *wanted)
+static void
+on_audience(void *arg, enum json_event event, struct slice raw)
 {
-	yajl_val	 aud = member(v, "aud");
-	size_t		 i;
+	struct wanted	*w = arg;
 
-	if (aud == NULL)
-		return (0);
-	if (YAJL_IS_STRING(aud))
-		return (strcmp(aud->u.string, wanted) == 0);
-	for (i = 0; YAJL_IS_ARRAY(aud) && i < aud->u.array.len; i++)
-		if (YAJL_IS_STRING(aud->u.array.values[i]) &&
-		    strcmp(aud->u.array.values[i]->u.string, wanted) == 0)
-			return (1);
-	return (0);
+	if (event == JSON_STRING && json_string_is(raw, w->s))
+		w->found = 1;
+}
+
+/* One string, or an array with it (RFC 7519 section 4.1.3). */
+static int
+audience_ok(const struct json_member *aud, const char *s)
+{
+	struct wanted	 w = { s, 0 };
+
+	if (aud->type == JSON_T_STRING)
+		return (strcmp(string(aud), s) == 0);
+	return (each(aud, on_audience, &w) == 0 && w.found);
 }
 
 static enum auth_result
-judge_times(const struct jwt_policy *policy, yajl_val v, int64_t now_ms)
+judge_times(const struct jwt_policy *policy, const struct json_member *m,
+    int64_t now_ms)
 {
 	double	 now = (double)now_ms / 1000, t;
 	double	 leeway = (double)policy->leeway_ms / 1000;
 
-	if (seconds(v, "exp", &t) != 1)
+	if (seconds(&m[C_EXP], &t) != 1)
 		return (AUTH_INVALID);
 	if (now >= t + leeway)
 		return (AUTH_EXPIRED);
-	switch (seconds(v, "nbf", &t)) {
+	switch (seconds(&m[C_NBF], &t)) {
 	case -1:
 		return (AUTH_INVALID);
 	case 1:
 		if (now < t - leeway)
 			return (AUTH_NOT_YET_VALID);
 	}
-	switch (seconds(v, "iat", &t)) {
+	switch (seconds(&m[C_IAT], &t)) {
 	case -1:
 		return (AUTH_INVALID);
 	case 1:
@@ -267,58 +321,57 @@ judge_times(const struct jwt_policy *policy, yajl_val v, int64_t now_ms)
 
 /* 1 a NumericDate (RFC 7519 section 2), 0 absent, -1 anything else. */
 static int
-seconds(yajl_val v, const char *name, double *t)
+seconds(const struct json_member *m, double *t)
 {
-	yajl_val	 n = member(v, name);
+	char	 number[NUMBER_MAX + 1];
 
-	if (n == NULL)
+	if (m->type == JSON_T_ABSENT)
 		return (0);
-	if (!YAJL_IS_NUMBER(n))
+	if (m->type != JSON_T_NUMBER || m->raw.len > NUMBER_MAX)
 		return (-1);
-	if (YAJL_IS_INTEGER(n))
-		*t = (double)YAJL_GET_INTEGER(n);
-	else if (YAJL_IS_DOUBLE(n))
-		*t = YAJL_GET_DOUBLE(n);
-	else
-		return (-1);
+	memcpy(number, m->raw.p, m->raw.len);
+	number[m->raw.len] = '\0';
+	*t = strtod(number, NULL);
 	return (*t >= -SECONDS_MAX && *t <= SECONDS_MAX ? 1 : -1);
 }
 
-/* "scope" (RFC 8693 section 4.2), else "scp" as string or array; joined by
- * single spaces.  NULL: malformed, or no memory. */
-static char *
-scopes_of(yajl_val v)
+static void
+on_scope(void *arg, enum json_event event, struct slice raw)
 {
-	yajl_val	 s = member(v, "scope"), one;
-	char		*out, *p;
-	size_t		 i, len = 1;
+	struct joined	*j = arg;
+	size_t		 n;
 
-	if (s != NULL)
-		return (YAJL_IS_STRING(s) ? strdup(s->u.string) : NULL);
-	s = member(v, "scp");
-	if (s == NULL)
-		return (strdup(""));
-	if (YAJL_IS_STRING(s))
-		return (strdup(s->u.string));
-	if (!YAJL_IS_ARRAY(s))
-		return (NULL);
-	for (i = 0; i < s->u.array.len; i++) {
-		one = s->u.array.values[i];
-		/* a space inside would be two scopes to the next reader */
-		if (!YAJL_IS_STRING(one) ||
-		    strchr(one->u.string, ' ') != NULL)
-			return (NULL);
-		len += strlen(one->u.string) + 1;
+	if (event != JSON_STRING) {
+		j->bad = 1;
+		return;
 	}
-	if ((out = malloc(len)) == NULL)
+	if (j->end != j->start)
+		*j->end++ = ' ';
+	n = json_unescape(raw, j->end);
+	/* a space inside would be two scopes to the next reader */
+	j->bad |= memchr(j->end, ' ', n) != NULL;
+	j->end += n;
+}
+
+/* "scope" (RFC 8693 section 4.2), else "scp" as string or array; joined by
+ * single spaces.  NULL: malformed. */
+static const char *
+scopes_of(const struct json_member *m)
+{
+	static char	 scopes[sizeof(text)];
+	struct joined	 j = { scopes, scopes, 0 };
+
+	if (m[C_SCOPE].type != JSON_T_ABSENT)
+		return (string(&m[C_SCOPE]));
+	if (m[C_SCP].type == JSON_T_ABSENT)
+		return ("");
+	if (m[C_SCP].type == JSON_T_STRING)
+		return (string(&m[C_SCP]));
+	/* quotes and commas take more room than spaces */
+	if (each(&m[C_SCP], on_scope, &j) == -1 || j.bad)
 		return (NULL);
-	for (p = out, i = 0; i < s->u.array.len; i++) {
-		if (i > 0)
-			*p++ = ' ';
-		p = stpcpy(p, s->u.array.values[i]->u.string);
-	}
-	*p = '\0';
-	return (out);
+	*j.end = '\0';
+	return (scopes);
 }
 
 static int
@@ -337,16 +390,17 @@ scope_has(const char *scopes, const char *wanted)
 }
 
 static struct jwt_claims *
-make_claims(yajl_val v, const char *scopes, int64_t exp,
+make_claims(const struct json_member *m, const char *scopes,
     const struct jwk *key)
 {
 	struct jwt_claims	*c;
-	const char		*client = string(v, "client_id");
-	const char		*sub = string(v, "sub");
+	const char		*client = string(&m[C_CLIENT_ID]);
+	const char		*sub = string(&m[C_SUB]);
+	double			 exp = 0;
 	char			*p;
 
 	if (client == NULL)
-		client = string(v, "azp");
+		client = string(&m[C_AZP]);
 	client = client == NULL ? "" : client;
 	sub = sub == NULL ? "" : sub;
 	if (strlen(client) > CLAIM_MAX || strlen(sub) > CLAIM_MAX)
@@ -362,7 +416,8 @@ make_claims(yajl_val v, const char *scopes, int64_t exp,
 	p = stpcpy(p, sub) + 1;
 	c->scopes = p;
 	stpcpy(p, scopes);
-	c->exp = exp;
+	(void)seconds(&m[C_EXP], &exp);
+	c->exp = (int64_t)exp;
 	memcpy(c->key_id, key->id, sizeof(c->key_id));
 	return (c);
 }
@@ -373,53 +428,89 @@ jwt_claims_free(struct jwt_claims *c)
 	free(c);
 }
 
-/* A segment as JSON, or NULL. */
-static yajl_val
-decode(struct slice seg)
+/* Members of the object in a segment, which stays in text until wipe();
+ * strings are unescaped, and end at a NUL.  0 or -1. */
+static int
+decode(struct slice seg, const char *const *names, struct json_member *m,
+    size_t n)
 {
-	char	*text, error[64];
-	yajl_val v = NULL;
-	ssize_t	 n;
+	ssize_t	 len;
+	size_t	 i, end;
+	char	*s;
 
-	if ((text = malloc(seg.len + 4)) == NULL)
-		return (NULL);
-	n = base64url_decode(seg.p, seg.len, (uint8_t *)text);
-	if (n > 0 && json_check(text, (size_t)n) == JSON_OK) {
-		text[n] = '\0';
-		mask_nul(text, (size_t)n);
-		v = yajl_tree_parse(text, error, sizeof(error));
+	for (i = 0; i < n; i++)
+		m[i].name = names[i];
+	text_len = seg.len / 4 * 3 + 2;
+	if ((len = base64url_decode(seg.p, seg.len, (uint8_t *)text)) <= 0)
+		return (-1);
+	mask_nul(text, (size_t)len);
+	if (json_members(text, (size_t)len, m, n) != JSON_OK)
+		return (-1);
+	for (i = 0; i < n; i++) {
+		if (m[i].type != JSON_T_STRING)
+			continue;
+		s = text + (m[i].raw.p - text);
+		end = json_unescape(m[i].raw, s);
+		s[end] = '\0';		/* the quote, or before it */
+		m[i].raw.len = end;
 	}
-	explicit_bzero(text, seg.len + 4);
-	free(text);
-	return (v);
+	return (0);
 }
 
-/* yajl's strings end at a NUL: \u0000 becomes \uffff, which is no character
+static void
+wipe(void)
+{
+	explicit_bzero(text, text_len);
+	text_len = 0;
+}
+
+/* Strings are to end at a NUL: \u0000 becomes \uffff, which is no character
  * and equals nothing that is configured, so that nothing is cut off. */
 static void
-mask_nul(char *text, size_t len)
+mask_nul(char *p, size_t len)
 {
 	size_t	 i;
 
+	if (memmem(p, len, "\\u0000", 6) == NULL)
+		return;
 	for (i = 0; i + 5 < len; i++) {
-		if (text[i] != '\\')
+		if (p[i] != '\\')
 			continue;
-		if (memcmp(text + i, "\\u0000", 6) == 0)
-			memcpy(text + i, "\\uffff", 6);
+		if (memcmp(p + i, "\\u0000", 6) == 0)
+			memcpy(p + i, "\\uffff", 6);
 		i++;		/* what an escape escapes is not one */
 	}
 }
 
-static yajl_val
-member(yajl_val v, const char *name)
+static const char *
+string(const struct json_member *m)
 {
-	const char	*path[] = { name, NULL };
-
-	return (yajl_tree_get(v, path, yajl_t_any));
+	return (m->type == JSON_T_STRING ? m->raw.p : NULL);
 }
 
-static const char *
-string(yajl_val v, const char *name)
+/* The elements of an array, but not what is in them.  0, or -1: it is none. */
+static int
+each(const struct json_member *m, json_cb cb, void *arg)
 {
-	return (YAJL_GET_STRING(member(v, name)));
+	struct elements	 e = { cb, arg, 0 };
+
+	if (m->type != JSON_T_ARRAY || json_walk(m->raw.p, m->raw.len,
+	    on_element, &e) != JSON_OK)
+		return (-1);
+	return (0);
+}
+
+static void
+on_element(void *arg, enum json_event event, struct slice raw)
+{
+	struct elements	*e = arg;
+
+	if (event == JSON_END) {
+		e->depth--;
+		return;
+	}
+	if (e->depth == 1)
+		e->cb(e->arg, event, raw);
+	if (event == JSON_OBJECT || event == JSON_ARRAY)
+		e->depth++;
 }

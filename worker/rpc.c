@@ -1,16 +1,18 @@
 /*
- * The envelope of a message.  json_check() has judged the text; yajl walks
- * it, and the callbacks keep what lies at the few places that matter.
+ * The envelope of a message: while the text is judged, what lies at the few
+ * places that matter is kept.
  */
 #include <stdlib.h>
 #include <string.h>
-
-#include <yajl/yajl_parse.h>
 
 #include "common/json.h"
 #include "worker/rpc.h"
 
 #define META_VERSION	"io.modelcontextprotocol/protocolVersion"
+
+#define PLACES		3	/* depths at which something is looked for */
+#define NAME_RAW_MAX	512	/* longer ones are none that we know, even if
+				 * all is escaped */
 
 /* A version that we cannot judge must not pass for none. */
 #define BAD_VERSION	"the protocol version in _meta is malformed"
@@ -25,11 +27,9 @@ enum member {
 
 struct walk {
 	struct rpc	*rpc;
-	yajl_handle	 h;
-	const char	*body;
-	size_t		 scratch_len;
+	size_t		 len;		/* of the text */
 	unsigned	 depth;		/* open objects and arrays */
-	enum member	 at[4];		/* the member we are in, by depth */
+	enum member	 at[PLACES];	/* the member we are in, by depth */
 	struct slice	 name;
 	struct slice	 uri;
 	struct slice	 task;
@@ -48,24 +48,55 @@ struct walk {
 	const char	*why;
 };
 
-static int	 walk_text(struct walk *, size_t);
+static void	 on_event(void *, enum json_event, struct slice);
 static int	 judge(struct walk *, const char **);
 static void	 choose_name(struct walk *);
 static int	 begins(struct slice, const char *);
-static struct slice keep(struct walk *, const unsigned char *, size_t);
+static struct slice keep(struct walk *, struct slice);
 static enum member find(struct walk *, struct slice);
 static char	 lower(char);
 static int	 folds_to(struct slice, const char *);
+static void	 seen(struct walk *);
+static void	 open_any(struct walk *);
+static void	 scalar(struct walk *, enum json_event, struct slice);
+static void	 top_scalar(struct walk *, enum json_event, struct slice);
+static void	 top_id(struct walk *, enum json_event, struct slice);
+static void	 params_string(struct walk *, struct slice);
 static int	 at_version(const struct walk *);
 
-/* What may stand at the top is an object; inside, remember what was seen. */
-static int
-value(struct walk *w)
+static void
+on_event(void *arg, enum json_event event, struct slice raw)
 {
-	if (w->depth == 0) {
-		w->not_object = 1;
-		return (0);
+	struct walk	*w = arg;
+
+	if (w->not_object)
+		return;
+	if (event == JSON_END) {
+		w->depth--;
+		return;
 	}
+	if (event == JSON_NAME) {
+		if (w->depth <= PLACES)
+			w->at[w->depth - 1] = find(w, raw);
+		return;
+	}
+	if (w->depth == 0 && event != JSON_OBJECT) {
+		w->not_object = 1;
+		if (event == JSON_ARRAY)
+			w->why = "batches are not supported";
+		return;
+	}
+	seen(w);
+	if (event == JSON_OBJECT || event == JSON_ARRAY)
+		open_any(w);
+	else
+		scalar(w, event, raw);
+}
+
+/* Remember that there was a value at this place. */
+static void
+seen(struct walk *w)
+{
 	if (w->depth == 1 && w->at[0] == M_RESULT)
 		w->have_result = 1;
 	if (w->depth == 1 && w->at[0] == M_ERROR)
@@ -74,26 +105,113 @@ value(struct walk *w)
 		w->have_name |= w->at[1] == M_NAME;
 		w->have_uri |= w->at[1] == M_URI;
 	}
-	return (1);
 }
 
-/* A scalar at a place where only some types may stand. */
-static int
-scalar(struct walk *w)
+static void
+open_any(struct walk *w)
 {
-	if (!value(w))
-		return (0);
-	if (w->depth == 1 && w->at[0] == M_PARAMS)
-		w->params_bad = 1;
-	if (w->depth == 1 && w->at[0] == M_ID)
-		w->why = "id is neither a string nor an integer";
-	if (w->depth == 1 && w->at[0] == M_METHOD)
-		w->why = "method is not a string";
-	if (w->depth == 1 && w->at[0] == M_JSONRPC)
-		w->why = "jsonrpc is not \"2.0\"";
+	if (w->depth == 1 && (w->at[0] == M_ID || w->at[0] == M_METHOD ||
+	    w->at[0] == M_JSONRPC))
+		w->why = "malformed jsonrpc, id or method";
 	if (at_version(w))
 		w->why = BAD_VERSION;
-	return (1);
+	if (++w->depth <= PLACES)
+		w->at[w->depth - 1] = M_OTHER;
+}
+
+static void
+scalar(struct walk *w, enum json_event event, struct slice raw)
+{
+	if (w->depth == 1)
+		top_scalar(w, event, raw);
+	else if (w->depth == 2 && w->at[0] == M_PARAMS &&
+	    event == JSON_STRING)
+		params_string(w, raw);
+	else if (at_version(w)) {
+		if (event == JSON_STRING)
+			w->rpc->version = keep(w, raw);
+		if (event != JSON_STRING ||
+		    w->rpc->version.len > RPC_METHOD_MAX)
+			w->why = BAD_VERSION;
+	}
+}
+
+static void
+top_scalar(struct walk *w, enum json_event event, struct slice raw)
+{
+	struct rpc	*rpc = w->rpc;
+
+	switch (w->at[0]) {
+	case M_PARAMS:
+		w->params_bad = 1;
+		break;
+	case M_JSONRPC:
+		w->have_version = event == JSON_STRING &&
+		    json_string_is(raw, "2.0");
+		if (!w->have_version)
+			w->why = "jsonrpc is not \"2.0\"";
+		break;
+	case M_METHOD:
+		if (event != JSON_STRING) {
+			w->why = "method is not a string";
+			break;
+		}
+		w->have_method = 1;
+		rpc->method = keep(w, raw);
+		if (rpc->method.len == 0 || rpc->method.len > RPC_METHOD_MAX)
+			w->why = "method is empty or too long";
+		break;
+	case M_ID:
+		top_id(w, event, raw);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Kept as it came: quotes, escapes and all. */
+static void
+top_id(struct walk *w, enum json_event event, struct slice raw)
+{
+	if (event == JSON_STRING) {
+		raw.p--;
+		raw.len += 2;
+	} else if (event == JSON_NULL)
+		w->id_null = 1;
+	else if (event != JSON_NUMBER || memchr(raw.p, '.', raw.len) != NULL ||
+	    memchr(raw.p, 'e', raw.len) != NULL ||
+	    memchr(raw.p, 'E', raw.len) != NULL) {
+		w->why = "id is neither a string nor an integer";
+		return;
+	}
+	w->have_id = event != JSON_NULL;
+	if (raw.len > RPC_ID_MAX)
+		w->why = "id is too long";
+	else
+		w->rpc->id = raw;
+}
+
+static void
+params_string(struct walk *w, struct slice raw)
+{
+	struct slice	*s;
+
+	switch (w->at[1]) {
+	case M_NAME:
+		s = &w->name;
+		break;
+	case M_URI:
+		s = &w->uri;
+		break;
+	case M_TASK:
+		s = &w->task;
+		break;
+	default:
+		return;
+	}
+	*s = keep(w, raw);
+	if (s->len > RPC_NAME_MAX)
+		w->why = "params.name, uri or taskId is too long";
 }
 
 /* Directly in params._meta, at the protocol version. */
@@ -102,169 +220,6 @@ at_version(const struct walk *w)
 {
 	return (w->depth == 3 && w->at[0] == M_PARAMS &&
 	    w->at[1] == M_META && w->at[2] == M_META_VERSION);
-}
-
-static int
-on_null(void *arg)
-{
-	struct walk	*w = arg;
-	const char	*why = w->why;
-
-	if (!scalar(w))
-		return (0);
-	if (w->depth == 1 && w->at[0] == M_ID) {
-		w->why = why;
-		w->id_null = 1;
-		w->rpc->id = slice_of("null");
-	}
-	return (1);
-}
-
-static int
-on_boolean(void *arg, int v)
-{
-	(void)v;
-	return (scalar(arg));
-}
-
-static int
-on_number(void *arg, const char *p, size_t len)
-{
-	struct walk	*w = arg;
-	const char	*why = w->why;
-
-	if (!scalar(w))
-		return (0);
-	if (w->depth != 1 || w->at[0] != M_ID ||
-	    memchr(p, '.', len) != NULL || memchr(p, 'e', len) != NULL ||
-	    memchr(p, 'E', len) != NULL)
-		return (1);
-	w->why = why;
-	if (len > RPC_ID_MAX) {
-		w->why = "id is too long";
-		return (1);
-	}
-	w->have_id = 1;
-	/* yajl may hand out its own buffer: keep a view of the text */
-	w->rpc->id = keep(w, (const unsigned char *)p, len);
-	return (1);
-}
-
-static int
-on_string(void *arg, const unsigned char *p, size_t len)
-{
-	struct walk	*w = arg;
-	const char	*why = w->why;
-	size_t		 end;
-
-	if (!scalar(w))
-		return (0);
-	if (w->depth == 1 && w->at[0] == M_JSONRPC && len == 3 &&
-	    memcmp(p, "2.0", 3) == 0) {
-		w->why = why;
-		w->have_version = 1;
-	} else if (w->depth == 1 && w->at[0] == M_METHOD) {
-		w->why = len == 0 || len > RPC_METHOD_MAX ?
-		    "method is empty or too long" : why;
-		w->have_method = 1;
-		w->rpc->method = keep(w, p, len);
-	} else if (w->depth == 1 && w->at[0] == M_ID) {
-		/* the raw text, quotes and escapes as they came */
-		end = yajl_get_bytes_consumed(w->h);
-		w->why = why;
-		w->have_id = 1;
-		while (end > 0 && w->body[end - 1] != '"')
-			end--;
-		w->rpc->id.p = w->body + end - 1;
-		w->rpc->id.len = 1;
-		while (w->rpc->id.p > w->body) {
-			size_t	 bs = 0;
-
-			w->rpc->id.p--;
-			w->rpc->id.len++;
-			if (*w->rpc->id.p != '"')
-				continue;
-			while (w->rpc->id.p - bs > w->body &&
-			    w->rpc->id.p[-1 - (ptrdiff_t)bs] == '\\')
-				bs++;
-			if (bs % 2 == 0)
-				break;
-		}
-		if (w->rpc->id.len > RPC_ID_MAX) {
-			w->why = "id is too long";
-			w->rpc->id = (struct slice){ NULL, 0 };
-		}
-	} else if (w->depth == 2 && w->at[0] == M_PARAMS) {
-		if (len > RPC_NAME_MAX &&
-		    (w->at[1] == M_NAME || w->at[1] == M_URI ||
-		    w->at[1] == M_TASK))
-			w->why = "params.name, uri or taskId is too long";
-		else if (w->at[1] == M_NAME)
-			w->name = keep(w, p, len);
-		else if (w->at[1] == M_URI)
-			w->uri = keep(w, p, len);
-		else if (w->at[1] == M_TASK)
-			w->task = keep(w, p, len);
-	} else if (at_version(w) && len <= RPC_METHOD_MAX) {
-		w->why = why;
-		w->rpc->version = keep(w, p, len);
-	}
-	return (1);
-}
-
-static int
-on_key(void *arg, const unsigned char *p, size_t len)
-{
-	struct walk	*w = arg;
-
-	if (w->depth >= 1 && w->depth <= 4)
-		w->at[w->depth - 1] = find(w,
-		    (struct slice){ (const char *)p, len });
-	return (1);
-}
-
-static int
-open_any(struct walk *w)
-{
-	if (w->depth > 0 && !value(w))
-		return (0);
-	if (w->depth == 1 && (w->at[0] == M_ID || w->at[0] == M_METHOD ||
-	    w->at[0] == M_JSONRPC))
-		w->why = "malformed jsonrpc, id or method";
-	if (at_version(w))
-		w->why = BAD_VERSION;
-	w->depth++;
-	if (w->depth <= 4)
-		w->at[w->depth - 1] = M_OTHER;
-	return (1);
-}
-
-static int
-on_open_map(void *arg)
-{
-	return (open_any(arg));
-}
-
-static int
-on_open_array(void *arg)
-{
-	struct walk	*w = arg;
-
-	if (w->depth == 0) {
-		w->not_object = 1;
-		w->why = "batches are not supported";
-		return (0);
-	}
-	return (open_any(w));
-}
-
-static int
-on_close(void *arg)
-{
-	struct walk	*w = arg;
-
-	w->depth--;
-	return (1);
 }
 
 struct known {
@@ -287,7 +242,14 @@ find(struct walk *w, struct slice name)
 		{ "arguments", M_ARGUMENTS }, { NULL, M_OTHER }
 	};
 	const struct known	*k = NULL;
+	char			 plain[NAME_RAW_MAX];
 
+	if (memchr(name.p, '\\', name.len) != NULL) {
+		if (name.len > sizeof(plain))
+			return (M_OTHER);
+		name.len = json_unescape(name, plain);
+		name.p = plain;
+	}
 	if (w->depth == 1)
 		k = top;
 	else if (w->depth == 2 && w->at[0] == M_PARAMS)
@@ -343,41 +305,28 @@ folds_to(struct slice s, const char *name)
 	return (s.len == 0);
 }
 
-static const yajl_callbacks callbacks = {
-	.yajl_null = on_null,
-	.yajl_boolean = on_boolean,
-	.yajl_number = on_number,
-	.yajl_string = on_string,
-	.yajl_start_map = on_open_map,
-	.yajl_map_key = on_key,
-	.yajl_end_map = on_close,
-	.yajl_start_array = on_open_array,
-	.yajl_end_array = on_close
-};
-
-/* A string that outlives the parse: inside the text where it stands there as
- * it is, else a copy in scratch, which is as large as the text. */
+/* A string, unescaped: inside the text where it stands there as it is, else a
+ * copy in scratch, which is as large as the text. */
 static struct slice
-keep(struct walk *w, const unsigned char *p, size_t len)
+keep(struct walk *w, struct slice raw)
 {
-	const char	*s = (const char *)p;
-	char		*copy;
+	struct rpc	*rpc = w->rpc;
+	struct slice	 s;
 
-	if (s >= w->body && s + len <= w->body + w->scratch_len)
-		return ((struct slice){ s, len });
-	if (w->rpc->scratch == NULL) {
-		w->rpc->scratch = malloc(w->scratch_len + 1);
-		w->rpc->scratch_used = 0;
+	if (memchr(raw.p, '\\', raw.len) == NULL)
+		return (raw);
+	if (rpc->scratch == NULL) {
+		rpc->scratch = malloc(w->len);
+		rpc->scratch_used = 0;
 	}
-	if (w->rpc->scratch == NULL ||
-	    len > w->scratch_len - w->rpc->scratch_used) {
+	if (rpc->scratch == NULL) {
 		w->why = "out of memory";
 		return ((struct slice){ NULL, 0 });
 	}
-	copy = w->rpc->scratch + w->rpc->scratch_used;
-	memcpy(copy, p, len);
-	w->rpc->scratch_used += len;
-	return ((struct slice){ copy, len });
+	s.p = rpc->scratch + rpc->scratch_used;
+	s.len = json_unescape(raw, rpc->scratch + rpc->scratch_used);
+	rpc->scratch_used += s.len;
+	return (s);
 }
 
 int
@@ -387,35 +336,17 @@ rpc_read(const char *body, size_t len, struct rpc *rpc, const char **why)
 	enum json_error	 e;
 
 	memset(rpc, 0, sizeof(*rpc));
-	if ((e = json_check(body, len)) != JSON_OK) {
+	memset(&w, 0, sizeof(w));
+	w.rpc = rpc;
+	w.len = len;
+	if ((e = json_walk(body, len, on_event, &w)) != JSON_OK) {
+		/* nothing of it is to be believed */
+		rpc_free(rpc);
+		memset(rpc, 0, sizeof(*rpc));
 		*why = json_strerror(e);
 		return (RPC_PARSE_ERROR);
 	}
-	memset(&w, 0, sizeof(w));
-	w.rpc = rpc;
-	w.body = body;
-	w.scratch_len = len;
-	if (walk_text(&w, len) == -1 && !w.not_object) {
-		*why = "not JSON";
-		return (RPC_PARSE_ERROR);
-	}
 	return (judge(&w, why));
-}
-
-static int
-walk_text(struct walk *w, size_t len)
-{
-	yajl_status	 s;
-
-	if ((w->h = yajl_alloc(&callbacks, NULL, w)) == NULL)
-		return (-1);
-	/* json_check() has validated UTF-8, more strictly */
-	yajl_config(w->h, yajl_dont_validate_strings, 1);
-	s = yajl_parse(w->h, (const unsigned char *)w->body, len);
-	if (s == yajl_status_ok)
-		s = yajl_complete_parse(w->h);
-	yajl_free(w->h);
-	return (s == yajl_status_ok ? 0 : -1);
 }
 
 /*

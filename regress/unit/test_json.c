@@ -461,6 +461,110 @@ test_round_trip(void **state)
 	}
 }
 
+struct trail {
+	char	 text[256];
+	size_t	 len;
+};
+
+static void
+on_event(void *arg, enum json_event event, struct slice raw)
+{
+	struct trail	*t = arg;
+
+	t->len += (size_t)snprintf(t->text + t->len,
+	    sizeof(t->text) - t->len, "%c%.*s ", "0bnskoae"[event],
+	    (int)raw.len, raw.p);
+	assert_true(t->len < sizeof(t->text));
+}
+
+static void
+test_walk(void **state)
+{
+	static const char	 text[] = " {\"a\" : [ 1.5e3,true , null] ,"
+	    "\"\\u0062\":\"x\\\"y\",\"c\":{},\"d\":[[\"\"]]} ";
+	struct trail		 t = { "", 0 };
+
+	(void)state;
+	assert_int_equal(json_walk(text, sizeof(text) - 1, on_event, &t),
+	    JSON_OK);
+	assert_string_equal(t.text, "o{ ka a[ n1.5e3 btrue 0null e] "
+	    "k\\u0062 sx\\\"y kc o{ e} kd a[ a[ s e] e] e} ");
+}
+
+/* A name that comes twice is told once. */
+static void
+test_walk_stops(void **state)
+{
+	static const char	 text[] = "{\"a\":1,\"\\u0061\":2}";
+	struct trail		 t = { "", 0 };
+
+	(void)state;
+	assert_int_equal(json_walk(text, sizeof(text) - 1, on_event, &t),
+	    JSON_DUPLICATE);
+	assert_string_equal(t.text, "o{ ka n1 ");
+}
+
+static void
+raw_is(const struct json_member *m, enum json_type type, const char *raw)
+{
+	assert_int_equal(m->type, type);
+	assert_true(slice_is(m->raw, raw));
+}
+
+static void
+test_pick(void **state)
+{
+	static const char	 text[] = "{\"s\":\"a\\nb\",\"\\u0061\":"
+	    "[1,{\"s\":2},[3]] ,\"o\":{\"n\":[]},\"n\":null,\"S\":7,"
+	    "\"t\":true,\"num\":-1}";
+	struct json_member	 m[] = { { .name = "a" }, { .name = "s" },
+	    { .name = "o" }, { .name = "n" }, { .name = "none" },
+	    { .name = "t" }, { .name = "num" } };
+	size_t			 i;
+
+	(void)state;
+	assert_int_equal(json_members(text, sizeof(text) - 1, m, N(m)),
+	    JSON_OK);
+	raw_is(&m[0], JSON_T_ARRAY, "[1,{\"s\":2},[3]]");
+	raw_is(&m[1], JSON_T_STRING, "a\\nb");
+	raw_is(&m[2], JSON_T_OBJECT, "{\"n\":[]}");
+	raw_is(&m[3], JSON_T_NULL, "null");
+	assert_int_equal(m[4].type, JSON_T_ABSENT);
+	raw_is(&m[5], JSON_T_BOOLEAN, "true");
+	raw_is(&m[6], JSON_T_NUMBER, "-1");
+	/* of a text that is no object there are none, nor of a bad one */
+	for (i = 0; i < 4; i++) {
+		static const char *const bad[] = { "[{\"a\":1}]", "\"a\"",
+		    "{\"a\":1", "{\"a\":1}x" };
+
+		assert_int_equal(json_members(bad[i], strlen(bad[i]), m,
+		    N(m)), JSON_SYNTAX);
+	}
+}
+
+static void
+test_string_is(void **state)
+{
+	static const struct {
+		const char	*raw, *s;
+		int		 want;
+	} t[] = {
+		{ "", "", 1 }, { "a", "", 0 }, { "", "a", 0 },
+		{ "https:\\/\\/a\\/", "https://a/", 1 },
+		{ "https:\\/\\/a", "https://a/", 0 },
+		{ "https:\\/\\/a\\/", "https://a", 0 },
+		{ "\\u0061", "a", 1 }, { "a\\u0000", "a", 0 },
+		{ "\\u0000", "", 0 }, { "\\ud83d\\ude00",
+		    "\xf0\x9f\x98\x80", 1 }
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < N(t); i++)
+		if (json_string_is(slice_of(t[i].raw), t[i].s) != t[i].want)
+			fail_msg("%s and %s", t[i].raw, t[i].s);
+}
+
 int
 main(void)
 {
@@ -476,6 +580,10 @@ main(void)
 		cmocka_unit_test(test_unescape),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cut),
+		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_walk_stops),
+		cmocka_unit_test(test_pick),
+		cmocka_unit_test(test_string_is),
 		cmocka_unit_test(test_round_trip)
 	};
 
