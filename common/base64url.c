@@ -1,13 +1,8 @@
 /*
  * base64url and base64, strict: two alphabets, one reading.
  */
-#include <string.h>
-
 #include "common/base64url.h"
-
-/* Characters judged at once: of a token there are hundreds, and every request
- * brings one. */
-typedef uint8_t block __attribute__((vector_size(16)));
+#include "common/block.h"
 
 /* Digits 62 and 63. */
 static const char	 url_ends[2] = { '-', '_' };
@@ -56,13 +51,14 @@ base64url_ischar(unsigned char c)
 	return (value_of((char)c, url_values) >= 0);
 }
 
+/* Of a token there are hundreds, and every request brings one. */
 size_t
 base64url_span(const char *in, size_t len)
 {
 	size_t	 i = 0;
 
-	while (len - i >= sizeof(block) && block_ok(in + i))
-		i += sizeof(block);
+	while (len - i >= BLOCK && block_ok(in + i))
+		i += BLOCK;
 	while (i < len && value_of(in[i], url_values) >= 0)
 		i++;
 	return (i);
@@ -72,16 +68,11 @@ base64url_span(const char *in, size_t len)
 static inline int
 block_ok(const char *in)
 {
-	block		 c, letter, digits, good;
-	uint64_t	 half[2];
+	block	 c = block_load(in);
+	block	 letter = (c | 0x20) - 'a', digits = c - '0';
 
-	memcpy(&c, in, sizeof(c));
-	letter = (c | 0x20) - 'a';
-	digits = c - '0';
-	good = (block)((letter < 26) | (digits < 10) | (c == '-') |
-	    (c == '_'));
-	memcpy(half, &good, sizeof(half));
-	return ((half[0] & half[1]) == UINT64_MAX);
+	return (!block_any((block)((letter >= 26) & (digits >= 10) &
+	    (c != '-') & (c != '_'))));
 }
 
 ssize_t

@@ -5,18 +5,15 @@
  * any size.
  */
 #include <ctype.h>
-#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/block.h"
 #include "worker/sse.h"
 
 #define NAME_MAX_LEN	40	/* more than "\u0072..." for each letter of a
 				 * name that we look for */
-
-/* Bytes looked at at once. */
-typedef uint8_t block __attribute__((vector_size(16)));
 
 enum line { L_FIELD, L_DATA, L_OTHER };
 
@@ -51,9 +48,13 @@ struct sse {
 /* U+FEFF, which may begin a stream and says nothing. */
 static const char	 mark[] = "\xef\xbb\xbf";
 
+static int	 fresh(const struct sse *);
+static size_t	 quiet_run(struct sse *, const char *, size_t);
+static size_t	 telling(const char *, size_t);
+static int	 tells(const char *, size_t);
+static size_t	 last_end(const char *, size_t);
 static size_t	 line_run(struct sse *, const char *, size_t);
 static size_t	 plain(const char *, size_t);
-static inline size_t block_plain(const char *);
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
@@ -135,12 +136,19 @@ event_begin(struct sse *s)
 size_t
 sse_feed(struct sse *s, struct slice in, int *response)
 {
-	size_t	 i;
+	size_t	 i, clear = 0;
 	char	 c;
 
 	*response = 0;
 	s->begun |= in.len > 0;
 	for (i = 0; i < in.len; i++) {
+		/* what was found to be of no use once is not looked at twice */
+		if (i >= clear && fresh(s)) {
+			clear = i + telling(in.p + i, in.len - i);
+			i += quiet_run(s, in.p + i, clear - i);
+			if (i == in.len)
+				break;
+		}
 		i += line_run(s, in.p + i, in.len - i);
 		if (i == in.len)
 			break;
@@ -166,6 +174,86 @@ sse_feed(struct sse *s, struct slice in, int *response)
 			event_begin(s);
 	}
 	return (in.len);
+}
+
+/* Nothing of a line is there, nor of an event. */
+static int
+fresh(const struct sse *s)
+{
+	return (s->empty && !s->any && !s->cr && s->bom == 3);
+}
+
+/* Pass whole events in which there is no answer, without taking them apart.
+ * Returns how many bytes that were. */
+static size_t
+quiet_run(struct sse *s, const char *p, size_t len)
+{
+	const char	*cr = p;
+	size_t		 n = last_end(p, len);
+
+	while (!s->crlf && (cr = memchr(cr, '\r',
+	    (size_t)(p + n - cr))) != NULL)
+		s->crlf = *++cr == '\n';
+	return (n);
+}
+
+/* How many bytes come before the first that could be of a name by which an
+ * answer is known.  There is none without. */
+static size_t
+telling(const char *p, size_t len)
+{
+	size_t	 n = 0, k;
+	block	 c, d, e, hit;
+
+	for (; len - n >= BLOCK + 2; n += k + 1) {
+		c = block_load(p + n);
+		d = block_load(p + n + 1);
+		e = block_load(p + n + 2);
+		hit = (block)(((c == '"') & (((d == 'r') & (e == 'e')) |
+		    ((d == 'e') & (e == 'r')))) |
+		    ((c == '\\') & (d == 'u') & (e == '0')));
+		k = block_first(hit);
+		if (k == BLOCK)
+			k--;
+		else if (tells(p + n + k, len - n - k))
+			return (n + k);
+	}
+	while (n < len && !tells(p + n, len - n))
+		n++;
+	return (n);
+}
+
+/* Does "result" or "error" begin here, or an escape of a letter; or may one,
+ * for all that is known? */
+static int
+tells(const char *p, size_t len)
+{
+	static const struct slice	 names[] = {
+		{ "\"result\"", 8 }, { "\"error\"", 7 },
+		{ "\\u006", 5 }, { "\\u007", 5 }
+	};
+	size_t				 i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (memcmp(p, names[i].p, len < names[i].len ? len :
+		    names[i].len) == 0)
+			return (1);
+	return (0);
+}
+
+/* Where the last event in here ends, if there is a whole one; else 0. */
+static size_t
+last_end(const char *p, size_t len)
+{
+	const char	*nl;
+
+	while ((nl = memrchr(p, '\n', len)) != NULL) {
+		len = (size_t)(nl - p);
+		if ((len > 0 && nl[-1] == '\n') ||
+		    (len > 1 && nl[-1] == '\r' && nl[-2] == '\n'))
+			return (len + 1);
+	}
+	return (0);
 }
 
 /* Go on with a line whose field is known, up to its end.  Returns how many
@@ -194,38 +282,19 @@ static size_t
 plain(const char *p, size_t len)
 {
 	size_t	 n = 0, k;
+	block	 c;
 
-	while (len - n >= sizeof(block)) {
-		k = block_plain(p + n);
-		n += k;
-		if (k < sizeof(block))
-			return (n);
+	for (; len - n >= BLOCK; n += BLOCK) {
+		c = block_load(p + n);
+		k = block_first((block)((c == '"') | (c == '\\') |
+		    (c == '\n') | (c == '\r')));
+		if (k < BLOCK)
+			return (n + k);
 	}
 	while (n < len && p[n] != '"' && p[n] != '\\' && p[n] != '\n' &&
 	    p[n] != '\r')
 		n++;
 	return (n);
-}
-
-/* How many bytes at the start of a block are neither a quote, nor a
- * backslash, nor the end of a line. */
-static inline size_t
-block_plain(const char *p)
-{
-	block		 c, special;
-	uint64_t	 half[2];
-
-	memcpy(&c, p, sizeof(c));
-	special = (block)((c == '"') | (c == '\\') | (c == '\n') |
-	    (c == '\r'));
-	memcpy(half, &special, sizeof(half));
-	half[0] = le64toh(half[0]);
-	half[1] = le64toh(half[1]);
-	if (half[0] != 0)
-		return ((size_t)__builtin_ctzll(half[0]) / 8);
-	if (half[1] != 0)
-		return (8 + (size_t)__builtin_ctzll(half[1]) / 8);
-	return (sizeof(block));
 }
 
 /* 1 when an event ended. */

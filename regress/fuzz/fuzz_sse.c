@@ -12,7 +12,8 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-/* The place of the first response when fed in pieces of step, or -1. */
+/* The place of the first response when fed in pieces of step, or -1; -2 when
+ * there is none and a comment may follow. */
 static long
 first(const char *p, size_t len, size_t step)
 {
@@ -33,6 +34,8 @@ first(const char *p, size_t len, size_t step)
 		if (response)
 			found = (long)(pos + n);
 	}
+	if (found == -1 && sse_at_boundary(s))
+		found = -2;
 	sse_free(s);
 	return (found);
 }
