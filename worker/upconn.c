@@ -31,11 +31,15 @@ static struct server		*servers;	/* of all upstreams */
 static size_t			 nservers;
 static struct upconn_list	 dead = TAILQ_HEAD_INITIALIZER(dead);
 static TAILQ_HEAD(, upconn)	 again = TAILQ_HEAD_INITIALIZER(again);
+static uint64_t		 turn = 1;	/* of the loop */
 static size_t			 nopen;
 static size_t			 max_open;
 static struct timeq		 q_idle[IDLE_CLASSES];
 
 static int	 idle_silent(struct upconn *);
+static void	 idle_settle(struct server *);
+static void	 idle_remove(struct upconn *);
+static struct upconn *idle_last(struct server *);
 static int	 upconn_open(struct upconn *, struct exchange *);
 static struct timeq *idle_queue(unsigned);
 static void	 idle_expired(struct timer *);
@@ -77,16 +81,22 @@ idle_silent(struct upconn *up)
 	    errno == EAGAIN);
 }
 
-/* An idle connection that is still open and silent, most recent first. */
+/*
+ * An idle connection that is still open and silent, most recent first.  One
+ * that was idle when this turn's events were asked for would have been among
+ * them, had it anything to say, and what it says before it is written to is
+ * found then; one that became idle since must be looked at.
+ */
 struct upconn *
 upconn_idle(struct server *s)
 {
 	struct upconn	*up;
 
-	while ((up = TAILQ_FIRST(&s->idle)) != NULL) {
-		if (idle_silent(up)) {
-			TAILQ_REMOVE(&s->idle, up, link);
-			s->nidle--;
+	idle_settle(s);
+	while ((up = TAILQ_FIRST(&s->idle)) != NULL ||
+	    (up = TAILQ_FIRST(&s->fresh)) != NULL) {
+		if (up->kept != turn || idle_silent(up)) {
+			idle_remove(up);
 			timer_clear(&up->timer);
 			up->state = UP_BUSY;
 			up->readable = 0;
@@ -96,6 +106,39 @@ upconn_idle(struct server *s)
 		upconn_close(up);
 	}
 	return (NULL);
+}
+
+/* What became idle in an earlier turn is fresh no more. */
+static void
+idle_settle(struct server *s)
+{
+	if (s->fresh_turn == turn)
+		return;
+	s->fresh_turn = turn;
+	TAILQ_CONCAT(&s->fresh, &s->idle, link);
+	TAILQ_CONCAT(&s->idle, &s->fresh, link);
+}
+
+static void
+idle_remove(struct upconn *up)
+{
+	struct server	*s = up->server;
+
+	idle_settle(s);
+	if (up->kept == turn)
+		TAILQ_REMOVE(&s->fresh, up, link);
+	else
+		TAILQ_REMOVE(&s->idle, up, link);
+	s->nidle--;
+}
+
+/* The one that was idle longest, or NULL. */
+static struct upconn *
+idle_last(struct server *s)
+{
+	idle_settle(s);
+	return (TAILQ_LAST(TAILQ_EMPTY(&s->idle) ? &s->fresh : &s->idle,
+	    upconn_list));
 }
 
 /*
@@ -185,8 +228,8 @@ upconn_make_room(struct upstream *u)
 	size_t		 i, n = u == NULL ? nservers : u->nservers;
 
 	for (i = 0; i < n; i++)
-		if (!TAILQ_EMPTY(&s[i].idle)) {
-			upconn_close(TAILQ_LAST(&s[i].idle, upconn_list));
+		if (s[i].nidle > 0) {
+			upconn_close(idle_last(&s[i]));
 			return;
 		}
 }
@@ -198,10 +241,8 @@ upconn_close(struct upconn *up)
 
 	if (up->state == UP_DEAD)
 		return;
-	if (up->state == UP_IDLE) {
-		TAILQ_REMOVE(&s->idle, up, link);
-		s->nidle--;
-	}
+	if (up->state == UP_IDLE)
+		idle_remove(up);
 	if (up->again)
 		TAILQ_REMOVE(&again, up, again_link);
 	up->again = 0;
@@ -232,7 +273,9 @@ upconn_keep(struct upconn *up, unsigned seconds)
 		return (0);
 	up->ex = NULL;
 	up->state = UP_IDLE;
-	TAILQ_INSERT_HEAD(&s->idle, up, link);
+	idle_settle(s);
+	up->kept = turn;
+	TAILQ_INSERT_HEAD(&s->fresh, up, link);
 	s->nidle++;
 	timer_start(&up->timer, q);
 	upstream_wake(s->up);
@@ -274,7 +317,7 @@ upstream_close_idle(void)
 	size_t		 i;
 
 	for (i = 0; i < nservers; i++)
-		while ((up = TAILQ_FIRST(&servers[i].idle)) != NULL)
+		while ((up = idle_last(&servers[i])) != NULL)
 			upconn_close(up);
 }
 
@@ -523,6 +566,7 @@ upconn_turn_end(void)
 {
 	struct upconn	*up;
 
+	turn++;
 	while ((up = TAILQ_FIRST(&again)) != NULL) {
 		TAILQ_REMOVE(&again, up, again_link);
 		up->again = 0;

@@ -76,6 +76,7 @@ server_setup(struct server *s, struct upstream *u,
 	s->conf = conf;
 	s->up = u;
 	TAILQ_INIT(&s->idle);
+	TAILQ_INIT(&s->fresh);
 	if (inet_pton(AF_INET, conf->host, s->addrs[0].addr) == 1)
 		s->addrs[0].family = AF_INET;
 	else if (inet_pton(AF_INET6, conf->host, s->addrs[0].addr) == 1)

@@ -20,13 +20,14 @@
 enum up_state { UP_CONNECTING, UP_TLS, UP_BUSY, UP_IDLE, UP_DEAD };
 
 struct upconn {
-	TAILQ_ENTRY(upconn) link;	/* in idle or dead list */
+	TAILQ_ENTRY(upconn) link;	/* in fresh, idle or dead list */
 	TAILQ_ENTRY(upconn) again_link;
 	struct timer	 timer;
 	struct event	*ev;
 	struct exchange	*ex;
 	struct server	*server;
 	struct tls	*tls;		/* or NULL: plain */
+	uint64_t	 kept;		/* the turn in which it became idle */
 	int		 fd;
 	enum up_state	 state;
 	int		 readable;
@@ -47,7 +48,9 @@ struct server {
 	size_t		 first;		/* address that worked last */
 	int		 resolved;
 	struct upconn_list idle;
-	size_t		 nidle;
+	struct upconn_list fresh;	/* idle since this turn */
+	uint64_t	 fresh_turn;	/* which turn that was */
+	size_t		 nidle;		/* in both */
 	unsigned	 fails;		/* in a row */
 	unsigned	 down_s;	/* how long it is left alone; 0: up */
 	uint64_t	 down_until;	/* ms, monotonic */
