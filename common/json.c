@@ -663,7 +663,12 @@ json_escape(struct slice s, size_t max, char *out)
 
 	if (len > max)
 		len = max;
-	while (i < len) {
+	for (;;) {
+		while (i < len && p[i] >= 0x20 && p[i] < 0x7f &&
+		    p[i] != '"' && p[i] != '\\')
+			out[n++] = (char)p[i++];
+		if (i == len)
+			break;
 		k = utf8_len(p + i, s.len - i);
 		if (k == 0) {
 			memcpy(out + n, "\xef\xbf\xbd", 3);

@@ -24,9 +24,9 @@ static void		(*tell_failed)(int);
 static int		 broken;	/* our own write failed */
 static uint64_t		 lost;		/* lines that could not be kept */
 
-static char	*put_raw(char *, const char *);
-static char	*put_value(char *, const char *, struct slice, int);
-static char	*put_number(char *, const char *, uint64_t);
+static char	*put_raw(char *, struct slice);
+static char	*put_value(char *, struct slice, struct slice, int);
+static char	*put_number(char *, struct slice, uint64_t);
 static char	*put_time(char *);
 
 static const char *const action_names[] = {
@@ -75,28 +75,30 @@ audit_add(const struct audit_entry *e)
 		lost++;
 		return (-1);
 	}
-	p = put_raw(line, "{\"ts\":\"");
+	p = put_raw(line, slice_of("{\"ts\":\""));
 	p = put_time(p);
-	p = put_value(p, "\",\"session_id\":", e->session_id, 1);
-	p = put_value(p, ",\"method\":", e->method, 1);
-	p = put_value(p, ",\"action\":", slice_of(action_names[e->action]), 1);
-	p = put_value(p, ",\"auth_result\":", slice_of(e->has_auth ?
+	p = put_value(p, slice_of("\",\"session_id\":"), e->session_id, 1);
+	p = put_value(p, slice_of(",\"method\":"), e->method, 1);
+	p = put_value(p, slice_of(",\"action\":"),
+	    slice_of(action_names[e->action]), 1);
+	p = put_value(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
 	    auth_result_name(e->auth) : NULL), 1);
-	p = put_value(p, ",\"oauth_client_id\":", e->client_id, 1);
-	p = put_value(p, ",\"scopes\":", e->scopes, 1);
-	p = put_number(p, ",\"latency_ms\":", e->latency_ms);
-	p = put_value(p, ",\"request_id\":", e->request_id, 0);
-	p = put_value(p, ",\"client_ip\":", e->client_ip, 0);
-	p = put_value(p, ",\"tool\":", e->tool, 0);
-	p = put_value(p, ",\"upstream\":", e->upstream, 0);
-	p = put_value(p, ",\"auth_key_id\":", e->key_id, 0);
+	p = put_value(p, slice_of(",\"oauth_client_id\":"), e->client_id, 1);
+	p = put_value(p, slice_of(",\"scopes\":"), e->scopes, 1);
+	p = put_number(p, slice_of(",\"latency_ms\":"), e->latency_ms);
+	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, 0);
+	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, 0);
+	p = put_value(p, slice_of(",\"tool\":"), e->tool, 0);
+	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, 0);
+	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, 0);
 	if (e->status != 0)
-		p = put_number(p, ",\"status\":", (uint64_t)e->status);
-	p = put_number(p, ",\"bytes_in\":", e->bytes_in);
-	p = put_number(p, ",\"bytes_out\":", e->bytes_out);
-	p = put_value(p, ",\"transport\":", e->transport, 0);
-	p = put_value(p, ",\"error\":", e->error, 0);
-	p = put_raw(p, "}\n");
+		p = put_number(p, slice_of(",\"status\":"),
+		    (uint64_t)e->status);
+	p = put_number(p, slice_of(",\"bytes_in\":"), e->bytes_in);
+	p = put_number(p, slice_of(",\"bytes_out\":"), e->bytes_out);
+	p = put_value(p, slice_of(",\"transport\":"), e->transport, 0);
+	p = put_value(p, slice_of(",\"error\":"), e->error, 0);
+	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));
 	return (0);
 }
@@ -150,21 +152,19 @@ audit_go(void)
 }
 
 static char *
-put_raw(char *p, const char *s)
+put_raw(char *p, struct slice s)
 {
-	size_t	 n = strlen(s);
-
-	memcpy(p, s, n);
-	return (p + n);
+	memcpy(p, s.p, s.len);
+	return (p + s.len);
 }
 
 static char *
-put_value(char *p, const char *name, struct slice v, int always)
+put_value(char *p, struct slice name, struct slice v, int always)
 {
 	if (v.p == NULL) {
 		if (!always)
 			return (p);
-		return (put_raw(put_raw(p, name), "null"));
+		return (put_raw(put_raw(p, name), slice_of("null")));
 	}
 	p = put_raw(p, name);
 	*p++ = '"';
@@ -174,7 +174,7 @@ put_value(char *p, const char *name, struct slice v, int always)
 }
 
 static char *
-put_number(char *p, const char *name, uint64_t v)
+put_number(char *p, struct slice name, uint64_t v)
 {
 	char	 digits[20];
 	int	 n = 0;
@@ -203,7 +203,7 @@ put_time(char *p)
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 		made = now;
 	}
-	p = put_raw(p, text);
+	p = put_raw(p, slice_of(text));
 	*p++ = '.';
 	*p++ = (char)('0' + ms / 100);
 	*p++ = (char)('0' + ms / 10 % 10);

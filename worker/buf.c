@@ -86,12 +86,6 @@ buf_append(struct buf *b, const void *data, size_t n)
 }
 
 int
-buf_puts(struct buf *b, const char *s)
-{
-	return (buf_append(b, s, strlen(s)));
-}
-
-int
 buf_number(struct buf *b, uint64_t v)
 {
 	char	 digits[20], *p = digits + sizeof(digits);

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char	*p;		/* the allocation, or NULL */
@@ -26,10 +27,15 @@ char	*buf_room(struct buf *, size_t n);
 /* n bytes were put into the room. */
 void	 buf_added(struct buf *, size_t n);
 int	 buf_append(struct buf *, const void *, size_t n);	/* 0 or -1 */
-int	 buf_puts(struct buf *, const char *);			/* 0 or -1 */
 int	 buf_number(struct buf *, uint64_t);	/* decimal; 0 or -1 */
 int	 buf_printf(struct buf *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));		/* 0 or -1 */
+/* Inline, for the length of a literal is known to the compiler.  0 or -1. */
+static inline int
+buf_puts(struct buf *b, const char *s)
+{
+	return (buf_append(b, s, strlen(s)));
+}
 /* Consume n bytes (at most what is there) from the front. */
 void	 buf_drop(struct buf *, size_t n);
 /* Give the memory back; buf_wipe() overwrites it first. */

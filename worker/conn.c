@@ -9,6 +9,8 @@
 
 #include <netinet/tcp.h>
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,7 @@ static TAILQ_HEAD(, conn)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static TAILQ_HEAD(, conn)	 recorded = TAILQ_HEAD_INITIALIZER(recorded);
 static TAILQ_HEAD(, conn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static size_t			 nconns;
+static size_t			 ndirty;
 static int			 full;
 static int			 leaving;
 static int			 handing_over;
@@ -55,6 +58,7 @@ static void	 conn_busy(struct conn *, int);
 static int	 conn_broken(struct conn *);
 static void	 conn_close(struct conn *);
 static void	 conn_mark_dirty(struct conn *);
+static void	 conn_mark_clean(struct conn *);
 static void	 conn_flush(struct conn *);
 static void	 conn_sent(struct conn *);
 static void	 conn_linger(struct conn *);
@@ -170,17 +174,18 @@ conn_peer(struct conn *c)
 	memset(&a, 0, sizeof(a));
 	c->family = AF_INET;
 	if (getpeername(c->fd, (struct sockaddr *)&a, &len) == -1)
-		return;
-	if (a.ss.ss_family == AF_INET) {
+		;
+	else if (a.ss.ss_family == AF_INET)
 		memcpy(c->addr, &a.sin.sin_addr, 4);
-	} else if (a.ss.ss_family == AF_INET6) {
-		if (IN6_IS_ADDR_V4MAPPED(&a.sin6.sin6_addr)) {
+	else if (a.ss.ss_family == AF_INET6) {
+		if (IN6_IS_ADDR_V4MAPPED(&a.sin6.sin6_addr))
 			memcpy(c->addr, &a.sin6.sin6_addr.s6_addr[12], 4);
-			return;
+		else {
+			c->family = AF_INET6;
+			memcpy(c->addr, &a.sin6.sin6_addr, 16);
 		}
-		c->family = AF_INET6;
-		memcpy(c->addr, &a.sin6.sin6_addr, 16);
 	}
+	inet_ntop(c->family, c->addr, c->ip, sizeof(c->ip));
 }
 
 static void
@@ -474,22 +479,30 @@ conn_mark_dirty(struct conn *c)
 		return;
 	c->dirty = 1;
 	TAILQ_INSERT_TAIL(&dirty, c, dirty_link);
+	ndirty++;
+}
+
+static void
+conn_mark_clean(struct conn *c)
+{
+	if (!c->dirty)
+		return;
+	c->dirty = 0;
+	TAILQ_REMOVE(&dirty, c, dirty_link);
+	ndirty--;
 }
 
 int
 conn_flush_dirty(void)
 {
 	struct conn	*c;
-	size_t		 n = 0;
+	size_t		 n = ndirty;
 
-	TAILQ_FOREACH(c, &dirty, dirty_link)
-		n++;
 	if (n == 0)
 		return (0);
 	/* what gets dirty meanwhile waits for its own audit line */
 	while (n-- > 0 && (c = TAILQ_FIRST(&dirty)) != NULL) {
-		TAILQ_REMOVE(&dirty, c, dirty_link);
-		c->dirty = 0;
+		conn_mark_clean(c);
 		conn_flush(c);
 	}
 	return (1);
@@ -622,13 +635,12 @@ conn_close(struct conn *c)
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
-	if (c->dirty)
-		TAILQ_REMOVE(&dirty, c, dirty_link);
+	conn_mark_clean(c);
 	if (c->recorded)
 		TAILQ_REMOVE(&recorded, c, record_link);
 	if (c->again)
 		TAILQ_REMOVE(&again, c, again_link);
-	c->dirty = c->recorded = c->again = 0;
+	c->recorded = c->again = 0;
 	c->state = CONN_DEAD;
 	TAILQ_REMOVE(&all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);

@@ -46,6 +46,7 @@ struct conn {
 	struct buf	 out;
 	struct http1_scan scan;
 	uint8_t		 addr[16];	/* of the peer */
+	char		 ip[INET6_ADDRSTRLEN];	/* the same as text */
 	uint8_t		 family;	/* AF_INET or AF_INET6 */
 	uint8_t		 state;		/* enum conn_state */
 	unsigned	 readable : 1;

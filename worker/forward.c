@@ -345,7 +345,7 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 	struct slice	 list = { NULL, 0 }, item;
 	uint8_t		 addr[16];
 	char		 text[INET6_ADDRSTRLEN];
-	const char	*comma;
+	const char	*comma, *ip = r->conn->ip;
 	int		 family = r->conn->family;
 
 	memcpy(addr, r->conn->addr, sizeof(addr));
@@ -358,10 +358,12 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 		item.len = list.len - (size_t)(item.p - list.p);
 		if (address_parse(item, &family, addr) == -1)
 			break;
+		ip = NULL;
 		list.len = comma == NULL ? 0 : (size_t)(comma - list.p);
 	}
-	if (inet_ntop(family, addr, text, sizeof(text)) != NULL)
-		request_set_text(r, &r->client_ip, slice_of(text));
+	if (ip == NULL)
+		ip = inet_ntop(family, addr, text, sizeof(text));
+	request_set_text(r, &r->client_ip, slice_of(ip));
 }
 
 /* The outputs are set only when the whole item is an address. */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/block.h"
 #include "worker/http1_int.h"
 
 #define LENGTH_DIGITS	16	/* of a Content-Length: below 2^53 */
@@ -29,6 +30,7 @@ static const unsigned char tchar[256] = {
 
 static int	 one_field(struct http1_head *, const char *, const char *,
 		    const char **);
+static int	 value_ok(const char *, size_t);
 static int	 content_length(struct http1_head *, const char **);
 static int	 transfer_encoding(struct http1_head *, const char **);
 static void	 mark_connection(struct http1_head *);
@@ -87,7 +89,6 @@ one_field(struct http1_head *h, const char *p, const char *end,
 {
 	struct http1_field	*f = &h->field[h->nfield];
 	const char		*v;
-	unsigned char		 c;
 
 	*why = "malformed header field name";
 	for (v = p; v < end && tchar[(unsigned char)*v]; v++)
@@ -103,11 +104,8 @@ one_field(struct http1_head *h, const char *p, const char *end,
 		end--;
 	f->value = (struct slice){ v, (size_t)(end - v) };
 	*why = "invalid character in a header field value";
-	for (; v < end; v++) {
-		c = (unsigned char)*v;
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return (400);
-	}
+	if (!value_ok(v, (size_t)(end - v)))
+		return (400);
 	f->connection = 0;
 	f->id = http1_name_find(f->name);
 	if (h->first[f->id] == -1)
@@ -116,6 +114,22 @@ one_field(struct http1_head *h, const char *p, const char *end,
 	h->nfield++;
 	*why = "";
 	return (0);
+}
+
+/* No control characters but tabs (RFC 9110 section 5.5); a token is long. */
+static int
+value_ok(const char *p, size_t len)
+{
+	block	 c, bad = { 0 };
+	int	 any = 0;
+
+	for (; len >= BLOCK; p += BLOCK, len -= BLOCK) {
+		c = block_load(p);
+		bad |= (block)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
+	}
+	for (; len > 0; p++, len--)
+		any |= ((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f;
+	return (!any && !block_any(bad));
 }
 
 int
