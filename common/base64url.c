@@ -102,21 +102,23 @@ base64_encode(const uint8_t *in, size_t len, char *out)
 static ssize_t
 decode(const char *in, size_t len, uint8_t *out, const int8_t *values)
 {
-	uint32_t	 bits = 0;
+	uint32_t	 bits = 0, be;
 	size_t		 i, k, n = 0, rest = len % 4;
-	int		 v, any = 0;
+	int		 a, b, c, d, v, any = 0;
 
 	if (rest == 1)
 		return (-1);
-	for (i = 0; i < len - rest; i += 4) {
-		for (k = 0; k < 4; k++) {
-			v = value_of(in[i + k], values);
-			any |= v;
-			bits = bits << 6 | ((uint32_t)v & 63);
-		}
-		out[n++] = (uint8_t)(bits >> 16);
-		out[n++] = (uint8_t)(bits >> 8);
-		out[n++] = (uint8_t)bits;
+	for (i = 0; i < len - rest; i += 4, n += 3) {
+		a = value_of(in[i], values);
+		b = value_of(in[i + 1], values);
+		c = value_of(in[i + 2], values);
+		d = value_of(in[i + 3], values);
+		any |= a | b | c | d;
+		be = htobe32((uint32_t)(a & 63) << 26 |
+		    (uint32_t)(b & 63) << 20 | (uint32_t)(c & 63) << 14 |
+		    (uint32_t)(d & 63) << 8);
+		/* the fourth byte is overwritten, or behind the last */
+		memcpy(out + n, &be, sizeof(be));
 	}
 	for (k = 0, bits = 0; k < rest; k++) {
 		v = value_of(in[i + k], values);

@@ -550,6 +550,11 @@ name_hash(const struct check *c, size_t off, size_t len)
 static uint64_t
 mix(uint64_t a, uint64_t b)
 {
+#ifdef __SIZEOF_INT128__
+	__extension__ unsigned __int128	 v = (unsigned __int128)a * b;
+
+	return ((uint64_t)v ^ (uint64_t)(v >> 64));
+#else
 	uint64_t	 al = a & 0xffffffff, ah = a >> 32;
 	uint64_t	 bl = b & 0xffffffff, bh = b >> 32;
 	uint64_t	 low = al * bl, mid = ah * bl + (low >> 32);
@@ -557,6 +562,7 @@ mix(uint64_t a, uint64_t b)
 
 	return ((mid2 << 32 | (low & 0xffffffff)) ^
 	    (ah * bh + (mid >> 32) + (mid2 >> 32)));
+#endif
 }
 
 /* The next byte of an unescaped name, or -1 at its end. */

@@ -76,7 +76,8 @@ find(struct pick *p, struct slice name)
 	size_t	 i;
 
 	for (i = 0; i < p->n; i++)
-		if (json_string_is(name, p->m[i].name))
+		if ((name.len == 0 || *name.p == *p->m[i].name ||
+		    *name.p == '\\') && json_string_is(name, p->m[i].name))
 			return (&p->m[i]);
 	return (NULL);
 }

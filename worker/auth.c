@@ -144,6 +144,7 @@ auth_judge(struct slice token, struct slice client_ip,
 {
 	const struct jwt_claims	*claims;
 	struct jwt_claims	*made = NULL;
+	struct token_hash	 hash;
 	char			 kid[JWK_KID_MAX + 1] = "";
 
 	memset(who, 0, sizeof(*who));
@@ -152,7 +153,11 @@ auth_judge(struct slice token, struct slice client_ip,
 	/* without OAuth there is nobody to look at a JWT as one */
 	if (!oauth || !jwt_shaped(token))
 		return (judge_key(token, client_ip, result, who));
-	claims = token_cache_get(cache, token, clock_wall(),
+	if (token_cache_hash(cache, token, &hash) == -1) {
+		*result = AUTH_UNAVAILABLE;
+		return (1);
+	}
+	claims = token_cache_get(cache, &hash, clock_wall(),
 	    policy.leeway_ms);
 	if (claims == NULL) {
 		if (keys == NULL) {
@@ -168,7 +173,7 @@ auth_judge(struct slice token, struct slice client_ip,
 		if (made == NULL)
 			return (1);
 		claims = *result == AUTH_OK ?
-		    token_cache_put(cache, token, made) : refused_set(made);
+		    token_cache_put(cache, &hash, made) : refused_set(made);
 		if (claims == NULL) {
 			*result = AUTH_UNAVAILABLE;
 			return (1);

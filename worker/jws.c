@@ -1,7 +1,6 @@
 /*
  * Verifying with OpenSSL.
  */
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -12,7 +11,8 @@
 #include "worker/jws.h"
 
 #define SIGNATURE_MAX	1024	/* bytes: RSA of 8192 bits */
-#define DER_MAX		160	/* of an ECDSA signature, P-521 */
+#define COORDINATE_MAX	66	/* bytes of R and of S, P-521 */
+#define DER_MAX		(2 * (COORDINATE_MAX + 3))
 #define PREPARED_MAX	16
 
 /*
@@ -30,6 +30,7 @@ static EVP_MD_CTX	*md_ctx;
 
 static const EVP_MD *digest(enum jws_alg);
 static int	 ecdsa_der(const struct jwk *, uint8_t *, size_t *);
+static size_t	 der_integer(uint8_t *, const uint8_t *, size_t);
 static int	 verify_hash(const struct jwk *, enum jws_alg, struct slice,
 		    const uint8_t *, size_t);
 static int	 verify_eddsa(const struct jwk *, struct slice,
@@ -202,29 +203,45 @@ set_up_eddsa(const struct jwk *k)
 	return (NULL);
 }
 
-/* RFC 7518 section 3.4: R and S, of the curve's size each, to DER in place. */
+/*
+ * RFC 7518 section 3.4: R and S, of the curve's size each, to DER in place: a
+ * SEQUENCE of two INTEGERs in their shortest form (RFC 3279 section 2.2.3,
+ * X.690 section 8.3).
+ */
 static int
 ecdsa_der(const struct jwk *k, uint8_t *sig, size_t *len)
 {
-	ECDSA_SIG	*s;
-	BIGNUM		*r, *v;
-	uint8_t		 der[DER_MAX], *p = der;
-	size_t		 half = k->alen;
-	int		 n = -1;
+	uint8_t	 der[DER_MAX];
+	size_t	 n = 0;
 
-	if (*len != 2 * half || (s = ECDSA_SIG_new()) == NULL)
+	if (k->alen == 0 || k->alen > COORDINATE_MAX || *len != 2 * k->alen)
 		return (-1);
-	r = BN_bin2bn(sig, (int)half, NULL);
-	v = BN_bin2bn(sig + half, (int)half, NULL);
-	if (r == NULL || v == NULL || ECDSA_SIG_set0(s, r, v) != 1) {
-		BN_free(r);
-		BN_free(v);
-	} else if (i2d_ECDSA_SIG(s, NULL) <= DER_MAX)
-		n = i2d_ECDSA_SIG(s, &p);
-	ECDSA_SIG_free(s);
-	if (n <= 0)
-		return (-1);
-	memcpy(sig, der, (size_t)n);
-	*len = (size_t)n;
+	n += der_integer(der + n, sig, k->alen);
+	n += der_integer(der + n, sig + k->alen, k->alen);
+	*len = 0;
+	sig[(*len)++] = 0x30;
+	if (n > 127)
+		sig[(*len)++] = 0x81;
+	sig[(*len)++] = (uint8_t)n;
+	memcpy(sig + *len, der, n);
+	*len += n;
 	return (0);
+}
+
+/* Returns how many bytes it is, len + 3 at most. */
+static size_t
+der_integer(uint8_t *out, const uint8_t *v, size_t len)
+{
+	size_t	 n = 0;
+	int	 pad;
+
+	for (; len > 1 && *v == 0; v++, len--)
+		;
+	pad = *v >> 7;		/* else it would be negative */
+	out[n++] = 0x02;
+	out[n++] = (uint8_t)(len + (size_t)pad);
+	if (pad)
+		out[n++] = 0;
+	memcpy(out + n, v, len);
+	return (n + len);
 }

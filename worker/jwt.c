@@ -471,7 +471,7 @@ mask_nul(char *p, size_t len)
 {
 	size_t	 i;
 
-	if (memmem(p, len, "\\u0000", 6) == NULL)
+	if (memchr(p, '\\', len) == NULL)
 		return;
 	for (i = 0; i + 5 < len; i++) {
 		if (p[i] != '\\')

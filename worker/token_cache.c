@@ -10,13 +10,11 @@
 
 #include "worker/token_cache.h"
 
-#define HASH_LEN	32
-
 struct entry {
 	TAILQ_ENTRY(entry) use;		/* most recent first */
 	struct entry	*next;		/* in its bucket */
 	struct jwt_claims *claims;
-	uint8_t		 hash[HASH_LEN];
+	struct token_hash hash;
 };
 
 struct token_cache {
@@ -29,8 +27,7 @@ struct token_cache {
 	EVP_MD_CTX	*ctx;
 };
 
-static int	 hash_of(struct token_cache *, struct slice, uint8_t *);
-static struct entry **find(struct token_cache *, const uint8_t *);
+static struct entry **find(struct token_cache *, const struct token_hash *);
 static void	 drop(struct token_cache *, struct entry *);
 
 struct token_cache *
@@ -69,29 +66,30 @@ token_cache_free(struct token_cache *c)
 	free(c);
 }
 
-static int
-hash_of(struct token_cache *c, struct slice token, uint8_t *hash)
+int
+token_cache_hash(struct token_cache *c, struct slice token,
+    struct token_hash *hash)
 {
 	unsigned	 n = 0;
 
 	return (EVP_DigestInit_ex2(c->ctx, c->md, NULL) == 1 &&
 	    EVP_DigestUpdate(c->ctx, token.p, token.len) == 1 &&
-	    EVP_DigestFinal_ex(c->ctx, hash, &n) == 1 && n == HASH_LEN ?
-	    0 : -1);
+	    EVP_DigestFinal_ex(c->ctx, hash->b, &n) == 1 &&
+	    n == sizeof(hash->b) ? 0 : -1);
 }
 
 /* Where the pointer to the entry is, or would be.  The hash is a SHA-256 of
  * a verified token: nobody can aim at a bucket. */
 static struct entry **
-find(struct token_cache *c, const uint8_t *hash)
+find(struct token_cache *c, const struct token_hash *hash)
 {
 	struct entry	**e;
 	uint32_t	  h;
 
-	memcpy(&h, hash, sizeof(h));
+	memcpy(&h, hash->b, sizeof(h));
 	for (e = &c->bucket[h & (c->nbuckets - 1)]; *e != NULL;
 	    e = &(*e)->next)
-		if (memcmp((*e)->hash, hash, HASH_LEN) == 0)
+		if (memcmp(&(*e)->hash, hash, sizeof(*hash)) == 0)
 			break;
 	return (e);
 }
@@ -99,7 +97,7 @@ find(struct token_cache *c, const uint8_t *hash)
 static void
 drop(struct token_cache *c, struct entry *e)
 {
-	struct entry	**at = find(c, e->hash);
+	struct entry	**at = find(c, &e->hash);
 
 	*at = e->next;
 	TAILQ_REMOVE(&c->use, e, use);
@@ -109,14 +107,12 @@ drop(struct token_cache *c, struct entry *e)
 }
 
 const struct jwt_claims *
-token_cache_get(struct token_cache *c, struct slice token, int64_t now_ms,
-    uint64_t leeway_ms)
+token_cache_get(struct token_cache *c, const struct token_hash *hash,
+    int64_t now_ms, uint64_t leeway_ms)
 {
-	uint8_t		 hash[HASH_LEN];
 	struct entry	*e;
 
-	if (c->n == 0 || hash_of(c, token, hash) == -1 ||
-	    (e = *find(c, hash)) == NULL)
+	if ((e = *find(c, hash)) == NULL)
 		return (NULL);
 	if (now_ms >= e->claims->exp * 1000 + (int64_t)leeway_ms) {
 		drop(c, e);
@@ -128,16 +124,11 @@ token_cache_get(struct token_cache *c, struct slice token, int64_t now_ms,
 }
 
 const struct jwt_claims *
-token_cache_put(struct token_cache *c, struct slice token,
+token_cache_put(struct token_cache *c, const struct token_hash *hash,
     struct jwt_claims *claims)
 {
-	uint8_t		 hash[HASH_LEN];
 	struct entry	*e, **at;
 
-	if (hash_of(c, token, hash) == -1) {
-		jwt_claims_free(claims);
-		return (NULL);
-	}
 	if ((e = *find(c, hash)) != NULL)
 		drop(c, e);
 	if (c->n == c->max)
@@ -146,7 +137,7 @@ token_cache_put(struct token_cache *c, struct slice token,
 		jwt_claims_free(claims);
 		return (NULL);
 	}
-	memcpy(e->hash, hash, HASH_LEN);
+	e->hash = *hash;
 	e->claims = claims;
 	at = find(c, hash);
 	*at = e;
