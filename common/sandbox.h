@@ -16,6 +16,7 @@
 
 enum sandbox_action {
 	SANDBOX_ALLOW = 0,
+	SANDBOX_ALLOW_OFTEN,	/* the same, looked for before the others */
 	SANDBOX_ENOSYS,		/* answer ENOSYS: the library has a plan B */
 	SANDBOX_EACCES		/* answer EACCES */
 };

@@ -255,6 +255,8 @@ add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
 			    .datum_a = rule->arg[i].mask,
 			    .datum_b = rule->arg[i].want };
 	r = seccomp_rule_add_array(ctx, action, rule->syscall, n, cmp);
+	if (r == 0 && rule->action == SANDBOX_ALLOW_OFTEN)
+		r = seccomp_syscall_priority(ctx, rule->syscall, UINT8_MAX);
 	if (r < 0) {
 		errno = -r;
 		fatal("seccomp: rule %d (%s)", rule->syscall,

@@ -41,6 +41,8 @@ static int			 wait_for_key;	/* the keeper's, not a kid */
 static struct jwt_claims	*refused;	/* whose token it was, for the log */
 
 static int	 after_scheme(struct slice, const char *, struct slice *);
+static int	 judge_token(struct slice, const struct token_hash *,
+		    enum auth_result *, const struct jwt_claims **);
 static int	 judge_key(struct slice, struct slice, enum auth_result *,
 		    struct auth_who *);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
@@ -142,48 +144,60 @@ int
 auth_judge(struct slice token, struct slice client_ip,
     enum auth_result *result, struct auth_who *who)
 {
-	const struct jwt_claims	*claims;
-	struct jwt_claims	*made = NULL;
+	const struct jwt_claims	*claims = NULL;
 	struct token_hash	 hash;
-	char			 kid[JWK_KID_MAX + 1] = "";
 
 	memset(who, 0, sizeof(*who));
 	*result = AUTH_INVALID;
 	wait_for_key = 0;
-	/* without OAuth there is nobody to look at a JWT as one */
-	if (!oauth || !jwt_shaped(token))
-		return (judge_key(token, client_ip, result, who));
-	if (token_cache_hash(cache, token, &hash) == -1) {
-		*result = AUTH_UNAVAILABLE;
-		return (1);
+	/* a token that is known needs no look at its form */
+	if (oauth && token.len >= JWT_SHAPE_MIN) {
+		if (token_cache_hash(cache, token, &hash) == -1) {
+			*result = AUTH_UNAVAILABLE;
+			return (1);
+		}
+		claims = token_cache_get(cache, &hash, clock_wall(),
+		    policy.leeway_ms);
 	}
-	claims = token_cache_get(cache, &hash, clock_wall(),
-	    policy.leeway_ms);
-	if (claims == NULL) {
-		if (keys == NULL) {
-			*result = AUTH_UNAVAILABLE;
-			return (1);
-		}
-		*result = jwt_verify(&policy, keys, token, clock_wall(),
-		    &made, kid);
-		if (*result == AUTH_UNKNOWN_KEY) {
-			wanted = kid_hash(kid);
-			return (kid_is_absent(wanted));
-		}
-		if (made == NULL)
-			return (1);
-		claims = *result == AUTH_OK ?
-		    token_cache_put(cache, &hash, made) : refused_set(made);
-		if (claims == NULL) {
-			*result = AUTH_UNAVAILABLE;
-			return (1);
-		}
-	} else
+	if (claims != NULL)
 		*result = AUTH_OK;
+	else if (!oauth || !jwt_shaped(token))
+		/* without OAuth there is nobody to look at a JWT as one */
+		return (judge_key(token, client_ip, result, who));
+	else if (!judge_token(token, &hash, result, &claims))
+		return (0);
+	if (claims == NULL)
+		return (1);
 	if (claims->client_id[0] != '\0')
 		who->client_id = slice_of(claims->client_id);
 	who->sub = slice_of(claims->sub);
 	who->scopes = slice_of(claims->scopes);
+	return (1);
+}
+
+/* One that is not in the cache.  *claims is set when they can be believed. */
+static int
+judge_token(struct slice token, const struct token_hash *hash,
+    enum auth_result *result, const struct jwt_claims **claims)
+{
+	struct jwt_claims	*made = NULL;
+	char			 kid[JWK_KID_MAX + 1] = "";
+
+	if (keys == NULL) {
+		*result = AUTH_UNAVAILABLE;
+		return (1);
+	}
+	*result = jwt_verify(&policy, keys, token, clock_wall(), &made, kid);
+	if (*result == AUTH_UNKNOWN_KEY) {
+		wanted = kid_hash(kid);
+		return (kid_is_absent(wanted));
+	}
+	if (made == NULL)
+		return (1);
+	*claims = *result == AUTH_OK ? token_cache_put(cache, hash, made) :
+	    refused_set(made);
+	if (*claims == NULL)
+		*result = AUTH_UNAVAILABLE;
 	return (1);
 }
 

@@ -473,16 +473,17 @@ traceparent_ok(struct slice v)
 static void
 random_hex(char *out, size_t digits)
 {
-	static uint8_t	 pool[256];
+	static uint8_t	 pool[1024];
 	static size_t	 left;
 	size_t		 i;
 	uint8_t		 byte;
 
 	for (i = 0; i < digits; i += 2) {
 		if (left == 0) {
-			if (getrandom(pool, 256, 0) != 256)
+			if (getrandom(pool, sizeof(pool), 0) !=
+			    sizeof(pool))
 				fatal("getrandom");
-			left = 256;
+			left = sizeof(pool);
 		}
 		byte = pool[--left];
 		out[i] = "0123456789abcdef"[byte >> 4];

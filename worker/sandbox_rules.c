@@ -57,8 +57,10 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(rt_sigreturn, "signals"),
 	/* MSG_FASTOPEN and an address would connect behind Landlock's back */
 	ALLOW_IF(sendmsg, "channels", SANDBOX_BITS(2, MSG_FASTOPEN, 0)),
-	ALLOW_IF(sendto, "connections", SANDBOX_BITS(3, MSG_FASTOPEN, 0),
-	    SANDBOX_NULL(4)),
+	/* the kernel remembers which calls are allowed whatever they are called
+	 * with; of those that are not, this one is made twice a request */
+	{ SCMP_SYS(sendto), "connections", SANDBOX_ALLOW_OFTEN,
+	    { SANDBOX_BITS(3, MSG_FASTOPEN, 0), SANDBOX_NULL(4) } },
 	ALLOW_IF(setsockopt, "connections", SANDBOX_INT(1, IPPROTO_TCP),
 	    SANDBOX_INT(2, TCP_NODELAY)),
 	ALLOW_IF(setsockopt, "event streams", SANDBOX_INT(1, IPPROTO_TCP),

@@ -20,7 +20,6 @@
 #define READ_TIGHT	(4 * 1024)	/* while memory is short */
 #define READS_MAX	4		/* of one connection per turn */
 #define IDLE_DEFAULT	4		/* s, unless Keep-Alive says */
-#define IDLE_MAX	256		/* idle connections per server */
 
 /* How long an idle connection is kept, by what the upstream said. */
 static const unsigned idle_s[] = { 1, 2, IDLE_DEFAULT, 9, 29, 59 };
@@ -269,7 +268,7 @@ upconn_keep(struct upconn *up, unsigned seconds)
 	struct server	*s = up->server;
 	struct timeq	*q = idle_queue(seconds);
 
-	if (q == NULL || s->nidle >= IDLE_MAX)
+	if (q == NULL)
 		return (0);
 	up->ex = NULL;
 	up->state = UP_IDLE;
