@@ -10,8 +10,12 @@ static const char	 std_ends[2] = { '+', '/' };
 
 static inline int value_of(char, const int8_t *);
 static inline int block_ok(const char *);
+static size_t	 decode_blocks(const char *, size_t, uint8_t *,
+		    const char *);
+static inline uint64_t pack(uint64_t);
 static char	 digit(uint32_t, const char *);
-static ssize_t	 decode(const char *, size_t, uint8_t *, const int8_t *);
+static ssize_t	 decode(const char *, size_t, uint8_t *, const int8_t *,
+		    const char *);
 static size_t	 encode(const uint8_t *, size_t, char *, const char *);
 
 /* What each ASCII character stands for; -1 nothing. */
@@ -78,7 +82,7 @@ block_ok(const char *in)
 ssize_t
 base64url_decode(const char *in, size_t len, uint8_t *out)
 {
-	return (decode(in, len, out, url_values));
+	return (decode(in, len, out, url_values, url_ends));
 }
 
 size_t
@@ -90,7 +94,7 @@ base64url_encode(const uint8_t *in, size_t len, char *out)
 ssize_t
 base64_decode(const char *in, size_t len, uint8_t *out)
 {
-	return (decode(in, len, out, std_values));
+	return (decode(in, len, out, std_values, std_ends));
 }
 
 size_t
@@ -100,15 +104,18 @@ base64_encode(const uint8_t *in, size_t len, char *out)
 }
 
 static ssize_t
-decode(const char *in, size_t len, uint8_t *out, const int8_t *values)
+decode(const char *in, size_t len, uint8_t *out, const int8_t *values,
+    const char *ends)
 {
 	uint32_t	 bits = 0, be;
-	size_t		 i, k, n = 0, rest = len % 4;
+	size_t		 i, k, n, rest = len % 4;
 	int		 a, b, c, d, v, any = 0;
 
 	if (rest == 1)
 		return (-1);
-	for (i = 0; i < len - rest; i += 4, n += 3) {
+	i = decode_blocks(in, len, out, ends);
+	n = i / 4 * 3;
+	for (; i < len - rest; i += 4, n += 3) {
 		a = value_of(in[i], values);
 		b = value_of(in[i + 1], values);
 		c = value_of(in[i + 2], values);
@@ -129,6 +136,45 @@ decode(const char *in, size_t len, uint8_t *out, const int8_t *values)
 	for (k = 1; k < rest; k++, bits <<= 8)
 		out[n++] = (uint8_t)(bits >> 16);
 	return (any < 0 || (bits & 0xffffff) != 0 ? -1 : (ssize_t)n);
+}
+
+/* As many whole blocks as are good, but for the last bytes.  Returns how many
+ * characters that were. */
+static size_t
+decode_blocks(const char *in, size_t len, uint8_t *out, const char *ends)
+{
+	block		 c, upper, lower, digits, end0, end1, v;
+	uint64_t	 half[2];
+	size_t		 i, k;
+
+	/* eight bytes are written where six count */
+	for (i = 0; len - i >= BLOCK + 4; i += BLOCK) {
+		c = block_load(in + i);
+		upper = (block)((block)(c - 'A') < 26);
+		lower = (block)((block)(c - 'a') < 26);
+		digits = (block)((block)(c - '0') < 10);
+		end0 = (block)(c == (uint8_t)ends[0]);
+		end1 = (block)(c == (uint8_t)ends[1]);
+		if (block_any(~(upper | lower | digits | end0 | end1)))
+			break;
+		v = (upper & (c - 'A')) | (lower & (c - 'a' + 26)) |
+		    (digits & (c - '0' + 52)) | (end0 & 62) | (end1 & 63);
+		memcpy(half, &v, sizeof(half));
+		for (k = 0; k < 2; k++) {
+			half[k] = htobe64(pack(be64toh(half[k])) << 16);
+			memcpy(out + i / 4 * 3 + k * 6, &half[k], 8);
+		}
+	}
+	return (i);
+}
+
+/* Eight values of six bits, a byte each, to 48 bits. */
+static inline uint64_t
+pack(uint64_t v)
+{
+	v = (v & 0x3f003f003f003f00) >> 2 | (v & 0x003f003f003f003f);
+	v = (v & 0x0fff00000fff0000) >> 4 | (v & 0x00000fff00000fff);
+	return ((v & 0x00ffffff00000000) >> 8 | (v & 0x00ffffff));
 }
 
 static char
