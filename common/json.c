@@ -15,7 +15,7 @@
 #define SMALL	32		/* names that need no memory from the heap */
 
 struct name {
-	uint64_t	 hash;
+	uint32_t	 hash;
 	uint32_t	 object;	/* number of its object; 0: free */
 	uint32_t	 off;		/* of the raw name in the text */
 	uint32_t	 len;
@@ -60,7 +60,7 @@ static void	 tell(struct check *, enum json_event, size_t, size_t);
 static size_t	 plain(const unsigned char *, size_t);
 static enum json_error name_add(struct check *, size_t, size_t);
 static enum json_error names_grow(struct check *);
-static uint64_t	 name_hash(const struct check *, size_t, size_t);
+static uint32_t	 name_hash(const struct check *, size_t, size_t);
 static int	 name_same(const struct check *, const struct name *, size_t,
 		    size_t);
 static void	 skip_space(struct check *);
@@ -519,7 +519,7 @@ json_unescape(struct slice in, char *out)
 }
 
 /* Over the unescaped bytes, eight at a time, from a secret start. */
-static uint64_t
+static uint32_t
 name_hash(const struct check *c, size_t off, size_t len)
 {
 	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
@@ -543,7 +543,7 @@ name_hash(const struct check *c, size_t off, size_t len)
 		memcpy(&v, word, sizeof(v));
 		h = mix(h ^ v, seed + n);
 	} while (n == 8);
-	return (h);
+	return ((uint32_t)(h ^ h >> 32));
 }
 
 /* The halves of a product: with a secret factor, differences do not cancel. */
@@ -613,7 +613,7 @@ name_add(struct check *c, size_t off, size_t len)
 	uint32_t	 object = c->open[c->depth - 1];
 	enum json_error	 e;
 	struct name	*n;
-	uint64_t	 h;
+	uint32_t	 h;
 	size_t		 i;
 
 	if (c->used == JSON_MEMBERS_MAX)

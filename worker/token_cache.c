@@ -39,7 +39,9 @@ token_cache_new(size_t max)
 		return (NULL);
 	TAILQ_INIT(&c->use);
 	c->max = max == 0 ? 1 : max;
-	for (c->nbuckets = 64; c->nbuckets < c->max;)
+	/* mostly empty: a token that is not there is seen without a look at
+	 * entries, which lie anywhere */
+	for (c->nbuckets = 64; c->nbuckets < 4 * c->max;)
 		c->nbuckets *= 2;
 	c->bucket = calloc(c->nbuckets, sizeof(*c->bucket));
 	c->md = EVP_MD_fetch(NULL, "SHA256", NULL);
