@@ -68,6 +68,8 @@ static int	 hex4(const unsigned char *);
 static size_t	 put_utf8(uint32_t, unsigned char *);
 static size_t	 next_char(const unsigned char *, size_t, unsigned char *);
 static int	 next_byte(struct bytes *);
+static size_t	 word(const unsigned char *, size_t, size_t, uint64_t *);
+static size_t	 word_escaped(struct bytes *, uint64_t *);
 static uint64_t	 mix(uint64_t, uint64_t);
 static size_t	 utf8_len(const unsigned char *, size_t);
 
@@ -523,27 +525,53 @@ static uint32_t
 name_hash(const struct check *c, size_t off, size_t len)
 {
 	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
-	unsigned char	 word[8];
 	uint64_t	 h, v;
 	size_t		 n;
-	int		 x, escaped = memchr(b.p, '\\', len) != NULL;
+	int		 escaped = memchr(b.p, '\\', len) != NULL;
 
 	h = mix(seed, c->open[c->depth - 1]);
 	do {
-		memset(word, 0, sizeof(word));
-		if (escaped) {
-			for (n = 0; n < 8 && (x = next_byte(&b)) != -1; n++)
-				word[n] = (unsigned char)x;
-		} else {
-			n = len < 8 ? len : 8;
-			memcpy(word, b.p, n);
-			b.p += n;
-			len -= n;
+		if (escaped)
+			n = word_escaped(&b, &v);
+		else {
+			n = word(b.p + b.i, len - b.i,
+			    c->len - off - b.i, &v);
+			b.i += n;
 		}
-		memcpy(&v, word, sizeof(v));
 		h = mix(h ^ v, seed + n);
 	} while (n == 8);
 	return ((uint32_t)(h ^ h >> 32));
+}
+
+/* The next eight bytes, or all that are left, as a number.  Returns how many
+ * they are; behind them may be looked as far as room. */
+static size_t
+word(const unsigned char *p, size_t left, size_t room, uint64_t *v)
+{
+	size_t	 n = left < 8 ? left : 8;
+
+	*v = 0;
+	if (room >= 8)
+		memcpy(v, p, 8);
+	else
+		memcpy(v, p, n);
+	*v = le64toh(*v);
+	if (n < 8)
+		*v &= (1ULL << 8 * n) - 1;
+	return (n);
+}
+
+/* The same of an escaped name. */
+static size_t
+word_escaped(struct bytes *b, uint64_t *v)
+{
+	size_t	 n;
+	int	 x;
+
+	*v = 0;
+	for (n = 0; n < 8 && (x = next_byte(b)) != -1; n++)
+		*v |= (uint64_t)x << 8 * n;
+	return (n);
 }
 
 /* The halves of a product: with a secret factor, differences do not cancel. */

@@ -32,16 +32,15 @@ static int	 spare_size(size_t);
 static void	*block_get(size_t);
 static void	 block_put(void *, size_t);
 
+/* What buf_room() cannot do at once. */
 char *
-buf_room(struct buf *b, size_t n)
+buf_grow(struct buf *b, size_t n)
 {
 	char	*p;
 	size_t	 cap;
 
 	if (n > SIZE_MAX / 4 - b->len)
 		return (NULL);
-	if (b->cap - b->off - b->len >= n && b->p != NULL)
-		return (b->p + b->off + b->len);
 	if (b->p != NULL && b->cap - b->len >= n) {
 		memmove(b->p, b->p + b->off, b->len);
 		b->off = 0;
@@ -63,26 +62,6 @@ buf_room(struct buf *b, size_t n)
 	b->cap = cap;
 	b->off = 0;
 	return (p + b->len);
-}
-
-void
-buf_added(struct buf *b, size_t n)
-{
-	b->len += n;
-}
-
-int
-buf_append(struct buf *b, const void *data, size_t n)
-{
-	char	*p;
-
-	if (n == 0)
-		return (0);
-	if ((p = buf_room(b, n)) == NULL)
-		return (-1);
-	memcpy(p, data, n);
-	b->len += n;
-	return (0);
 }
 
 int

@@ -22,15 +22,43 @@ buf_data(const struct buf *b)
 	return (b->p + b->off);
 }
 
+char	*buf_grow(struct buf *, size_t n);
+
 /* Room for n more bytes behind the data, or NULL when memory is gone. */
-char	*buf_room(struct buf *, size_t n);
+static inline char *
+buf_room(struct buf *b, size_t n)
+{
+	if (b->p != NULL && b->cap - b->off - b->len >= n)
+		return (b->p + b->off + b->len);
+	return (buf_grow(b, n));
+}
+
 /* n bytes were put into the room. */
-void	 buf_added(struct buf *, size_t n);
-int	 buf_append(struct buf *, const void *, size_t n);	/* 0 or -1 */
+static inline void
+buf_added(struct buf *b, size_t n)
+{
+	b->len += n;
+}
+
+/* 0 or -1. */
+static inline int
+buf_append(struct buf *b, const void *data, size_t n)
+{
+	char	*p;
+
+	if (n == 0)
+		return (0);
+	if ((p = buf_room(b, n)) == NULL)
+		return (-1);
+	memcpy(p, data, n);
+	b->len += n;
+	return (0);
+}
+
 int	 buf_number(struct buf *, uint64_t);	/* decimal; 0 or -1 */
 int	 buf_printf(struct buf *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));		/* 0 or -1 */
-/* Inline, for the length of a literal is known to the compiler.  0 or -1. */
+/* The same, of a string. */
 static inline int
 buf_puts(struct buf *b, const char *s)
 {

@@ -51,7 +51,9 @@ http1_scan_head(struct http1_scan *s, const char *buf, size_t len, size_t max,
 			/* an empty line: the end, or (once) before a start */
 			if (s->nlines > 0) {
 				*headlen = s->pos;
-				return (HTTP1_DONE);
+				*why = "a NUL in the head";
+				return (memchr(buf, '\0', s->pos) != NULL ?
+				    HTTP1_BAD : HTTP1_DONE);
 			}
 			if (s->line != 0) {
 				*why = "empty lines before a request";
@@ -62,10 +64,6 @@ http1_scan_head(struct http1_scan *s, const char *buf, size_t len, size_t max,
 		}
 		if ((buf[s->line] == ' ' || buf[s->line] == '\t')) {
 			*why = "a line begins with space";
-			return (HTTP1_BAD);
-		}
-		if (memchr(buf + s->line, '\0', eol - s->line) != NULL) {
-			*why = "a NUL in the head";
 			return (HTTP1_BAD);
 		}
 		if (++s->nlines > LINES_MAX) {

@@ -28,9 +28,9 @@ static const unsigned char tchar[256] = {
 	['y'] = 1, ['z'] = 1
 };
 
-static int	 one_field(struct http1_head *, const char *, const char *,
+static int	 one_field(struct http1_head *, const char **, const char *,
 		    const char **);
-static int	 value_ok(const char *, size_t);
+static size_t	 value_span(const char *, size_t);
 static int	 content_length(struct http1_head *, const char **);
 static int	 transfer_encoding(struct http1_head *, const char **);
 static void	 mark_connection(struct http1_head *);
@@ -62,50 +62,46 @@ int
 http1_fields(struct http1_head *h, const char *p, const char *end,
     const char **why)
 {
-	const char	*eol;
-	int		 status;
+	int	 status;
 
 	while (p < end) {
-		if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL ||
-		    eol == p || eol[-1] != '\r') {
-			*why = "a line does not end in CRLF";
-			return (400);
-		}
 		if (h->nfield == HTTP1_FIELDS_MAX) {
 			*why = "too many header fields";
 			return (431);
 		}
-		if ((status = one_field(h, p, eol - 1, why)) != 0)
+		if ((status = one_field(h, &p, end, why)) != 0)
 			return (status);
-		p = eol + 1;
 	}
 	mark_connection(h);
 	return (0);
 }
 
+/* The line at *p, which comes back behind it. */
 static int
-one_field(struct http1_head *h, const char *p, const char *end,
+one_field(struct http1_head *h, const char **p, const char *end,
     const char **why)
 {
 	struct http1_field	*f = &h->field[h->nfield];
-	const char		*v;
+	const char		*v, *eol;
 
 	*why = "malformed header field name";
-	for (v = p; v < end && tchar[(unsigned char)*v]; v++)
+	for (v = *p; v < end && tchar[(unsigned char)*v]; v++)
 		;
 	/* no name, space before the colon, obs-fold, no colon at all */
-	if (v == p || v == end || *v != ':')
+	if (v == *p || v == end || *v != ':')
 		return (400);
-	f->name = (struct slice){ p, (size_t)(v - p) };
+	f->name = (struct slice){ *p, (size_t)(v - *p) };
 	v++;
-	while (v < end && (*v == ' ' || *v == '\t'))
-		v++;
-	while (end > v && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	f->value = (struct slice){ v, (size_t)(end - v) };
+	eol = v + value_span(v, (size_t)(end - v));
 	*why = "invalid character in a header field value";
-	if (!value_ok(v, (size_t)(end - v)))
+	if (end - eol < 2 || eol[0] != '\r' || eol[1] != '\n')
 		return (400);
+	*p = eol + 2;
+	while (v < eol && (*v == ' ' || *v == '\t'))
+		v++;
+	while (eol > v && (eol[-1] == ' ' || eol[-1] == '\t'))
+		eol--;
+	f->value = (struct slice){ v, (size_t)(eol - v) };
 	f->connection = 0;
 	f->id = http1_name_find(f->name);
 	if (h->first[f->id] == -1)
@@ -116,20 +112,24 @@ one_field(struct http1_head *h, const char *p, const char *end,
 	return (0);
 }
 
-/* No control characters but tabs (RFC 9110 section 5.5); a token is long. */
-static int
-value_ok(const char *p, size_t len)
+/* How many bytes are no control characters but tabs (RFC 9110 section 5.5). */
+static size_t
+value_span(const char *p, size_t len)
 {
-	block	 c, bad = { 0 };
-	int	 any = 0;
+	size_t	 n = 0, k;
+	block	 c;
 
-	for (; len >= BLOCK; p += BLOCK, len -= BLOCK) {
-		c = block_load(p);
-		bad |= (block)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
+	for (; len - n >= BLOCK; n += BLOCK) {
+		c = block_load(p + n);
+		k = block_first((block)(((c < 0x20) & (c != '\t')) |
+		    (c == 0x7f)));
+		if (k < BLOCK)
+			return (n + k);
 	}
-	for (; len > 0; p++, len--)
-		any |= ((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f;
-	return (!any && !block_any(bad));
+	while (n < len && ((unsigned char)p[n] >= 0x20 || p[n] == '\t') &&
+	    p[n] != 0x7f)
+		n++;
+	return (n);
 }
 
 int

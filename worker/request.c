@@ -31,6 +31,7 @@ static const struct worker_conf	*conf;
 static struct request *request_new(struct conn *);
 static void	 request_free(struct request *);
 static void	 request_id(char *);
+static void	 put_hex(char *, uint64_t);
 static void	 request_route(struct request *, const struct http1_head *);
 static void	 request_ready(struct request *, struct slice);
 static void	 request_origin(struct request *, const struct http1_head *);
@@ -64,20 +65,26 @@ request_setup(const struct worker_conf *c)
 static void
 request_id(char *id)
 {
-	static const char	 hex[] = "0123456789abcdef";
+	static char		 first[16];
 	static uint64_t		 random, count;
-	uint64_t		 v;
-	int			 i;
 
-	if (random == 0 &&
-	    getrandom(&random, sizeof(random), 0) != sizeof(random))
-		fatal("getrandom");
-	count++;
-	for (i = 0; i < REQUEST_ID_LEN; i++) {
-		v = i < 16 ? random : count;
-		id[i] = hex[v >> (60 - i % 16 * 4) & 15];
+	if (random == 0) {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			fatal("getrandom");
+		put_hex(first, random);
 	}
+	memcpy(id, first, sizeof(first));
+	put_hex(id + sizeof(first), ++count);
 	id[REQUEST_ID_LEN] = '\0';
+}
+
+static void
+put_hex(char *out, uint64_t v)
+{
+	int	 i;
+
+	for (i = 15; i >= 0; i--, v >>= 4)
+		out[i] = "0123456789abcdef"[v & 15];
 }
 
 static struct request *

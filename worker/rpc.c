@@ -223,23 +223,25 @@ at_version(const struct walk *w)
 }
 
 struct known {
-	const char	*name;
+	struct slice	 name;
 	enum member	 member;
 };
+
+#define KNOWN(name, member)	{ { name, sizeof(name) - 1 }, member }
 
 static enum member
 find(struct walk *w, struct slice name)
 {
 	static const struct known top[] = {
-		{ "jsonrpc", M_JSONRPC }, { "id", M_ID },
-		{ "method", M_METHOD }, { "params", M_PARAMS },
-		{ "result", M_RESULT }, { "error", M_ERROR },
-		{ NULL, M_OTHER }
+		KNOWN("jsonrpc", M_JSONRPC), KNOWN("id", M_ID),
+		KNOWN("method", M_METHOD), KNOWN("params", M_PARAMS),
+		KNOWN("result", M_RESULT), KNOWN("error", M_ERROR),
+		{ { NULL, 0 }, M_OTHER }
 	};
 	static const struct known params[] = {
-		{ "name", M_NAME }, { "uri", M_URI },
-		{ "taskId", M_TASK }, { "_meta", M_META },
-		{ "arguments", M_ARGUMENTS }, { NULL, M_OTHER }
+		KNOWN("name", M_NAME), KNOWN("uri", M_URI),
+		KNOWN("taskId", M_TASK), KNOWN("_meta", M_META),
+		KNOWN("arguments", M_ARGUMENTS), { { NULL, 0 }, M_OTHER }
 	};
 	const struct known	*k = NULL;
 	char			 plain[NAME_RAW_MAX];
@@ -254,10 +256,10 @@ find(struct walk *w, struct slice name)
 		k = top;
 	else if (w->depth == 2 && w->at[0] == M_PARAMS)
 		k = params;
-	for (; k != NULL && k->name != NULL; k++) {
-		if (slice_is(name, k->name))
+	for (; k != NULL && k->name.p != NULL; k++) {
+		if (slice_eq(name, k->name))
 			return (k->member);
-		if (!folds_to(name, k->name))
+		if (!folds_to(name, k->name.p))
 			continue;
 		if (w->depth == 1 || k->member == M_META)
 			w->why = BAD_CASE;

@@ -53,14 +53,16 @@ def tree(root):
 
 
 def cpu_seconds(root):
-    """User and system time of a tree, with what it waited for."""
-    total = 0
+    """(user, system) time of a tree, with what it waited for."""
+    user = system = 0
     for pid in tree(root):
         try:
-            total += sum(map(int, _stat(pid)[11:15]))
+            utime, stime, cutime, cstime = map(int, _stat(pid)[11:15])
         except OSError:
-            pass
-    return total * TICK
+            continue
+        user += utime + cutime
+        system += stime + cstime
+    return user * TICK, system * TICK
 
 
 def pss_bytes(root):

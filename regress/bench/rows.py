@@ -78,16 +78,19 @@ class Load:
 
     def run(self, seconds):
         """(microseconds of CPU for each request, bytes for each second of
-        CPU, requests a second)"""
+        CPU, requests a second, microseconds of them in the kernel)"""
         before = self.server.cpu_seconds()
         r = self.clients.wrk(self.server, seconds, *self._args(),
                              kind=self.kind, connections=self.connections)
-        used = max(self.server.cpu_seconds() - before, procs.TICK)
+        user, system = (now - then for now, then in zip(
+            self.server.cpu_seconds(), before))
+        used = max(user + system, procs.TICK)
         # what was under way at the end has used a token, too
         self.at = (self.at + r["requests"] + 2 * self.connections) % \
             creds.COUNT
         return (used / r["requests"] * 1e6, r["bytes"] / used,
-                r["requests"] / r["us"] * 1e6)
+                r["requests"] / r["us"] * 1e6,
+                system / r["requests"] * 1e6)
 
 
 def interleave(loads, rounds, seconds):
@@ -135,6 +138,7 @@ def cpu_per_request(t, loads, rounds, seconds, floor):
               spread(us[name]),
               {"plain": ratios(us[name], us["plain"]),
                "jwt": ratios(us[name], us["jwt"]),
+               "kernel": median([r[3] for r in got[name]]),
                "rate": median([r[2] for r in got[name]])})
     for name in ("token repeated", "API key repeated"):
         if name in us:
