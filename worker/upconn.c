@@ -82,9 +82,9 @@ idle_silent(struct upconn *up)
 
 /*
  * An idle connection that is still open and silent, most recent first.  One
- * that was idle when this turn's events were asked for would have been among
- * them, had it anything to say, and what it says before it is written to is
- * found then; one that became idle since must be looked at.
+ * that had been read empty before this turn's events were asked for would be
+ * among them, had it anything to say since, and what it says before it is
+ * written to is found then; any other must be looked at.
  */
 struct upconn *
 upconn_idle(struct server *s)
@@ -94,7 +94,7 @@ upconn_idle(struct server *s)
 	idle_settle(s);
 	while ((up = TAILQ_FIRST(&s->idle)) != NULL ||
 	    (up = TAILQ_FIRST(&s->fresh)) != NULL) {
-		if (up->kept != turn || idle_silent(up)) {
+		if ((up->emptied && up->kept != turn) || idle_silent(up)) {
 			idle_remove(up);
 			timer_clear(&up->timer);
 			up->state = UP_BUSY;
@@ -160,7 +160,8 @@ upconn_connect(struct exchange *ex)
 	up->fd = -1;
 	failed = upconn_open(up, ex) == -1;
 	up->ev = event_new(base, up->fd, failed ? 0 :
-	    EV_READ | EV_WRITE | EV_ET | EV_PERSIST, upconn_event, up);
+	    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+	    upconn_event, up);
 	if (up->ev == NULL || (!failed && event_add(up->ev, NULL) == -1)) {
 		if (up->ev != NULL)
 			event_free(up->ev);
@@ -268,7 +269,8 @@ upconn_keep(struct upconn *up, unsigned seconds)
 	struct server	*s = up->server;
 	struct timeq	*q = idle_queue(seconds);
 
-	if (q == NULL)
+	/* where the end came with the answer no other edge will tell */
+	if (q == NULL || up->closed)
 		return (0);
 	up->ex = NULL;
 	up->state = UP_IDLE;
@@ -328,6 +330,8 @@ upconn_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (up->state == UP_DEAD)
 		return;
+	if (what & EV_CLOSED)
+		up->closed = 1;
 	if (up->state == UP_IDLE) {
 		/* end of file, or bytes nobody asked for */
 		if ((what & EV_READ) && !idle_silent(up))
@@ -543,6 +547,9 @@ upconn_read(struct upconn *up)
 			return;
 		}
 		ex->got_any = 1;
+		/* what comes after a short read makes an edge of its own; TLS
+		 * reads more than it hands out */
+		up->emptied = (size_t)n < max && up->tls == NULL;
 		if ((size_t)n == max)
 			reads = READS_MAX;
 		exchange_feed(ex, in, (size_t)n);

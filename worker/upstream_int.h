@@ -33,6 +33,8 @@ struct upconn {
 	int		 readable;
 	int		 again;		/* to be read on in the next turn */
 	int		 reused;	/* carried an exchange before */
+	int		 emptied;	/* by the last read */
+	int		 closed;	/* the upstream's side */
 };
 
 TAILQ_HEAD(upconn_list, upconn);

@@ -2,10 +2,14 @@
 replaced and removed, connections kept and reused, answers as they come, and
 what a client is told when there is none."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -560,6 +564,91 @@ def test_stale_connections_all_at_once(site):
         assert c.read_response().status == 200
         c.close()
     assert len(site.up.requests) == 12
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        return f.read().rpartition(")")[2].split()[0]
+
+
+@contextlib.contextmanager
+def elsewhere(site):
+    """The workers see all at once what happens meanwhile."""
+    pids = site.gw.workers()
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while any(state_of(pid) != "T" for pid in pids):
+            assert time.monotonic() < deadline, "a worker does not stop"
+            time.sleep(0.001)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+STRAY_BODY = b'{"jsonrpc":"2.0","id":2,"result":{"stray":1}}'
+STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" \
+    b"Content-Length: %d\r\n\r\n" % len(STRAY_BODY) + STRAY_BODY
+
+
+@pytest.mark.parametrize("how", ["end", "stray"])
+def test_more_comes_with_the_answer(site, how):
+    """The answer, and the end of the connection or another answer, at once."""
+    go = threading.Event()
+
+    def answer(conn, req):
+        conn.wait(go)
+        fu.json_result({"n": 1})(conn, req)
+        conn.close() if how == "end" else conn.send(STRAY)
+        written.set()
+    with site.gw.client() as c:
+        for i in range(5):
+            go.clear()
+            written = threading.Event()
+            site.up.script(answer)
+            c.send(c.build("POST", "/mcp", site.headers(), RPC))
+            site.up.wait_request()
+            with elsewhere(site):
+                go.set()
+                assert written.wait(10)
+                site.up.wait_connections(0 if how == "end" else 1)
+            assert c.read_response().json()["result"] == {"n": 1}
+            r = site.ask(body=gw.rpc(id=2), client=c)
+            assert r.status == 200 and "tools" in r.json()["result"], r
+            site.up.wait_request()
+            site.up.drop_connections()
+            site.up.wait_connections(0)
+
+
+@pytest.mark.parametrize("first", ["client", "upstream"])
+@pytest.mark.parametrize("what", ["end", "stray"])
+def test_speaks_before_it_is_asked(site, first, what):
+    """A kept connection on which something comes before the next request does,
+    or with it: whichever the worker hears of first, it is no answer."""
+    with site.gw.client() as c:
+        for i in range(5):
+            assert site.ask(client=c).status == 200
+            kept = site.up.wait_request()
+            request = c.build("POST", "/mcp", site.headers(),
+                              json.dumps(gw.rpc(id=2)).encode())
+            with elsewhere(site):
+                if first == "client":
+                    c.send(request)
+                if what == "end":
+                    site.up.drop_connections()
+                    site.up.wait_connections(0)
+                else:
+                    kept.conn.send(STRAY)
+                if first == "upstream":
+                    c.send(request)
+            r = c.read_response()
+            assert r.status == 200 and "tools" in r.json()["result"], r
+            again = site.up.wait_request()
+            assert again.conn_number != kept.conn_number
+            site.up.drop_connections()
+            site.up.wait_connections(0)
 
 
 # -- upstreams that fail -----------------------------------------------------
