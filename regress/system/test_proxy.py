@@ -835,6 +835,7 @@ def test_client_leaves_with_the_last_byte(site, how, cut):
 def test_client_leaves_with_bytes_unread(site, how):
     """What it still sent must not hide that it is gone."""
     site.up.script(fu.sse_open())
+    mark = site.gw.audit_mark()
     with site.gw.client() as c:
         c.send(c.build("POST", "/mcp", site.headers(), RPC))
         assert c.read_head().status == 200
@@ -842,6 +843,8 @@ def test_client_leaves_with_bytes_unread(site, how):
         c.send(b"x" * 5000)
         leave(c, how)
         assert req.conn.peer_closed.wait(5), "the upstream does not notice"
+    line, = site.gw.audit(since=mark)
+    assert line["action"] == "aborted", line
     assert len(site.up.requests) == 1
 
 
