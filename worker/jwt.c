@@ -319,11 +319,13 @@ judge_times(const struct jwt_policy *policy, const struct json_member *m,
 	return (AUTH_OK);
 }
 
-/* 1 a NumericDate (RFC 7519 section 2), 0 absent, -1 anything else. */
+/* 1 a NumericDate (RFC 7519 section 2), 0 absent, -1 anything else; but for 1
+ * t stays as it is. */
 static int
 seconds(const struct json_member *m, double *t)
 {
 	char	 number[NUMBER_MAX + 1];
+	double	 v;
 
 	if (m->type == JSON_T_ABSENT)
 		return (0);
@@ -331,8 +333,11 @@ seconds(const struct json_member *m, double *t)
 		return (-1);
 	memcpy(number, m->raw.p, m->raw.len);
 	number[m->raw.len] = '\0';
-	*t = strtod(number, NULL);
-	return (*t >= -SECONDS_MAX && *t <= SECONDS_MAX ? 1 : -1);
+	v = strtod(number, NULL);
+	if (v < -SECONDS_MAX || v > SECONDS_MAX)
+		return (-1);
+	*t = v;
+	return (1);
 }
 
 static void

@@ -1,10 +1,15 @@
 /*
  * Tokens: the input is header, payload and signature as raw bytes, separated
  * by line feeds, which are coded here, so that the fuzzer reaches past the
- * base64url; or the token itself.  No input can have a good signature.
+ * base64url; or the token itself.  No input can have a good signature; but
+ * payloads are tried once more under one that is made here, so that claims
+ * are reached.
  */
+#include <openssl/evp.h>
+
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +38,63 @@ judge(const struct jwk_set *keys, const char *p, size_t len)
 		abort();
 }
 
+/* The whole input as claims, truly signed. */
+static void
+judge_claims(const char *p, size_t len)
+{
+	static const uint8_t	 seed[32] = { 1 };
+	static const char	 header[] = "{\"alg\":\"EdDSA\"}";
+	static EVP_PKEY		*key;
+	static EVP_MD_CTX	*ctx;
+	static struct jwk_set	*keys;
+	static char		 scope[] = "mcp:read";
+	static char		*const scopes[] = { scope };
+	struct jwt_policy	 policy = { "https://a/", "b", 30000, scopes,
+				    1 };
+	struct jwt_claims	*claims = NULL;
+	struct slice		 token;
+	uint8_t			 sig[64], raw[32];
+	char			 text[256], x[64], kid[JWK_KID_MAX + 1];
+	char			*t;
+	const char		*why;
+	size_t			 n, siglen = sizeof(sig), rawlen = sizeof(raw);
+	enum auth_result	 r;
+
+	if (key == NULL) {
+		key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
+		    seed, sizeof(seed));
+		ctx = EVP_MD_CTX_new();
+		if (EVP_PKEY_get_raw_public_key(key, raw, &rawlen) != 1)
+			abort();
+		base64url_encode(raw, rawlen, x);
+		snprintf(text, sizeof(text), "{\"keys\":[{\"kty\":\"OKP\","
+		    "\"crv\":\"Ed25519\",\"x\":\"%s\"}]}", x);
+		keys = jwk_set_parse(text, strlen(text), NULL, NULL, &why);
+	}
+	if (keys == NULL || (t = malloc(len * 2 + 256)) == NULL)
+		return;
+	n = base64url_encode((const uint8_t *)header, sizeof(header) - 1, t);
+	t[n++] = '.';
+	n += base64url_encode((const uint8_t *)p, len, t + n);
+	if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) != 1 ||
+	    EVP_DigestSign(ctx, sig, &siglen, (const uint8_t *)t, n) != 1)
+		abort();
+	EVP_MD_CTX_reset(ctx);
+	t[n++] = '.';
+	n += base64url_encode(sig, siglen, t + n);
+	token = (struct slice){ t, n };
+	r = jwt_verify(&policy, keys, token, 1700000000000, &claims, kid);
+	if (r == AUTH_BAD_SIGNATURE || r == AUTH_UNKNOWN_KEY ||
+	    (r == AUTH_OK) > (claims != NULL) || (claims != NULL &&
+	    (strlen(claims->client_id) + strlen(claims->sub) +
+	    strlen(claims->scopes) > len * 2 || (r == AUTH_OK &&
+	    (strstr(claims->scopes, "mcp:read") == NULL ||
+	    claims->exp < 1700000000 - 30)))))
+		abort();
+	jwt_claims_free(claims);
+	free(t);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -50,6 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    (token = malloc(len * 2 + 16)) == NULL)
 		return (0);
 	judge(keys, (const char *)data, len);
+	judge_claims((const char *)data, len);
 	for (i = 0; i < 3; i++) {
 		nl = i == 2 ? end : memchr(p, '\n', (size_t)(end - p));
 		if (nl == NULL)
