@@ -1,9 +1,9 @@
 /*
  * Strict JSON (RFC 8259, I-JSON's rules of RFC 7493 where they matter).
  * yajl is too kind for a judge: it takes overlong and surrogate UTF-8, lone
- * \ud800, repeated members and any depth.  json_walk() is the one gate: it judges
- * a text and tells what is in it on the way; only bytes that passed it are
- * given to yajl.
+ * \ud800, repeated members and any depth.  json_walk() is the one gate: it
+ * judges a text and tells what is in it on the way; only bytes that passed it
+ * are given to yajl.
  */
 #ifndef COMMON_JSON_H
 #define COMMON_JSON_H
