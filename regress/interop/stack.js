@@ -195,6 +195,8 @@ function gateway_config(stack, port, upstream_port) {
 user: nobody
 pid_file: ${stack.dir}/mcpgw.pid
 workers: 2
+limits:
+  max_connections: 128
 audit:
   path: ${stack.audit}
 upstreams:

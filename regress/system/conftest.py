@@ -12,7 +12,9 @@ The tests need nothing but Debian's python3-pytest, python3-pytest-xdist,
 python3-jwcrypto and python3-yaml.  pytest -n 4 regress/system runs them all.
 """
 
+import os
 import pathlib
+import resource
 import shutil
 import tempfile
 
@@ -21,6 +23,23 @@ import pytest
 import gw as gwmod
 from fake_as import FakeAS
 from fake_upstream import Upstream
+
+
+def pytest_configure(config):
+    """As many descriptors as may be had."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def skip_where_root_alone_looks(report, item, e):
+    """Processes that are not to be dumped show their insides to root alone:
+    tests that look there are skipped for others."""
+    if os.getuid() != 0 and isinstance(e, PermissionError) and \
+            str(e.filename).startswith("/proc/"):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.reportinfo()[1] + 1,
+                           "Skipped: needs root to look at " +
+                           os.path.basename(e.filename))
 
 
 def new_dir():
@@ -121,6 +140,7 @@ def pytest_runtest_makereport(item, call):
     """Show the gateway's log when a test fails."""
     outcome = yield
     rep = outcome.get_result()
+    skip_where_root_alone_looks(rep, item, call.excinfo and call.excinfo.value)
     if rep.when != "call" or not rep.failed:
         return
     for name, value in getattr(item, "funcargs", {}).items():

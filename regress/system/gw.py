@@ -26,6 +26,8 @@ import os
 import pathlib
 import random
 import re
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -117,6 +119,17 @@ def session_members(sid):
     return out
 
 
+def copy_programs(directory):
+    """The programs again, where every user may start them: the copy's mcpgw,
+    which finds its children beside it as in the build tree."""
+    for made in BUILD.glob("*/*"):
+        if made.is_file() and os.access(made, os.X_OK):
+            to = pathlib.Path(directory) / "programs" / made.parent.name
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made, to)
+    return to.parent / "daemon" / "mcpgw"
+
+
 class Gateway:
     def __init__(self, tmp, config=None, auth_server=None, upstream=None,
                  path=None):
@@ -157,6 +170,9 @@ class Gateway:
         }
         if os.getuid() == 0:
             c["user"] = "nobody"
+        elif resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 65536:
+            # An ordinary user cannot raise it for the default's sake.
+            c["limits"] = {"max_connections": 128}
         if auth_server is not None:
             o = c["auth"]["oauth"]
             o["issuer"] = auth_server.issuer

@@ -330,10 +330,11 @@ def test_ordinary_user(make_gateway, auth_server, tmp):
         os.chown(path, 65534, 65534)
         os.chmod(path, 0o755)
     os.chown(g.path, 65534, 65534)
-    # the build tree may lie where nobody else may look
+    # The build tree may lie where nobody else may look, as in root's home.
     p = subprocess.Popen(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
-         "--pdeathsig", "TERM", "--", *g.argv("-d")],
+         "--pdeathsig", "TERM", "--", str(gwmod.copy_programs(tmp)), "-d",
+         "-f", str(g.path)],
         stdin=subprocess.DEVNULL, stdout=open(g.stderr_path, "wb"),
         stderr=subprocess.STDOUT, start_new_session=True,
         env=g.environment(), cwd="/")

@@ -2,7 +2,9 @@
 and nothing is lost on the way."""
 
 import asyncio
+import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -348,6 +350,8 @@ class Crowd:
             server.close()
 
 
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096 and
+                    os.getuid() != 0, reason="needs 4,096 descriptors")
 def test_a_thousand_in_flight_around_ten_reloads(make_gateway, auth_server):
     g = make_gateway({"drain_timeout": "30s"})
     crowd = Crowd(auth_server.mint())
