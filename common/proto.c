@@ -71,7 +71,9 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_CONN] = { "MSG_CONN", { ROUTE(W, M), ROUTE(M, W) },
 	    0, IMSG_BODY_MAX, 1 },
 	[MSG_AUDIT_FAILED] = { "MSG_AUDIT_FAILED", { ROUTE(W, M) }, 4, 4, 0 },
-	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 }
+	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 },
+	[MSG_PING] = { "MSG_PING", { ROUTE(M, F | K | W) }, 0, 0, 0 },
+	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W, M) }, 0, 0, 0 }
 };
 
 static int	 send_buf(struct channel *, enum proto_type, int,

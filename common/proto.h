@@ -109,6 +109,11 @@ enum proto_type {
 	/* master to worker: empty; the audit log can be written again */
 	MSG_AUDIT_GO,
 
+	/* master to any child: empty; do you live? */
+	MSG_PING,
+	/* child to master: empty; the answer, each once */
+	MSG_PONG,
+
 	MSG_MAX
 };
 

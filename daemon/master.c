@@ -16,6 +16,7 @@
 #include "common/shm.h"
 #include "daemon/audit_log.h"
 #include "daemon/generation.h"
+#include "daemon/liveness.h"
 #include "daemon/master.h"
 #include "daemon/process.h"
 #include "daemon/supervise.h"
@@ -48,7 +49,10 @@ static void	 give_up(struct generation *, const char *);
 static void	 reload_done(void);
 static void	 reload_late(evutil_socket_t, short, void *);
 static void	 worker_drained(struct process *);
+static void	 hung(struct process *);
 static void	 tell_reloaded(struct generation *);
+static int	 idler(const struct process *, const struct process *,
+		    uint32_t);
 static void	 conn_passed(struct process *, struct imsg *);
 static void	 audit_failed(struct process *, struct imsg *);
 static void	 audit_mend(evutil_socket_t, short, void *);
@@ -80,6 +84,7 @@ master_run(struct event_base *b, const struct master_options *o,
 	if (audit_log_open(conf->audit_path) == -1)
 		return (EXIT_CONFIG);
 	supervise_setup(base);
+	liveness_setup(base, hung);
 	warn_about(conf);
 	if ((g = generation_new(conf)) == NULL)
 		return (1);
@@ -346,6 +351,22 @@ worker_drained(struct process *p)
 		tell_reloaded(g);
 }
 
+/* What it does not say it will not say any more, even if it is slow to die. */
+static void
+hung(struct process *p)
+{
+	struct generation	*g = generation_find(p->generation);
+	size_t			 ready, drained;
+
+	process_kill(p);
+	if (p->role != ROLE_WORKER || !p->draining || p->drained)
+		return;
+	p->drained = 1;
+	if (g != NULL && !stopping &&
+	    generation_count(g, &ready, &drained) == drained)
+		tell_reloaded(g);
+}
+
 /* The last worker of an old generation has stopped to accept. */
 static void
 tell_reloaded(struct generation *g)
@@ -357,6 +378,18 @@ tell_reloaded(struct generation *g)
 	g->told = 1;
 	log_info("configuration reloaded: generation %u serves", now->id);
 	reload_done();
+}
+
+/* Has p less to do than q?  Whoever does not answer has most. */
+static int
+idler(const struct process *p, const struct process *q, uint32_t turn)
+{
+	size_t	 np = channel_queued(p->channel);
+	size_t	 nq = channel_queued(q->channel);
+
+	if ((p->silent > 1) != (q->silent > 1))
+		return (q->silent > 1);
+	return (np < nq || (np == nq && p->instance == turn));
 }
 
 /* To the worker of the newest generation that has least to do. */
@@ -380,11 +413,7 @@ conn_passed(struct process *from, struct imsg *m)
 		if (p->role != ROLE_WORKER || p->generation != g->id ||
 		    !p->ready || p->channel == NULL)
 			continue;
-		if (best == NULL || channel_queued(p->channel) <
-		    channel_queued(best->channel) ||
-		    (channel_queued(p->channel) ==
-		    channel_queued(best->channel) &&
-		    p->instance == turn % g->conf->workers))
+		if (best == NULL || idler(p, best, turn % g->conf->workers))
 			best = p;
 	}
 	if (best != NULL)
@@ -446,7 +475,12 @@ master_reopen(void)
 			log_warn("audit: reopen");
 			return;
 		}
-		proto_send_fd(p->channel, MSG_AUDIT_FD, fd);
+		if (proto_send_fd(p->channel, MSG_AUDIT_FD, fd) == -1) {
+			/* it would go on with the file of the past */
+			log_warnx("%s reads no messages: killed",
+			    process_name(p));
+			process_kill(p);
+		}
 	}
 	log_info("audit: log reopened");
 	if (atomic_load(&shm->audit_broken))
@@ -490,6 +524,10 @@ message(struct process *p, struct imsg *m)
 		break;
 	case MSG_AUDIT_FAILED:
 		audit_failed(p, m);
+		break;
+	case MSG_PONG:
+		if (liveness_pong(p) == -1)
+			process_broke(p, proto_name(m->type), "not asked");
 		break;
 	default:
 		process_broke(p, proto_name(m->type), "not handled");

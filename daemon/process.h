@@ -27,6 +27,11 @@ struct process {
 	int		 draining;	/* was told to */
 	int		 drained;	/* says it no longer accepts */
 	int		 expected;	/* its death is our doing */
+	/* liveness.c's, in seconds */
+	int		 pinged;	/* a question is open */
+	unsigned	 silent;	/* since when, or not yet started */
+	unsigned	 undrained;	/* since it was told to drain */
+	unsigned	 dying;		/* since its channel was closed */
 	/* how much it may log: a child that was taken over must not fill
 	 * the disk of the system's log */
 	uint64_t	 log_since;	/* ms; start of the current second */

@@ -136,6 +136,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 			fatalx("MSG_PEER: malformed");
 		checks_attach(gen, id, imsg_take_fd(m));
 		break;
+	case MSG_PING:
+		proto_send_empty(master, MSG_PONG);
+		break;
 	default:
 		fatalx("%s: not now", proto_name(m->type));
 	}

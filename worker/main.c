@@ -297,6 +297,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 			fatalx("MSG_DRAIN: malformed");
 		drain_begin(handover, ms);
 		break;
+	case MSG_PING:
+		proto_send_empty(master, MSG_PONG);
+		break;
 	default:
 		fatalx("%s: not now", proto_name(m->type));
 	}

@@ -57,6 +57,8 @@ static const struct entry {
 	{ MSG_CONN, W, M, M, W, 0, IMSG_BODY_MAX, 1 },
 	{ MSG_AUDIT_FAILED, W, M, 0, 0, 4, 4, 0 },
 	{ MSG_AUDIT_GO, M, W, 0, 0, 0, 0, 0 },
+	{ MSG_PING, M, F | K | W, 0, 0, 0, 0, 0 },
+	{ MSG_PONG, F | K | W, M, 0, 0, 0, 0, 0 },
 };
 #define NENTRIES	(sizeof(catalogue) / sizeof(catalogue[0]))
 

@@ -1,0 +1,110 @@
+/*
+ * Asking children whether they live.  Time is counted in questions, not by the
+ * clock: a master that was stopped itself blames nobody.
+ */
+#include "common/log.h"
+#include "daemon/liveness.h"
+
+#define SLOW_TICKS	3	/* seconds: the log speaks of it */
+#define HUNG_TICKS	10	/* it is ended */
+#define DRAIN_TICKS	5	/* to say that it drains */
+#define BOOT_TICKS	30	/* to say hello */
+#define DYING_TICKS	5	/* to be gone, once its channel is closed */
+
+static struct event	*tick_ev;
+static void		(*on_hung)(struct process *);
+
+static void	 tick(evutil_socket_t, short, void *);
+static int	 is_undead(struct process *);
+static int	 is_hung(struct process *);
+static int	 is_silent(struct process *);
+
+void
+liveness_setup(struct event_base *base, void (*hung)(struct process *))
+{
+	struct timeval	 tv = { 1, 0 };
+
+	on_hung = hung;
+	tick_ev = event_new(base, -1, EV_PERSIST, tick, NULL);
+	if (tick_ev == NULL || evtimer_add(tick_ev, &tv) == -1)
+		fatalx("liveness: no memory");
+}
+
+int
+liveness_pong(struct process *p)
+{
+	if (!p->pinged)
+		return (-1);
+	if (p->silent >= SLOW_TICKS)
+		log_info("%s answers again", process_name(p));
+	p->pinged = 0;
+	p->silent = 0;
+	return (0);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct process	*p;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	/* whoever is ended leaves the list when it is reaped, not before */
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->channel == NULL ? is_undead(p) : is_hung(p))
+			on_hung(p);
+	}
+}
+
+/* Once for each: who stays after a SIGKILL is in the kernel's hands. */
+static int
+is_undead(struct process *p)
+{
+	if (++p->dying != DYING_TICKS)
+		return (0);
+	log_warnx("%s (pid %d) did not end in %d s: killed", process_name(p),
+	    (int)p->pid, DYING_TICKS);
+	return (1);
+}
+
+static int
+is_hung(struct process *p)
+{
+	if (!p->acked) {
+		if (++p->silent < BOOT_TICKS)
+			return (0);
+		log_warnx("%s (pid %d) did not start in %d s: killed",
+		    process_name(p), (int)p->pid, BOOT_TICKS);
+		return (1);
+	}
+	/* until then it may judge requests by a configuration of the past */
+	if (p->draining && !p->drained && ++p->undrained >= DRAIN_TICKS) {
+		log_warnx("%s (pid %d) did not stop to accept in %d s: killed",
+		    process_name(p), (int)p->pid, DRAIN_TICKS);
+		return (1);
+	}
+	return (is_silent(p));
+}
+
+static int
+is_silent(struct process *p)
+{
+	if (!p->pinged) {
+		p->pinged = 1;
+		p->silent = 0;
+		if (proto_send_empty(p->channel, MSG_PING) == 0)
+			return (0);
+		log_warnx("%s (pid %d) reads no messages: killed",
+		    process_name(p), (int)p->pid);
+		return (1);
+	}
+	if (++p->silent == SLOW_TICKS)
+		log_warnx("%s (pid %d) has not answered for %d s",
+		    process_name(p), (int)p->pid, SLOW_TICKS);
+	if (p->silent < HUNG_TICKS)
+		return (0);
+	log_warnx("%s (pid %d) has not answered for %d s: killed",
+	    process_name(p), (int)p->pid, HUNG_TICKS);
+	return (1);
+}
