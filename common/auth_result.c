@@ -14,7 +14,8 @@ static const char *const names[AUTH_RESULT_MAX] = {
 	[AUTH_BAD_ISSUER] = "bad_issuer",
 	[AUTH_BAD_AUDIENCE] = "bad_audience",
 	[AUTH_INSUFFICIENT_SCOPE] = "insufficient_scope",
-	[AUTH_UNAVAILABLE] = "unavailable"
+	[AUTH_UNAVAILABLE] = "unavailable",
+	[AUTH_UNBOUND] = "unbound"
 };
 
 const char *

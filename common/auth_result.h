@@ -14,6 +14,7 @@ enum auth_result {
 	AUTH_BAD_AUDIENCE,
 	AUTH_INSUFFICIENT_SCOPE,
 	AUTH_UNAVAILABLE,
+	AUTH_UNBOUND,		/* bound to a key whose proof is not checked */
 	AUTH_RESULT_MAX
 };
 

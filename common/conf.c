@@ -11,7 +11,7 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636606U
+#define WORKER_MAGIC	0x77636607U
 #define FETCHER_MAGIC	0x66636601U
 #define KEEPER_MAGIC	0x6b636603U
 
@@ -125,7 +125,11 @@ worker_conf_clear(struct worker_conf *w)
 	size_t	 i;
 
 	free(w->oauth.issuer);
-	free(w->oauth.audience);
+	strings_free(w->oauth.audiences.v, w->oauth.audiences.n);
+	strings_free(w->oauth.audience_claims.v, w->oauth.audience_claims.n);
+	strings_free(w->oauth.client_claims.v, w->oauth.client_claims.n);
+	strings_free(w->oauth.scope_claims.v, w->oauth.scope_claims.n);
+	strings_free(w->oauth.typ.v, w->oauth.typ.n);
 	free(w->oauth.public_url);
 	free(w->oauth.metadata_path);
 	strings_free(w->oauth.scopes, w->oauth.nscopes);
@@ -348,7 +352,12 @@ oauth_pack(const struct conf_oauth *o, struct wbuf *b)
 {
 	wire_put_u8(b, o->enabled != 0);
 	wire_put_str(b, o->issuer);
-	wire_put_str(b, o->audience);
+	strings_pack(o->audiences.v, o->audiences.n, b);
+	wire_put_u8(b, o->accept_resource != 0);
+	strings_pack(o->audience_claims.v, o->audience_claims.n, b);
+	strings_pack(o->client_claims.v, o->client_claims.n, b);
+	strings_pack(o->scope_claims.v, o->scope_claims.n, b);
+	strings_pack(o->typ.v, o->typ.n, b);
 	wire_put_str(b, o->public_url);
 	wire_put_str(b, o->metadata_path);
 	strings_pack(o->scopes, o->nscopes, b);
@@ -360,7 +369,15 @@ oauth_unpack(struct conf_oauth *o, struct rbuf *r)
 {
 	o->enabled = flag_get(r);
 	o->issuer = wire_get_str(r, CONF_STR_MAX);
-	o->audience = wire_get_str(r, CONF_STR_MAX);
+	o->audiences.v = strings_unpack(r, CONF_LIST_MAX, &o->audiences.n);
+	o->accept_resource = flag_get(r);
+	o->audience_claims.v = strings_unpack(r, CONF_CLAIMS_MAX,
+	    &o->audience_claims.n);
+	o->client_claims.v = strings_unpack(r, CONF_CLAIMS_MAX,
+	    &o->client_claims.n);
+	o->scope_claims.v = strings_unpack(r, CONF_CLAIMS_MAX,
+	    &o->scope_claims.n);
+	o->typ.v = strings_unpack(r, CONF_CLAIMS_MAX, &o->typ.n);
 	o->public_url = wire_get_str(r, CONF_STR_MAX);
 	o->metadata_path = wire_get_str(r, CONF_STR_MAX);
 	o->scopes = strings_unpack(r, CONF_LIST_MAX, &o->nscopes);
@@ -581,6 +598,7 @@ limits_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_u64(b, w->t_connect);
 	wire_put_u64(b, w->t_response);
 	wire_put_u64(b, w->t_stream_idle);
+	wire_put_u64(b, w->t_stream_total);
 	wire_put_u64(b, w->t_sse_keepalive);
 	wire_put_u64(b, w->t_drain);
 }
@@ -598,6 +616,7 @@ limits_unpack(struct worker_conf *w, struct rbuf *r)
 	w->t_connect = wire_get_u64(r);
 	w->t_response = wire_get_u64(r);
 	w->t_stream_idle = wire_get_u64(r);
+	w->t_stream_total = wire_get_u64(r);
 	w->t_sse_keepalive = wire_get_u64(r);
 	w->t_drain = wire_get_u64(r);
 }
@@ -661,12 +680,24 @@ keys_sane(const struct worker_conf *w)
 static int
 oauth_sane(const struct conf_oauth *o)
 {
+	size_t	 i;
+
 	if (!visible(o->public_url) || !visible(o->metadata_path) ||
 	    o->metadata_path[0] != '/')
 		return (0);
-	if (o->enabled && (!visible(o->issuer) || !printable(o->audience)))
+	for (i = 0; i < o->audiences.n; i++)
+		if (!printable(o->audiences.v[i]))
+			return (0);
+	/* No audience at all would be a door for nobody. */
+	if (o->enabled && (!visible(o->issuer) || (o->audiences.n == 0 &&
+	    !o->accept_resource) || o->audience_claims.n == 0 ||
+	    o->client_claims.n == 0 || o->scope_claims.n == 0))
 		return (0);
-	return (strings_sane(o->scopes, o->nscopes) &&
+	return (strings_sane(o->audience_claims.v, o->audience_claims.n) &&
+	    strings_sane(o->client_claims.v, o->client_claims.n) &&
+	    strings_sane(o->scope_claims.v, o->scope_claims.n) &&
+	    strings_sane(o->typ.v, o->typ.n) &&
+	    strings_sane(o->scopes, o->nscopes) &&
 	    o->leeway_ms <= TIME_MAX);
 }
 
@@ -705,7 +736,7 @@ limits_sane(const struct worker_conf *w)
 {
 	const uint64_t	 times[] = { w->t_header, w->t_body, w->t_keepalive,
 	    w->t_connect, w->t_response, w->t_stream_idle,
-	    w->t_sse_keepalive, w->t_drain };
+	    w->t_stream_total, w->t_sse_keepalive, w->t_drain };
 	const uint64_t	 sizes[] = { w->max_body, w->max_header,
 	    w->max_connections, w->buffered };
 	size_t		 i;

@@ -29,6 +29,8 @@
 #define CONF_NO_PREFIX_MAX	8	/* of them without a prefix */
 #define CONF_THREADS_MAX	64	/* of the keeper */
 #define CONF_PEM_MAX		(1024 * 1024)	/* certificates, or a key */
+#define CONF_CLAIMS_MAX		8	/* claims that may say one thing */
+#define CONF_CLAIM_DEPTH	7	/* objects that one lies in */
 #define CONF_HASH_MEMORY_MAX	(1024 * 1024)	/* KiB, of one hash */
 
 /* One of the servers that an upstream is made of: a URL. */
@@ -74,10 +76,22 @@ struct conf_net {
 	uint8_t		 prefix;
 };
 
+struct conf_strings {
+	char		**v;
+	size_t		 n;
+};
+
 struct conf_oauth {
 	int		 enabled;
 	char		*issuer;
-	char		*audience;
+	struct conf_strings audiences;
+	int		 accept_resource;	/* public_url, and that of an
+					 * upstream, are audiences too */
+	struct conf_strings audience_claims;	/* paths; 1 to
+					 * CONF_CLAIMS_MAX, as the next two */
+	struct conf_strings client_claims;
+	struct conf_strings scope_claims;
+	struct conf_strings typ;	/* required in the header; none: any */
 	char		*public_url;	/* never NULL: the master fills in the
 					 * listen address when unset */
 	char		*metadata_path;
@@ -136,6 +150,7 @@ struct worker_conf {
 	uint64_t	 t_connect;	/* upstream_connect */
 	uint64_t	 t_response;	/* upstream_response */
 	uint64_t	 t_stream_idle;
+	uint64_t	 t_stream_total;
 	uint64_t	 t_sse_keepalive;
 	uint64_t	 t_drain;
 };

@@ -62,6 +62,7 @@ key_threads(void)
 void
 cfg_check(struct cfg *c)
 {
+	cfg_check_claims(c);
 	check_auth(c);
 	cfg_check_keys(c);
 	cfg_check_tls(c);
@@ -89,6 +90,7 @@ static void
 defaults_worker(struct worker_conf *w)
 {
 	w->oauth.leeway_ms = 30 * SECOND;
+	w->oauth.accept_resource = -1;		/* unset */
 	w->key_cache_ttl = 5 * MINUTE;
 	w->revisions = (1U << CONF_REVISIONS) - 1;
 	w->max_body = 4 * MiB;
@@ -126,14 +128,13 @@ check_auth(struct cfg *c)
 static void
 check_required(struct cfg *c)
 {
-	static const char	*required[] = { "auth.oauth.issuer",
-	    "auth.oauth.audience", "auth.oauth.jwks_url" };
-	size_t			 i;
-
-	for (i = 0; i < sizeof(required) / sizeof(required[0]); i++)
-		if (!given(c, required[i]))
-			cfg_missing(c, required[i], NULL, "required when "
-			    "auth.oauth.enabled is true");
+	if (!given(c, "auth.oauth.issuer"))
+		cfg_missing(c, "auth.oauth.issuer", NULL, "required when "
+		    "auth.oauth.enabled is true");
+	cfg_check_audience(c);
+	if (!given(c, "auth.oauth.jwks_url"))
+		cfg_missing(c, "auth.oauth.jwks_url", NULL, "required when "
+		    "auth.oauth.enabled is true");
 }
 
 static void

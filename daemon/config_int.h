@@ -2,10 +2,10 @@
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, config_keys.c the table of
  * keys, config_value.c, config_auth.c, config_upstream.c and config_net.c the
- * values, config_tls.c certificates, config_session.c the sessions' secret,
- * config_check.c defaults and what several keys must agree on,
- * config_error.c the errors, config_file.c the files, config_url.c URLs,
- * config_cpus.c the CPUs.
+ * values, config_claims.c audiences and claims, config_tls.c certificates,
+ * config_session.c the sessions' secret, config_check.c defaults and what
+ * several keys must agree on, config_error.c the errors, config_file.c the
+ * files, config_url.c URLs, config_cpus.c the CPUs.
  */
 #ifndef DAEMON_CONFIG_INT_H
 #define DAEMON_CONFIG_INT_H
@@ -133,6 +133,17 @@ size_t	cfg_list(struct cfg *, const struct ynode *, size_t max,
 	    const char *what);
 /* Copy to *dst, noting when memory is gone. */
 void	cfg_copy(struct cfg *, char **dst, const char *);
+
+/* config_claims.c */
+void	cfg_audience(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct conf_strings */
+void	cfg_claims(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct conf_strings */
+void	cfg_typ(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct conf_strings */
+void	cfg_check_claims(struct cfg *);	/* defaults, after the walk */
+void	cfg_check_audience(struct cfg *);	/* then, with OAuth: is there
+						 * one? */
 
 /* config_auth.c */
 void	cfg_keys(struct cfg *, const struct ynode *, const struct cfg_key *,

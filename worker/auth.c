@@ -42,7 +42,10 @@ static struct jwt_claims	*refused;	/* whose token it was, for the log */
 
 static int	 after_scheme(struct slice, const char *, struct slice *);
 static int	 judge_token(struct slice, const struct token_hash *,
-		    enum auth_result *, const struct jwt_claims **);
+		    enum auth_result *, const struct jwt_claims **,
+		    const char **);
+static void	 judge_upstream(const struct jwt_claims *, size_t,
+		    enum auth_result *, const char **);
 static int	 judge_key(struct slice, struct slice, enum auth_result *,
 		    struct auth_who *);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
@@ -61,11 +64,7 @@ auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
 	key_header = conf->key_header;
 	key_scheme = conf->key_scheme;
 	ask_keys = want_keys;
-	policy.issuer = o->issuer;
-	policy.audience = o->audience;
-	policy.leeway_ms = o->leeway_ms;
-	policy.scopes = o->scopes;
-	policy.nscopes = o->nscopes;
+	jwt_policy_init(&policy, o, conf->upstreams, conf->nupstreams);
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
 	if (getrandom(&absent_seed, sizeof(absent_seed), 0) !=
 	    sizeof(absent_seed))
@@ -141,7 +140,7 @@ after_scheme(struct slice v, const char *scheme, struct slice *rest)
 }
 
 int
-auth_judge(struct slice token, struct slice client_ip,
+auth_judge(struct slice token, struct slice client_ip, size_t upstream,
     enum auth_result *result, struct auth_who *who)
 {
 	const struct jwt_claims	*claims = NULL;
@@ -157,17 +156,19 @@ auth_judge(struct slice token, struct slice client_ip,
 			return (1);
 		}
 		claims = token_cache_get(cache, &hash, clock_wall(),
-		    policy.leeway_ms);
+		    policy.conf->leeway_ms);
 	}
 	if (claims != NULL)
 		*result = AUTH_OK;
 	else if (!oauth || !jwt_shaped(token))
 		/* without OAuth there is nobody to look at a JWT as one */
 		return (judge_key(token, client_ip, result, who));
-	else if (!judge_token(token, &hash, result, &claims))
+	else if (!judge_token(token, &hash, result, &claims, &who->why))
 		return (0);
 	if (claims == NULL)
 		return (1);
+	judge_upstream(claims, upstream, result, &who->why);
+	who->until = claims->exp * 1000 + (int64_t)policy.conf->leeway_ms;
 	if (claims->client_id[0] != '\0')
 		who->client_id = slice_of(claims->client_id);
 	who->sub = slice_of(claims->sub);
@@ -178,7 +179,8 @@ auth_judge(struct slice token, struct slice client_ip,
 /* One that is not in the cache.  *claims is set when they can be believed. */
 static int
 judge_token(struct slice token, const struct token_hash *hash,
-    enum auth_result *result, const struct jwt_claims **claims)
+    enum auth_result *result, const struct jwt_claims **claims,
+    const char **why)
 {
 	struct jwt_claims	*made = NULL;
 	char			 kid[JWK_KID_MAX + 1] = "";
@@ -187,7 +189,8 @@ judge_token(struct slice token, const struct token_hash *hash,
 		*result = AUTH_UNAVAILABLE;
 		return (1);
 	}
-	*result = jwt_verify(&policy, keys, token, clock_wall(), &made, kid);
+	*result = jwt_verify(&policy, keys, token, clock_wall(), &made, kid,
+	    why);
 	if (*result == AUTH_UNKNOWN_KEY) {
 		wanted = kid_hash(kid);
 		return (kid_is_absent(wanted));
@@ -199,6 +202,18 @@ judge_token(struct slice token, const struct token_hash *hash,
 	if (*claims == NULL)
 		*result = AUTH_UNAVAILABLE;
 	return (1);
+}
+
+/* A token for one upstream is none for another, whatever else it lacks but
+ * its issuer. */
+static void
+judge_upstream(const struct jwt_claims *claims, size_t upstream,
+    enum auth_result *result, const char **why)
+{
+	if (*result == AUTH_BAD_ISSUER || jwt_opens(claims, upstream))
+		return;
+	*result = AUTH_BAD_AUDIENCE;
+	*why = "its audience is another upstream of this gateway";
 }
 
 static int
@@ -217,6 +232,7 @@ judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
 		return (1);
 	who->key_id = slice_of(v.key->id);
 	who->scopes = slice_of(v.key->scopes);
+	who->until = v.key->expires * 1000;
 	return (1);
 }
 

@@ -27,6 +27,10 @@ struct auth_who {
 	struct slice	 sub;		/* of a token */
 	struct slice	 key_id;	/* of an API key */
 	struct slice	 scopes;
+	int64_t		 until;		/* ms since the epoch when it is good
+					 * no more, leeway included; 0: no end */
+	const char	*why;		/* it was refused, or NULL: static text
+					 * for logs, not for clients */
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
 					 * which asks too much */
 };
@@ -44,11 +48,11 @@ enum credential auth_credential(const struct http1_head *, struct slice *);
 /* Is this the field in which clients may send a key, auth.header? */
 int	auth_is_key_field(const struct http1_field *);
 
-/* Judge a credential of a client at this address.  1: *result is final and
+/* Judge a credential of a client at this address, for an upstream.  1: *result is final and
  * *who is set as far as known.  0: fetcher or keeper must be asked;
  * auth_wait() is in order. */
-int	auth_judge(struct slice, struct slice client_ip, enum auth_result *,
-	    struct auth_who *);
+int	auth_judge(struct slice, struct slice client_ip, size_t upstream,
+	    enum auth_result *, struct auth_who *);
 /* Hold the request that was just judged until the keeper answers, keys come,
  * or a fetch that began after now has ended; then request_retry() or
  * request_give_up() is called. */

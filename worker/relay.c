@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/answer.h"
+#include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/relay.h"
@@ -13,10 +14,17 @@
 
 #define OUT_HIGH	(60 * 1024)	/* stop reading the upstream */
 
+/* How long to sleep before looking at the clock that credentials go by,
+ * which may be set meanwhile: the longest that is not too long. */
+static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
+#define NAPS		(sizeof(naps) / sizeof(naps[0]))
+
 static struct timeq	 q_beat;
+static struct timeq	 q_total;
+static struct timeq	 q_life[NAPS];
 
 static void	 relay_head(void *, const struct http1_head *);
-static int	 session_ok(const struct http1_head *);
+static const char *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static int	 relay_chunk(struct buf *, size_t);
 static void	 relay_done(void *);
@@ -26,6 +34,9 @@ static void	 relay_watch(struct request *, struct slice);
 static void	 relay_stream(struct request *, const struct http1_head *);
 static int	 relay_put(struct request *, struct slice);
 static void	 relay_beat(struct timer *);
+static void	 relay_total(struct timer *);
+static void	 relay_nap(struct request *, int64_t);
+static void	 relay_life(struct timer *);
 
 static const struct exchange_cb callbacks = {
 	.head = relay_head,
@@ -37,7 +48,12 @@ static const struct exchange_cb callbacks = {
 void
 relay_setup(const struct worker_conf *conf)
 {
+	size_t	 i;
+
 	timeq_init(&q_beat, conf->t_sse_keepalive, relay_beat);
+	timeq_init(&q_total, conf->t_stream_total, relay_total);
+	for (i = 0; i < NAPS; i++)
+		timeq_init(&q_life[i], naps[i], relay_life);
 }
 
 void
@@ -65,6 +81,7 @@ static void
 relay_head(void *arg, const struct http1_head *h)
 {
 	struct request	*r = arg;
+	const char	*wrong;
 
 	/* its challenge would send our clients to another's login */
 	if (h->status == 401 || h->status == 407) {
@@ -74,11 +91,11 @@ relay_head(void *arg, const struct http1_head *h)
 		    "the upstream refused the gateway", NULL);
 		return;
 	}
-	if (!session_ok(h)) {
+	if ((wrong = session_wrong(h)) != NULL) {
 		exchange_cancel(r->ex);
 		r->ex = NULL;
-		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR,
-		    "the upstream's Mcp-Session-Id is none", NULL);
+		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR, wrong,
+		    NULL);
 		return;
 	}
 	r->server = exchange_server(r->ex);
@@ -111,6 +128,10 @@ relay_stream(struct request *r, const struct http1_head *h)
 	/* only where the end is not a matter of counting */
 	if (!coded && h->body != HTTP1_BODY_LENGTH)
 		timer_start(&r->beat, &q_beat);
+	timer_start(&r->total, &q_total);
+	/* a POST's may finish: it answers what was asked in time */
+	if (r->until != 0 && (r->method == METHOD_GET || r->listening))
+		relay_nap(r, r->until - clock_wall());
 	if (coded && r->method == METHOD_POST) {
 		/* nobody sees which event has the response: it may be the
 		 * first */
@@ -121,21 +142,23 @@ relay_stream(struct request *r, const struct http1_head *h)
 }
 
 /* At most one, and of what MCP lets one be made (Session Management). */
-static int
-session_ok(const struct http1_head *h)
+static const char *
+session_wrong(const struct http1_head *h)
 {
 	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
 	size_t		 i;
 
 	if (id.p == NULL)
-		return (1);
-	if (h->count[HTTP1_MCP_SESSION_ID] > 1 || id.len == 0 ||
-	    id.len > SESSION_ID_MAX)
-		return (0);
+		return (NULL);
+	if (id.len > SESSION_ID_MAX)
+		return ("the upstream's Mcp-Session-Id is longer than 1024 "
+		    "bytes");
+	if (h->count[HTTP1_MCP_SESSION_ID] > 1 || id.len == 0)
+		return ("the upstream's Mcp-Session-Id is none");
 	for (i = 0; i < id.len; i++)
 		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
-			return (0);
-	return (1);
+			return ("the upstream's Mcp-Session-Id is none");
+	return (NULL);
 }
 
 static void
@@ -239,6 +262,41 @@ relay_beat(struct timer *t)
 }
 
 static void
+relay_total(struct timer *t)
+{
+	struct request	*r;
+
+	r = (struct request *)((char *)t - offsetof(struct request, total));
+	r->error = "timeouts.stream_total";
+	relay_end_stream(r, r->error);
+}
+
+static void
+relay_nap(struct request *r, int64_t left)
+{
+	size_t	 i;
+
+	for (i = NAPS - 1; i > 0 && (int64_t)naps[i] > left; i--)
+		;
+	timer_start(&r->life, &q_life[i]);
+}
+
+static void
+relay_life(struct timer *t)
+{
+	struct request	*r;
+	int64_t		 left;
+
+	r = (struct request *)((char *)t - offsetof(struct request, life));
+	if ((left = r->until - clock_wall()) > 0) {
+		relay_nap(r, left);
+		return;
+	}
+	r->error = "the credential has expired";
+	relay_end_stream(r, r->error);
+}
+
+static void
 relay_done(void *arg)
 {
 	struct request	*r = arg;
@@ -292,7 +350,7 @@ request_writable(struct request *r)
 }
 
 void
-relay_end_stream(struct request *r)
+relay_end_stream(struct request *r, const char *why)
 {
 	int	 unanswered;
 
@@ -304,6 +362,9 @@ relay_end_stream(struct request *r)
 	    !r->answered;
 	r->action = unanswered ? AUDIT_ABORTED : AUDIT_ALLOW;
 	if (unanswered)
-		r->error = "drain_timeout";
+		r->error = why;
+	/* where the end is the connection's, or was counted */
+	if (!r->chunked)
+		r->conn->close = 1;
 	relay_end(r);
 }

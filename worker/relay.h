@@ -1,7 +1,9 @@
 /*
  * A request's exchange with its upstream: sending it, and streaming the
  * response back as it comes, with back-pressure.  A silent event stream gets
- * comments (timeouts.sse_keepalive), between events.
+ * comments (timeouts.sse_keepalive), between events.  No stream outlasts
+ * timeouts.stream_total, and none that a client only listens to outlasts the
+ * credential that opened it.
  */
 #ifndef WORKER_RELAY_H
 #define WORKER_RELAY_H
@@ -12,7 +14,8 @@
 void	relay_setup(const struct worker_conf *);
 /* Send the request on; its head and body are whole. */
 void	relay_start(struct request *);
-/* End a stream cleanly, as if the upstream had ended it. */
-void	relay_end_stream(struct request *);
+/* End a stream cleanly, as if the upstream had ended it; why is for the log
+ * when a response was still to come. */
+void	relay_end_stream(struct request *, const char *why);
 
 #endif

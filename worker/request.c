@@ -111,6 +111,8 @@ request_free(struct request *r)
 		auth_unwait(r);
 	timer_clear(&r->timer);
 	timer_clear(&r->beat);
+	timer_clear(&r->total);
+	timer_clear(&r->life);
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
 	sse_free(r->sse);
@@ -341,7 +343,7 @@ request_judge(struct request *r, const struct http1_head *h)
 		return;
 	}
 	if (cred == CREDENTIAL_ONE && !auth_judge(token,
-	    request_text(r, r->client_ip), &result, &who)) {
+	    request_text(r, r->client_ip), r->upstream, &result, &who)) {
 		if (!waited) {
 			r->state = REQ_AUTH;
 			auth_wait(r);
@@ -355,6 +357,8 @@ request_judge(struct request *r, const struct http1_head *h)
 	r->has_auth = 1;
 	r->auth = result;
 	r->crowding = who.crowding;
+	r->until = who.until;
+	r->why = result == AUTH_OK ? NULL : who.why;
 	request_keep_text(r, &r->client_id, who.client_id);
 	request_keep_text(r, &r->sub, who.sub);
 	request_keep_text(r, &r->key_id, who.key_id);
@@ -374,6 +378,9 @@ request_refuse(struct request *r, const struct http1_head *h)
 {
 	struct conn	*c = r->conn;
 
+	if (r->why != NULL && log_verbose())
+		log_debug("request %s: token refused, %s: %s", r->id,
+		    auth_result_name(r->auth), r->why);
 	if (r->method != METHOD_POST || r->framing != HTTP1_BODY_LENGTH ||
 	    r->left > REFUSED_BODY_MAX || r->expect ||
 	    request_crowded(r, r->left) ||
@@ -424,6 +431,8 @@ request_give_up(struct request *r, enum auth_result result)
 	r->state = REQ_BODY;
 	r->has_auth = 1;
 	r->auth = result;
+	if (result == AUTH_UNKNOWN_KEY)
+		r->why = "no key of the key set has its kid";
 	request_refuse(r, request_head(r));
 }
 
@@ -700,7 +709,7 @@ request_end(struct request *r, int streams_only)
 {
 	if (r->answering && strcmp(r->transport, "json") != 0 &&
 	    (r->method == METHOD_GET || r->listening || !streams_only)) {
-		relay_end_stream(r);
+		relay_end_stream(r, "drain_timeout");
 		return;
 	}
 	if (streams_only)
@@ -756,7 +765,8 @@ request_record(struct request *r)
 	e.bytes_in = r->bytes_in;
 	e.bytes_out = r->bytes_out;
 	e.transport = slice_of(r->transport);
-	e.error = slice_of(r->error);
+	/* the client is told less */
+	e.error = slice_of(r->why != NULL ? r->why : r->error);
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
 		r->conn->close = 1;
 	if (!r->unrecordable)

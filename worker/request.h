@@ -50,6 +50,10 @@ struct request {
 	struct exchange	*ex;
 	struct sse	*sse;		/* while an event stream passes */
 	struct timer	 beat;		/* its keep-alive comments */
+	struct timer	 total;		/* timeouts.stream_total */
+	struct timer	 life;		/* its credential's */
+	int64_t		 until;		/* ms since the epoch, when that ends;
+					 * 0: never */
 	enum request_state state;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
@@ -90,6 +94,7 @@ struct request {
 	uint64_t	 bytes_out;
 	const char	*transport;	/* static text, or NULL */
 	const char	*error;		/* static text, or NULL */
+	const char	*why;		/* a credential was refused; the same */
 	struct buf	 text;
 	struct text	 session_id;
 	struct text	 rpc_method;

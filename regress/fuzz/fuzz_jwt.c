@@ -21,20 +21,51 @@ static const char jwks[] = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+/* Every kind of claim that can be configured. */
+static struct jwt_policy *
+policy_get(void)
+{
+	static char	 b[] = "b", scope[] = "mcp:read", issuer[] =
+			    "https://a/", url[] = "https://g/mcp", up[] = "up";
+	static char	 aud[] = "aud", client[] = "client_id", scp[] = "scp",
+			    scope_claim[] = "scope", azp[] = "azp",
+			    roles[] = "r.roles", deep[] = "r.a.b";
+	static char	*audiences[] = { b }, *scopes[] = { scope },
+			*auds[] = { aud, client },
+			*clients[] = { client, azp, deep },
+			*scopers[] = { scope_claim, scp, roles, deep };
+	static struct conf_upstream upstream;
+	static struct conf_oauth o;
+	static struct jwt_policy policy;
+
+	if (o.enabled)
+		return (&policy);
+	upstream.name = up;
+	o.enabled = o.accept_resource = 1;
+	o.issuer = issuer;
+	o.public_url = url;
+	o.leeway_ms = 30000;
+	o.scopes = scopes;
+	o.nscopes = 1;
+	o.audiences = (struct conf_strings){ audiences, 1 };
+	o.audience_claims = (struct conf_strings){ auds, 2 };
+	o.client_claims = (struct conf_strings){ clients, 3 };
+	o.scope_claims = (struct conf_strings){ scopers, 4 };
+	jwt_policy_init(&policy, &o, &upstream, 1);
+	return (&policy);
+}
+
 static void
 judge(const struct jwk_set *keys, const char *p, size_t len)
 {
-	static char		 scope[] = "mcp:read";
-	static char		*const scopes[] = { scope };
-	struct jwt_policy	 policy = { "https://a/", "b", 30000, scopes,
-				    1 };
 	struct jwt_claims	*claims = NULL;
 	struct slice		 token = { p, len };
 	char			 kid[JWK_KID_MAX + 1];
+	const char		*why;
 
 	jwt_shaped(token);
-	if (jwt_verify(&policy, keys, token, 1700000000000, &claims, kid) ==
-	    AUTH_OK || claims != NULL)
+	if (jwt_verify(policy_get(), keys, token, 1700000000000, &claims,
+	    kid, &why) == AUTH_OK || claims != NULL)
 		abort();
 }
 
@@ -47,10 +78,6 @@ judge_claims(const char *p, size_t len)
 	static EVP_PKEY		*key;
 	static EVP_MD_CTX	*ctx;
 	static struct jwk_set	*keys;
-	static char		 scope[] = "mcp:read";
-	static char		*const scopes[] = { scope };
-	struct jwt_policy	 policy = { "https://a/", "b", 30000, scopes,
-				    1 };
 	struct jwt_claims	*claims = NULL;
 	struct slice		 token;
 	uint8_t			 sig[64], raw[32];
@@ -83,11 +110,12 @@ judge_claims(const char *p, size_t len)
 	t[n++] = '.';
 	n += base64url_encode(sig, siglen, t + n);
 	token = (struct slice){ t, n };
-	r = jwt_verify(&policy, keys, token, 1700000000000, &claims, kid);
-	if (r == AUTH_BAD_SIGNATURE || r == AUTH_UNKNOWN_KEY ||
+	r = jwt_verify(policy_get(), keys, token, 1700000000000, &claims,
+	    kid, &why);
+	if ((r == AUTH_OK) != (why == NULL) || r == AUTH_BAD_SIGNATURE || r == AUTH_UNKNOWN_KEY ||
 	    (r == AUTH_OK) > (claims != NULL) || (claims != NULL &&
 	    (strlen(claims->client_id) + strlen(claims->sub) +
-	    strlen(claims->scopes) > len * 2 || (r == AUTH_OK &&
+	    strlen(claims->scopes) > len * 5 || (r == AUTH_OK &&
 	    (strstr(claims->scopes, "mcp:read") == NULL ||
 	    claims->exp < 1700000000 - 30)))))
 		abort();

@@ -58,6 +58,10 @@ static struct conf_net nets[] = {
 	{ AF_INET6, { 0xfe, 0x80 }, 10 },
 };
 
+static char		*audiences[] = { "mcpgw \xc3\xa9", "other" };
+static char		*claims[] = { "aud", "realm_access.roles", "cid" };
+static char		*types[] = { "at+jwt" };
+
 static struct worker_conf
 worker_sample(void)
 {
@@ -67,7 +71,12 @@ worker_sample(void)
 	w.auth_enabled = 1;
 	w.oauth.enabled = 1;
 	w.oauth.issuer = "https://idp.example/";
-	w.oauth.audience = "mcpgw \xc3\xa9";
+	w.oauth.audiences = (struct conf_strings){ audiences, 2 };
+	w.oauth.accept_resource = 1;
+	w.oauth.audience_claims = (struct conf_strings){ claims, 1 };
+	w.oauth.scope_claims = (struct conf_strings){ claims + 1, 1 };
+	w.oauth.client_claims = (struct conf_strings){ claims + 1, 2 };
+	w.oauth.typ = (struct conf_strings){ types, 1 };
 	w.oauth.public_url = "https://gw.example/mcp";
 	w.oauth.metadata_path = "/.well-known/oauth-protected-resource";
 	w.oauth.scopes = scopes;
@@ -103,6 +112,7 @@ worker_sample(void)
 	w.t_stream_idle = 0;
 	w.t_sse_keepalive = 10;
 	w.t_drain = 11;
+	w.t_stream_total = 12;
 	return (w);
 }
 
@@ -206,7 +216,18 @@ test_worker(void **state)
 	assert_int_equal(x->auth_enabled, 1);
 	assert_int_equal(x->oauth.enabled, 1);
 	assert_string_equal(x->oauth.issuer, w.oauth.issuer);
-	assert_string_equal(x->oauth.audience, w.oauth.audience);
+	assert_int_equal(x->oauth.audiences.n, 2);
+	assert_string_equal(x->oauth.audiences.v[0], audiences[0]);
+	assert_string_equal(x->oauth.audiences.v[1], audiences[1]);
+	assert_int_equal(x->oauth.accept_resource, 1);
+	assert_int_equal(x->oauth.audience_claims.n, 1);
+	assert_string_equal(x->oauth.audience_claims.v[0], claims[0]);
+	assert_int_equal(x->oauth.scope_claims.n, 1);
+	assert_string_equal(x->oauth.scope_claims.v[0], claims[1]);
+	assert_int_equal(x->oauth.client_claims.n, 2);
+	assert_string_equal(x->oauth.client_claims.v[1], claims[2]);
+	assert_int_equal(x->oauth.typ.n, 1);
+	assert_string_equal(x->oauth.typ.v[0], types[0]);
 	assert_string_equal(x->oauth.public_url, w.oauth.public_url);
 	assert_string_equal(x->oauth.metadata_path, w.oauth.metadata_path);
 	assert_int_equal(x->oauth.nscopes, 2);
@@ -247,6 +268,7 @@ test_worker(void **state)
 	assert_int_equal(x->t_connect, 8);
 	assert_int_equal(x->t_response, 9);
 	assert_int_equal(x->t_stream_idle, 0);
+	assert_int_equal(x->t_stream_total, 12);
 	assert_int_equal(x->t_drain, 11);
 	worker_conf_free(x);
 }
@@ -258,7 +280,9 @@ test_worker_plain(void **state)
 
 	(void)state;
 	w.auth_enabled = w.oauth.enabled = 0;
-	w.oauth.issuer = w.oauth.audience = NULL;
+	w.oauth.issuer = NULL;
+	w.oauth.audiences.n = 0;
+	w.oauth.accept_resource = 0;
 	w.oauth.nscopes = w.norigins = w.nproxies = w.nkeys = 0;
 	w.key_header = w.key_scheme = w.tls_cert = w.tls_client_ca = NULL;
 	w.nupstreams = 1;
@@ -307,8 +331,14 @@ test_worker_insane(void **state)
 	WITH(w.auth_enabled = 0);
 	WITH(w.oauth.issuer = NULL);
 	WITH(w.oauth.issuer = "");
-	WITH(w.oauth.audience = NULL);
-	WITH(w.oauth.audience = "a\nb");
+	WITH((w.oauth.audiences.n = 0, w.oauth.accept_resource = 0));
+	WITH(audiences[1] = "a\nb");
+	audiences[1] = "other";
+	WITH(w.oauth.audience_claims.n = 0);
+	WITH(w.oauth.scope_claims.n = 0);
+	WITH(w.oauth.client_claims.n = 0);
+	WITH(claims[2] = "a b");
+	claims[2] = "cid";
 	WITH(w.oauth.public_url = NULL);
 	WITH(w.oauth.public_url = "http://x/\r\nSet-Cookie: a");
 	WITH(w.oauth.metadata_path = NULL);
@@ -322,6 +352,7 @@ test_worker_insane(void **state)
 	WITH(w.buffered = UINT64_MAX);
 	WITH(w.t_header = UINT64_MAX);
 	WITH(w.t_drain = UINT64_MAX);
+	WITH(w.t_stream_total = UINT64_MAX);
 #define WITH_SERVER(change) do {					\
 	server = servers[1];						\
 	change;								\

@@ -82,7 +82,9 @@ test_guide(void **state)
 	assert_true(conf->w.auth_enabled);
 	assert_true(conf->w.oauth.enabled);
 	assert_string_equal(conf->w.oauth.issuer, "https://idp.acme.com/");
-	assert_string_equal(conf->w.oauth.audience, "mcpgw-prod");
+	assert_int_equal(conf->w.oauth.audiences.n, 1);
+	assert_string_equal(conf->w.oauth.audiences.v[0], "mcpgw-prod");
+	assert_false(conf->w.oauth.accept_resource);
 	assert_string_equal(conf->jwks_url,
 	    "https://idp.acme.com/.well-known/jwks.json");
 	assert_int_equal(conf->w.oauth.nscopes, 1);
@@ -229,7 +231,7 @@ test_every_key(void **state)
 	assert_int_equal(conf->w.proxies[3].prefix, 0);
 	assert_string_equal(conf->w.oauth.issuer,
 	    "http://127.0.0.1:9/issuer");
-	assert_string_equal(conf->w.oauth.audience, "12345");
+	assert_string_equal(conf->w.oauth.audiences.v[0], "12345");
 	assert_string_equal(conf->jwks_url, "http://127.9.9.9:1/jwks?x=y");
 	assert_int_equal(conf->w.oauth.nscopes, 3);
 	assert_string_equal(conf->w.oauth.scopes[2], "7");
