@@ -162,19 +162,19 @@ list_init(struct jwt_policy *policy, struct jwt_claim_list *list,
     const struct conf_strings *from)
 {
 	struct jwt_claim	*c;
-	char			*copy, *part;
+	char			*part;
 	size_t			 i;
 
 	for (i = 0; i < from->n && i < CONF_CLAIMS_MAX; i++) {
 		c = &list->claims[list->n++];
-		if ((copy = strdup(from->v[i])) == NULL)
+		if ((c->text = strdup(from->v[i])) == NULL)
 			fatalx("no memory");
 		/* the whole name where it is a URI (RFC 7519 section 4.2) */
-		if (strpbrk(copy, ":/") != NULL)
+		if (strpbrk(c->text, ":/") != NULL)
 			part = NULL;
-		else if ((part = strchr(copy, '.')) != NULL)
+		else if ((part = strchr(c->text, '.')) != NULL)
 			*part++ = '\0';
-		c->at = name_at(policy, copy);
+		c->at = name_at(policy, c->text);
 		while (part != NULL && c->ninner < CONF_CLAIM_DEPTH)
 			c->inner[c->ninner++] = strsep(&part, ".");
 	}

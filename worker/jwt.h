@@ -20,6 +20,7 @@
 
 /* A claim by its path: a member of the payload, and of what is in it. */
 struct jwt_claim {
+	char		*text;		/* owned; what follows points there */
 	size_t		 at;		/* index in names */
 	const char	*inner[CONF_CLAIM_DEPTH];
 	size_t		 ninner;

@@ -112,7 +112,8 @@ judge_claims(const char *p, size_t len)
 	token = (struct slice){ t, n };
 	r = jwt_verify(policy_get(), keys, token, 1700000000000, &claims,
 	    kid, &why);
-	if ((r == AUTH_OK) != (why == NULL) || r == AUTH_BAD_SIGNATURE || r == AUTH_UNKNOWN_KEY ||
+	if ((r == AUTH_OK) != (why == NULL) ||
+	    r == AUTH_BAD_SIGNATURE || r == AUTH_UNKNOWN_KEY ||
 	    (r == AUTH_OK) > (claims != NULL) || (claims != NULL &&
 	    (strlen(claims->client_id) + strlen(claims->sub) +
 	    strlen(claims->scopes) > len * 5 || (r == AUTH_OK &&
