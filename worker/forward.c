@@ -20,20 +20,20 @@
 #include "worker/forward.h"
 #include "worker/mcp.h"
 #include "worker/session.h"
+#include "worker/withheld.h"
 
 #define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
 
 static const struct worker_conf	*conf;
 
-/* By these a server tells the proxy before it to answer with something else:
- * that is not for an upstream to decide. */
-static const char *const orders[] = {
-	"X-Accel-Redirect", "X-Sendfile", "X-LIGHTTPD-send-file", NULL
-};
+/* A page of an upstream's would run with the rights of the gateway's origin,
+ * at which browsers may have more than this. */
+#define HARMLESS	"X-Content-Type-Options: nosniff\r\n"		\
+			"Content-Security-Policy: sandbox\r\n"
 
 static int	 carried(const struct http1_field *);
 static int	 misleads(const struct http1_field *);
-static int	 listed(struct slice, const char *const *);
+static int	 put_streaming(const struct http1_head *, struct buf *);
 static int	 replaced(const struct conf_upstream *,
 		    const struct http1_field *);
 static int	 put_identity(const struct request *, struct buf *);
@@ -89,9 +89,6 @@ forward_request(struct request *r, const struct http1_head *h)
 		if (!carried(&h->field[i]) || misleads(&h->field[i]) ||
 		    (h->field[i].id == HTTP1_LAST_EVENT_ID && stateless) ||
 		    replaced(u, &h->field[i]) ||
-		    /* where '_' counts as '-' it would pass for one of ours */
-		    memchr(h->field[i].name.p, '_',
-		    h->field[i].name.len) != NULL ||
 		    (h->field[i].id == HTTP1_ACCEPT &&
 		    slice_is(accept, "*/*")) ||
 		    (h->field[i].id == HTTP1_TRACESTATE && !traced(h)))
@@ -223,29 +220,15 @@ carried(const struct http1_field *f)
 static int
 misleads(const struct http1_field *f)
 {
-	static const char *const names[] = {
-		"Proxy",		/* HTTP_PROXY to a CGI program */
-		"X-HTTP-Method", "X-HTTP-Method-Override",
-		"X-Method-Override", "X-Original-URL", "X-Rewrite-URL", NULL
-	};
-
 	if (f->id != HTTP1_OTHER)
 		return (0);
-	/* what we say of the caller, and what only looks like it */
-	if (f->name.len > 8 && strncasecmp(f->name.p, "X-Mcpgw-", 8) == 0)
+	/* where '_' counts as '-' it would pass for one of ours; the names of
+	 * parameters (2026-07-28, x-mcp-header) have some of their own */
+	if (memchr(f->name.p, '_', f->name.len) != NULL &&
+	    (f->name.len <= 10 ||
+	    strncasecmp(f->name.p, "Mcp-Param-", 10) != 0))
 		return (1);
-	return ((f->name.len > 12 &&
-	    strncasecmp(f->name.p, "X-Forwarded-", 12) == 0) ||
-	    listed(f->name, names));
-}
-
-static int
-listed(struct slice name, const char *const *names)
-{
-	for (; *names != NULL; names++)
-		if (slice_is_nocase(name, *names))
-			return (1);
-	return (0);
+	return (withheld_from_upstream(f->name));
 }
 
 int
@@ -263,9 +246,12 @@ forward_response(struct request *r, const struct http1_head *h)
 	for (i = 0; i < h->nfield; i++)
 		if (carried(&h->field[i]) && !cors_owns(&h->field[i]) &&
 		    (h->field[i].id != HTTP1_OTHER ||
-		    !listed(h->field[i].name, orders)))
+		    !withheld_from_client(h->field[i].name)))
 			failed |= put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
+	failed |= buf_append(out, HARMLESS, sizeof(HARMLESS) - 1) == -1;
+	if (http1_is_event_stream(h))
+		failed |= put_streaming(h, out) == -1;
 	failed |= put_session(r, h, out) == -1;
 	if (h->count[HTTP1_DATE] == 0)
 		failed |= answer_put_date(out) == -1;
@@ -283,6 +269,27 @@ forward_response(struct request *r, const struct http1_head *h)
 	} else if (h->body != HTTP1_BODY_NONE)
 		c->close = 1;
 	failed |= answer_end_head(r, out) == -1;
+	return (failed ? -1 : 0);
+}
+
+/* Proxies in front of us pass events on as they come (2026-07-28, Streamable
+ * HTTP); where the upstream says how, that holds. */
+static int
+put_streaming(const struct http1_head *h, struct buf *out)
+{
+	size_t	 i;
+	int	 buffering = 0, caching = 0, failed = 0;
+
+	for (i = 0; i < h->nfield; i++) {
+		buffering |= slice_is_nocase(h->field[i].name,
+		    "X-Accel-Buffering");
+		caching |= slice_is_nocase(h->field[i].name, "Cache-Control");
+	}
+	if (!buffering)
+		failed |= buf_puts(out, "X-Accel-Buffering: no\r\n") == -1;
+	if (!caching)
+		failed |= buf_puts(out,
+		    "Cache-Control: no-cache, no-transform\r\n") == -1;
 	return (failed ? -1 : 0);
 }
 

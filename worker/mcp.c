@@ -29,6 +29,7 @@ static int	 mismatch(struct request *, const char *);
 static int	 judged(const struct http1_field *);
 static int	 plain_text(struct slice);
 static int	 method_has_name(struct slice);
+static int	 method_known(struct slice);
 static int	 name_matches(struct slice, struct slice);
 static int	 base64_matches(struct slice, struct slice);
 
@@ -135,8 +136,8 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	if (stateless && rpc->kind == RPC_REQUEST && name.p == NULL &&
 	    method_has_name(rpc->method))
 		return (mismatch(r, "Mcp-Name is missing"));
-	if (name.p != NULL && (rpc->name.p == NULL ||
-	    !name_matches(name, rpc->name)))
+	if (name.p != NULL && method_known(rpc->method) &&
+	    (rpc->name.p == NULL || !name_matches(name, rpc->name)))
 		return (mismatch(r, "Mcp-Name differs from the body"));
 	return (0);
 }
@@ -232,6 +233,27 @@ method_has_name(struct slice method)
 	return (slice_is(method, "tools/call") ||
 	    slice_is(method, "resources/read") ||
 	    slice_is(method, "prompts/get"));
+}
+
+/* One of the specification's own: of an extension's nobody can say what its
+ * Mcp-Name stands for. */
+static int
+method_known(struct slice method)
+{
+	static const char *const	 begin[] = { "completion/",
+	    "elicitation/", "initialize", "logging/", "notifications/",
+	    "ping", "prompts/", "resources/", "roots/", "sampling/",
+	    "server/", "subscriptions/", "tasks/", "tools/" };
+	size_t				 i, n;
+
+	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+		n = strlen(begin[i]);
+		if (begin[i][n - 1] != '/' ? slice_is(method, begin[i]) :
+		    method.len > n && memcmp(method.p, begin[i], n) == 0)
+			return (1);
+	}
+	/* a response has no method, and nothing to name */
+	return (method.len == 0);
 }
 
 /* Plain, or =?base64?...?= (Value Encoding). */

@@ -8,6 +8,7 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
+#include "worker/media.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 #include "worker/sse.h"
@@ -24,6 +25,12 @@ static struct timeq	 q_total;
 static struct timeq	 q_life[NAPS];
 
 static void	 relay_head(void *, const struct http1_head *);
+static const char *refusal(const struct request *, const struct http1_head *,
+		    enum media);
+static int	 located(const struct http1_head *);
+static void	 relay_refuse(struct request *, const char *);
+static void	 relay_no_page(struct request *, const struct http1_head *);
+static void	 relay_answered(struct request *);
 static const char *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static int	 relay_chunk(struct buf *, size_t);
@@ -81,21 +88,15 @@ static void
 relay_head(void *arg, const struct http1_head *h)
 {
 	struct request	*r = arg;
-	const char	*wrong;
+	enum media	 media = media_of(h);
+	const char	*why;
 
-	/* its challenge would send our clients to another's login */
-	if (h->status == 401 || h->status == 407) {
-		exchange_cancel(r->ex);
-		r->ex = NULL;
-		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR,
-		    "the upstream refused the gateway", NULL);
+	if ((why = refusal(r, h, media)) != NULL) {
+		relay_refuse(r, why);
 		return;
 	}
-	if ((wrong = session_wrong(h)) != NULL) {
-		exchange_cancel(r->ex);
-		r->ex = NULL;
-		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR, wrong,
-		    NULL);
+	if (media == MEDIA_PAGE && h->status >= 400) {
+		relay_no_page(r, h);
 		return;
 	}
 	r->server = exchange_server(r->ex);
@@ -104,13 +105,98 @@ relay_head(void *arg, const struct http1_head *h)
 	r->transport = "json";
 	request_set_text(r, &r->session_id,
 	    http1_value(h, HTTP1_MCP_SESSION_ID));
-	if (http1_is_event_stream(h)) {
+	if (media == MEDIA_STREAM) {
 		r->transport = r->method == METHOD_GET ? "stream" : "sse";
 		relay_stream(r, h);
 		return;
 	}
-	if (forward_response(r, h) == -1)
+	if (forward_response(r, h) == -1) {
 		conn_abort(r->conn);
+		return;
+	}
+	/* who knows what it is to the client, and where an answer in it ends */
+	if (r->method == METHOD_POST && media != MEDIA_JSON &&
+	    h->status < 300 && h->body != HTTP1_BODY_NONE &&
+	    !(h->body == HTTP1_BODY_LENGTH && h->content_length == 0))
+		relay_answered(r);
+}
+
+/* Why an answer may not go to the client, or NULL. */
+static const char *
+refusal(const struct request *r, const struct http1_head *h,
+    enum media media)
+{
+	const char	*wrong;
+
+	/* its challenge would send our clients to another's login */
+	if (h->status == 401 || h->status == 407)
+		return ("the upstream refused the gateway");
+	if ((wrong = session_wrong(h)) != NULL)
+		return (wrong);
+	if (media == MEDIA_DOUBT)
+		return ("the upstream's Content-Type can be read in two ways");
+	if (media == MEDIA_PAGE && h->status < 300 &&
+	    r->method == METHOD_POST)
+		return ("the upstream answered with a page, not a message");
+	if (h->status >= 300 && h->status < 400 && located(h))
+		return ("the upstream redirects elsewhere");
+	return (NULL);
+}
+
+static int
+located(const struct http1_head *h)
+{
+	size_t	 i;
+
+	for (i = 0; i < h->nfield; i++)
+		if (slice_is_nocase(h->field[i].name, "Location"))
+			return (1);
+	return (0);
+}
+
+static void
+relay_refuse(struct request *r, const char *why)
+{
+	exchange_cancel(r->ex);
+	r->ex = NULL;
+	answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR, why, NULL);
+}
+
+/* An error page's status is what it says to a program; when to come back is
+ * said beside it. */
+static void
+relay_no_page(struct request *r, const struct http1_head *h)
+{
+	static const char *const names[] = { "Allow", "Retry-After" };
+	struct buf	 extra = { 0 };
+	size_t		 i, k;
+	int		 failed = 0;
+
+	for (i = 0; i < h->nfield; i++)
+		for (k = 0; k < 2; k++)
+			if (slice_is_nocase(h->field[i].name, names[k]))
+				failed |= buf_printf(&extra, "%s: %.*s\r\n",
+				    names[k], (int)h->field[i].value.len,
+				    h->field[i].value.p) == -1;
+	failed |= buf_append(&extra, "", 1) == -1;
+	exchange_cancel(r->ex);
+	r->ex = NULL;
+	if (failed)
+		conn_abort(r->conn);
+	else
+		answer_error(r, h->status, RPC_BAD_GATEWAY, AUDIT_ERROR,
+		    "the upstream answered with an error page",
+		    buf_data(&extra));
+	buf_free(&extra);
+}
+
+/* The response may be in what passes next: the line goes first. */
+static void
+relay_answered(struct request *r)
+{
+	r->answered = 1;
+	r->action = AUDIT_ALLOW;
+	request_record(r);
 }
 
 /* The head of an event stream. */
@@ -132,13 +218,9 @@ relay_stream(struct request *r, const struct http1_head *h)
 	/* a POST's may finish: it answers what was asked in time */
 	if (r->until != 0 && (r->method == METHOD_GET || r->listening))
 		relay_nap(r, r->until - clock_wall());
-	if (coded && r->method == METHOD_POST) {
-		/* nobody sees which event has the response: it may be the
-		 * first */
-		r->answered = 1;
-		r->action = AUDIT_ALLOW;
-		request_record(r);
-	}
+	/* nobody sees which event has the response: it may be the first */
+	if (coded && r->method == METHOD_POST)
+		relay_answered(r);
 }
 
 /* At most one, and of what MCP lets one be made (Session Management). */
@@ -232,10 +314,8 @@ relay_watch(struct request *r, struct slice s)
 		s.len -= n;
 		if (!response || r->answered || r->method != METHOD_POST)
 			continue;
-		r->answered = 1;
-		r->action = AUDIT_ALLOW;
 		r->bytes_out += all;
-		request_record(r);
+		relay_answered(r);
 		r->bytes_out -= all;
 	} while (s.len > 0);
 }

@@ -177,7 +177,7 @@ def task(method="tasks/get", id="t-1", **params):
     (rpc("tasks/get", 9, {"task": {"taskId": "t-1"}}), "t-1", False),
     # of others it is not the name
     (rpc("tools/call", 9, {"name": "a", "taskId": "t-1"}), "t-1", False),
-    (rpc("x", 9, {"taskId": "t-1"}), "t-1", False)])
+    (rpc("tools/x", 9, {"taskId": "t-1"}), "t-1", False)])
 def test_tasks(shared, msg, name, ok):
     g, upstream = shared
     upstream.forget()

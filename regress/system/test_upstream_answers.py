@@ -1,0 +1,182 @@
+"""What an upstream may do to clients, to its neighbours and to the record:
+nothing that the gateway was not told to let it."""
+
+import json
+import threading
+
+import pytest
+
+import fake_upstream as fu
+import gw
+import proxy_site
+
+RESULT = {"jsonrpc": "2.0", "id": 1, "result": {}}
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from proxy_site.serve()
+
+
+@pytest.fixture(autouse=True)
+def fresh(request):
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").fresh()
+
+
+# -- what it is --------------------------------------------------------------
+
+@pytest.mark.parametrize("ctype", [
+    "application/x; text/event-stream", "text/event-stream, x",
+    "application/json; text/event-stream", "application/json, text/event-stream",
+    "text/event-stream; application/json", "text/event-stream x",
+    "text/event-streams", "x-text/event-stream", '"text/event-stream"',
+    "text/event-stream\xa0", "application/event-stream",
+    "text/event-stream; charset=utf-16", "text/event-stream;charset=utf-7",
+    'text/event-stream; x=y; charset="utf-16le"',
+    "text/event-stream; charset =utf-16"])
+@pytest.mark.parametrize("code", [200, 400])
+def test_nearly_an_event_stream(site, ctype, code):
+    """What some clients read as one, and others do not: to nobody."""
+    site.up.script(fu.raw(
+        b"HTTP/1.1 %d X\r\nContent-Type: %s\r\nTransfer-Encoding: chunked"
+        b"\r\n\r\n" % (code, ctype.encode("latin-1")) +
+        fu.chunk(fu.event(RESULT))))
+    mark = site.gw.audit_mark()
+    r = site.ask()
+    site.refused(r, mark, 502, -31502, (1,))
+
+
+@pytest.mark.parametrize("ctype", [
+    "text/event-stream", "TEXT/Event-Stream;charset=UTF-8",
+    'text/event-stream; charset="utf-8"; x=y', "text/event-stream ;"])
+def test_an_event_stream(site, ctype):
+    site.up.script(fu.sse([], head=fu.SSE_HEAD.replace(
+        b"text/event-stream", ctype.encode())))
+    mark = site.gw.audit_mark()
+    assert site.ask().status == 200
+    assert site.gw.audit_one(mark)["transport"] == "sse"
+
+
+@pytest.mark.parametrize("ctype", ["application/octet-stream", None])
+def test_type_that_nobody_knows(site, ctype):
+    """It may be an answer to some clients: its line comes first."""
+    done = threading.Event()
+
+    def answer(conn, req):
+        conn.send(b"HTTP/1.1 200 OK\r\n" + (
+            b"Content-Type: %s\r\n" % ctype.encode() if ctype else b"") +
+            b"Transfer-Encoding: chunked\r\n\r\n" +
+            fu.chunk(fu.event(RESULT)))
+        conn.wait(done)
+        conn.send(b"0\r\n\r\n")
+    site.up.script(answer)
+    mark = site.gw.audit_mark()
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", site.headers(),
+                       json.dumps(gw.rpc()).encode()))
+        assert c.read_head().status == 200
+        assert c.read_some() == fu.event(RESULT)
+        assert len(site.gw.audit_lines(mark)) == 1
+        done.set()
+        c.read_body()
+    assert site.gw.audit_one(mark)["action"] == "allow"
+
+
+# -- where it leads ----------------------------------------------------------
+
+@pytest.mark.parametrize("ctype", [
+    "text/html", "text/html; charset=utf-8", "TEXT/HTML", "text/html, x",
+    "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml",
+    "multipart/x-mixed-replace;boundary=b", "application/rss+xml"])
+def test_page(site, ctype):
+    """Not on the gateway's origin: an error's status is kept, no more."""
+    page = b"<script>alert(1)</script>"
+    site.up.script(fu.status(200, page, ctype=ctype),
+                   fu.status(503, page, ctype=ctype,
+                             fields=[("Retry-After", "9")]),
+                   fu.status(404, page, ctype=ctype))
+    mark = site.gw.audit_mark()
+    site.refused(site.ask(), mark, 502, -31502, (1,))
+    for code in (503, 404):
+        mark = site.gw.audit_mark()
+        r = site.ask()
+        site.refused(r, mark, code, -31502, (1,))
+        assert r.header("Retry-After") == ("9" if code == 503 else None), r
+
+
+@pytest.mark.parametrize("kind", ["json", "sse", "error", "get"])
+def test_harmless_in_a_browser(site, kind):
+    """Whatever passes is not run there, whatever it says itself."""
+    own = [("Content-Security-Policy", "default-src *"),
+           ("X-Content-Type-Options", "x")]
+    site.up.script({
+        "json": fu.json_result({}, own), "sse": fu.sse([]),
+        "error": fu.status(500, b"x", own, "text/plain"),
+        "get": fu.status(200, b"<p>", own, "text/html")}[kind])
+    r = site.ask("GET" if kind == "get" else "POST")
+    assert r.header("X-Content-Type-Options") == "nosniff", r
+    assert r.header("Content-Security-Policy") == "sandbox", r
+
+
+def test_fields_that_lead_away(site):
+    gone = ["Location", "Content-Location", "Refresh", "Alt-Svc",
+            "Set-Cookie", "Strict-Transport-Security", "Clear-Site-Data",
+            "Public-Key-Pins", "Report-To", "Reporting-Endpoints", "NEL",
+            "Service-Worker-Allowed", "X-Accel-Redirect", "X-Sendfile",
+            "Content-Security-Policy-Report-Only"]
+    site.up.script(fu.json_result({}, [(n, "x") for n in gone]))
+    r = site.ask()
+    assert r.status == 200, r
+    assert [n for n in gone if r.headers(n)] == [], r
+
+
+@pytest.mark.parametrize("fields", [
+    [], [("X-Accel-Buffering", "yes")],
+    [("cache-control", "no-store"), ("x-accel-buffering", "no")]])
+def test_streams_are_not_held_back(site, fields):
+    """By proxies between us and the client."""
+    head = b"".join(b"%s: %s\r\n" % (n.encode(), v.encode())
+                    for n, v in fields)
+    site.up.script(fu.sse([], head=fu.SSE_HEAD.replace(
+        b"Cache-Control: no-store\r\n", head)))
+    r = site.ask()
+    lower = {n.lower(): v for n, v in fields}
+    assert r.header("X-Accel-Buffering") == \
+        lower.get("x-accel-buffering", "no"), r
+    assert r.header("Cache-Control") == \
+        lower.get("cache-control", "no-cache, no-transform"), r
+
+
+# -- what goes there ---------------------------------------------------------
+
+def test_fields_of_the_client_that_are_not_its_own(site):
+    gone = ["Client-Cert", "Client-Cert-Chain", "X-SSL-Client-S-DN",
+            "True-Client-IP", "CF-Connecting-IP", "X-Client-IP",
+            "Remote-User", "X-Remote-User", "X-Auth-Request-Email", "DPoP",
+            "Cookie", "X-Forwarded-Email", "X-Mcpgw-Subject", "Remote-Groups",
+            "x-ssl-client-verify", "SSL-Client-Cert", "X-Original-URL",
+            "X-HTTP-Method-Override"]
+    gone += [n.replace("-", "_") for n in gone if "-" in n]
+    kept = ["X-Client-Version", "Client", "X-Host-Name", "Accept-Language",
+            "X-Authority", "Mcp-Param-user_id", "mcp-param-a_b_"]
+    assert site.ask(headers=[(n, "v") for n in gone + kept]).status == 200
+    req, = site.up.requests
+    assert [n for n in gone if req.headers(n)] == [], req
+    assert [n for n in kept if req.headers(n) != ["v"]] == [], req
+
+
+@pytest.mark.parametrize("method,passes", [
+    ("acme/thing", True), ("x", True), ("tools/call", False),
+    ("tools/thing", False), ("initialize", False), ("ping", False),
+    ("notifications/x", False)])
+def test_names_of_unknown_methods(site, method, passes):
+    """What an extension's Mcp-Name stands for, its server knows."""
+    r = site.ask(body=gw.rpc(method, 1, {"name": "a"}),
+                 headers=[("Mcp-Name", "b")])
+    if passes:
+        assert r.status == 200, r
+        assert site.up.requests[0].header("Mcp-Name") == "b"
+    else:
+        assert r.status == 400 and r.json()["error"]["code"] == -32020, r
+        assert site.up.requests == []
