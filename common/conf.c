@@ -67,6 +67,7 @@ worker_conf_pack(const struct worker_conf *w, struct wbuf *b)
 	wire_put_str(b, w->tls_client_ca);
 	wire_put_str(b, w->system_ca);
 	wire_put_bytes(b, w->session_secret, sizeof(w->session_secret));
+	wire_put_bytes(b, w->ticket_secret, sizeof(w->ticket_secret));
 	wire_put_u32(b, w->revisions);
 	upstreams_pack(w, b);
 	strings_pack(w->origins, w->norigins, b);
@@ -94,6 +95,8 @@ worker_conf_unpack(const void *data, size_t len)
 	w->tls_client_ca = wire_get_str(&r, CONF_PEM_MAX);
 	w->system_ca = wire_get_str(&r, CONF_PEM_MAX);
 	if (octets_unpack(&r, w->session_secret, CONF_SECRET_LEN) !=
+	    CONF_SECRET_LEN ||
+	    octets_unpack(&r, w->ticket_secret, CONF_SECRET_LEN) !=
 	    CONF_SECRET_LEN)
 		r.failed = 1;
 	w->revisions = wire_get_u32(&r);

@@ -130,6 +130,8 @@ struct worker_conf {
 	char		*system_ca;	/* PEM, for https upstreams without a
 					 * tls.ca_file; or NULL: there is none */
 	uint8_t		 session_secret[CONF_SECRET_LEN];
+	uint8_t		 ticket_secret[CONF_SECRET_LEN];	/* of this
+						 * generation: TLS sessions */
 	uint32_t	 revisions;	/* mcp.revisions: a bit each, in the
 					 * order of conf_revisions */
 	struct conf_upstream *upstreams;

@@ -64,6 +64,10 @@ cfg_check_session(struct cfg *c)
 		secret_from_file(c);
 	else
 		secret_made(conf);
+	/* another for each generation, whatever the file says */
+	if (getrandom(conf->w.ticket_secret, CONF_SECRET_LEN, 0) !=
+	    CONF_SECRET_LEN)
+		fatal("getrandom");
 }
 
 static void

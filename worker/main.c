@@ -166,7 +166,8 @@ static void
 set_up_modules(void)
 {
 	timeq_setup(base);
-	tls_setup(conf->tls_cert, conf->tls_client_ca);
+	tls_setup(conf->tls_cert, conf->tls_client_ca,
+	    conf->ticket_secret);
 	conn_setup(base, conf, accept_room);
 	request_setup(conf);
 	route_setup(conf);

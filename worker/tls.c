@@ -16,8 +16,10 @@
 #include "worker/clock.h"
 #include "worker/tls.h"
 #include "worker/tls_key.h"
+#include "worker/tls_ticket.h"
 
 #define LOGGED_MAX	5	/* failed handshakes, in a second */
+#define RESUME_MS	(60 * 60 * 1000)	/* after a whole handshake */
 #define CIPHERS12	"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 struct tls {
@@ -25,6 +27,7 @@ struct tls {
 	struct tls_question *question;	/* that the keeper has */
 	void		 (*ready)(void *);
 	void		*arg;
+	struct tls_resume *resume;	/* of the server, when we are a client */
 	int		 client;	/* we are */
 	int		 established;
 	int		 broken;
@@ -40,11 +43,15 @@ static X509	*read_cert(BIO *);
 static int	 alpn(SSL *, const unsigned char **, unsigned char *,
 		    const unsigned char *, unsigned, void *);
 static struct tls *make(SSL_CTX *, int, void (*)(void *), void *);
+static int	 keep_session(SSL *, SSL_SESSION *);
+static int	 resume(struct tls *);
+static void	 keep_resumed(struct tls *);
 static void	 failed(struct tls *);
 static ssize_t	 result(struct tls *, int);
 
 void
-tls_setup(const char *cert, const char *client_ca)
+tls_setup(const char *cert, const char *client_ca,
+    const uint8_t ticket_secret[CONF_SECRET_LEN])
 {
 	if (cert == NULL)
 		return;
@@ -54,11 +61,8 @@ tls_setup(const char *cert, const char *client_ca)
 	    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(context, CIPHERS12) != 1)
 		fatalx("SSL_CTX_new_ex");
-	/* no tickets: every handshake is judged by this configuration */
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-	    SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_num_tickets(context, 0);
+	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
@@ -66,6 +70,8 @@ tls_setup(const char *cert, const char *client_ca)
 	use_chain(cert);
 	if (client_ca != NULL)
 		use_client_ca(client_ca);
+	else
+		tls_ticket_setup(context, libctx, ticket_secret);
 }
 
 int
@@ -134,6 +140,10 @@ use_client_ca(const char *pem)
 		fatalx("tls: no CA for client certificates");
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER |
 	    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	/* a certificate is shown at every handshake, lest one that has
+	 * expired goes on */
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(context, 0);
 }
 
 /* RFC 7301: http/1.1, or nothing was offered.  A client that speaks other
@@ -165,8 +175,8 @@ tls_new(int fd, void (*ready)(void *), void *arg)
 }
 
 struct tls *
-tls_new_client(SSL_CTX *ctx, int fd, const char *host, void (*ready)(void *),
-    void *arg)
+tls_new_client(SSL_CTX *ctx, int fd, const char *host,
+    struct tls_resume *kept, void (*ready)(void *), void *arg)
 {
 	struct tls	*t;
 	uint8_t		 addr[16];
@@ -175,6 +185,7 @@ tls_new_client(SSL_CTX *ctx, int fd, const char *host, void (*ready)(void *),
 	if ((t = make(ctx, fd, ready, arg)) == NULL)
 		return (NULL);
 	t->client = 1;
+	t->resume = kept;
 	SSL_set_connect_state(t->ssl);
 	/* RFC 6125, and RFC 6066 section 3: no address in SNI */
 	if (inet_pton(AF_INET, host, addr) == 1 ||
@@ -184,10 +195,65 @@ tls_new_client(SSL_CTX *ctx, int fd, const char *host, void (*ready)(void *),
 	else
 		r = SSL_set1_host(t->ssl, host) == 1 &&
 		    SSL_set_tlsext_host_name(t->ssl, host) == 1;
-	if (r)
+	if (r && resume(t) == 0)
 		return (t);
 	tls_free(t);
 	return (NULL);
+}
+
+void
+tls_keep_sessions(SSL_CTX *ctx)
+{
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
+	    SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, keep_session);
+}
+
+/* The last ticket of a server.  1: the session is ours now. */
+static int
+keep_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls	*t = SSL_get_app_data(ssl);
+
+	if (t->resume == NULL || !SSL_SESSION_is_resumable(session))
+		return (0);
+	SSL_SESSION_free(t->resume->session);
+	t->resume->session = session;
+	/* what was verified then is verified again after this time */
+	if (!SSL_session_reused(ssl))
+		t->resume->until = clock_mono() + RESUME_MS;
+	return (1);
+}
+
+/* In TLS 1.2 OpenSSL tells of new sessions only; one that was resumed is as
+ * good again, or was renewed. */
+static void
+keep_resumed(struct tls *t)
+{
+	SSL_SESSION	*s;
+
+	if (!t->client || SSL_version(t->ssl) != TLS1_2_VERSION ||
+	    !SSL_session_reused(t->ssl) ||
+	    (s = SSL_get1_session(t->ssl)) == NULL)
+		return;
+	if (!keep_session(t->ssl, s))
+		SSL_SESSION_free(s);
+}
+
+/* Offer it, once (RFC 8446 appendix C.4).  0 or -1. */
+static int
+resume(struct tls *t)
+{
+	SSL_SESSION	*s = t->resume->session;
+	int		 r = 1;
+
+	if (s == NULL)
+		return (0);
+	if (clock_mono() < t->resume->until)
+		r = SSL_set_session(t->ssl, s);
+	SSL_SESSION_free(s);
+	t->resume->session = NULL;
+	return (r == 1 ? 0 : -1);
 }
 
 static struct tls *
@@ -206,6 +272,7 @@ make(SSL_CTX *ctx, int fd, void (*ready)(void *), void *arg)
 		ERR_clear_error();
 		return (NULL);
 	}
+	SSL_set_app_data(t->ssl, t);
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	return (t);
 }
@@ -244,6 +311,7 @@ tls_handshake(struct tls *t)
 	tls_key_enter(NULL, NULL, NULL);
 	if (r == 1) {
 		t->established = 1;
+		keep_resumed(t);
 		/* nothing is signed any more */
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 		return (1);

@@ -10,23 +10,38 @@
 #include <sys/types.h>
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf.h"
 
 struct tls;
 struct ssl_ctx_st;
 
+/* The last session with a server, that the next connection may resume.  All
+ * zero at first; one for each server and context. */
+struct tls_resume {
+	struct ssl_session_st *session;	/* or NULL */
+	uint64_t	 until;		/* ms, monotonic */
+};
+
 /* Once, before the sandbox.  cert: PEM, the server's certificate and what
  * leads to its root; NULL: no TLS.  client_ca: PEM, who signs certificates
- * that every client must then show; or NULL.  Exits on failure. */
-void	tls_setup(const char *cert, const char *client_ca);
+ * that every client must then show; or NULL: then sessions may be resumed, by
+ * tickets sealed with ticket_secret.  Exits on failure. */
+void	tls_setup(const char *cert, const char *client_ca,
+	    const uint8_t ticket_secret[CONF_SECRET_LEN]);
 int	tls_on(void);
 
 /* For an accepted connection; fd stays the caller's.  ready is called when a
  * handshake that waited for the keeper can go on.  NULL: no memory. */
 struct tls *tls_new(int fd, void (*ready)(void *), void *);
 /* For a connection to a server, which must have a certificate for this name
- * or address. */
+ * or address; resumes what lies in the last argument but two and leaves there
+ * what can be resumed (it outlives the connection). */
 struct tls *tls_new_client(struct ssl_ctx_st *, int fd, const char *host,
-	    void (*ready)(void *), void *);
+	    struct tls_resume *, void (*ready)(void *), void *);
+/* Connections of this context to servers leave their sessions. */
+void	tls_keep_sessions(struct ssl_ctx_st *);
 /* Ends what is under way, sends nothing.  NULL is fine. */
 void	tls_free(struct tls *);
 

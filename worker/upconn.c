@@ -380,7 +380,8 @@ upconn_connected(struct upconn *up)
 	}
 	up->tls = tls_new_client(s->up->tls, up->fd,
 	    s->up->conf->tls_server_name != NULL ?
-	    s->up->conf->tls_server_name : s->conf->host, upconn_ready, up);
+	    s->up->conf->tls_server_name : s->conf->host, &s->resume,
+	    upconn_ready, up);
 	if (up->tls == NULL) {
 		upconn_failed(up, "out of memory");
 		return;

@@ -45,6 +45,7 @@ TAILQ_HEAD(exchange_list, exchange);
 struct server {
 	const struct conf_server *conf;
 	struct upstream	*up;
+	struct tls_resume resume;
 	struct proto_addr addrs[PROTO_ADDRS_MAX];
 	size_t		 naddrs;
 	size_t		 first;		/* address that worked last */

@@ -92,6 +92,7 @@ worker_sample(void)
 	w.revisions = 0xb;
 	w.system_ca = "ROOTS\n";
 	memset(w.session_secret, 0xa5, sizeof(w.session_secret));
+	memset(w.ticket_secret, 0x5a, sizeof(w.ticket_secret));
 	w.upstreams = ups;
 	w.nupstreams = 2;
 	w.default_upstream = 1;
@@ -250,6 +251,7 @@ test_worker(void **state)
 	upstream_same(&x->upstreams[0], &ups[0]);
 	upstream_same(&x->upstreams[1], &ups[1]);
 	assert_memory_equal(x->session_secret, w.session_secret, 32);
+	assert_memory_equal(x->ticket_secret, w.ticket_secret, 32);
 	assert_string_equal(x->system_ca, "ROOTS\n");
 	assert_int_equal(x->revisions, 0xb);
 	assert_int_equal(x->norigins, 2);
