@@ -52,6 +52,7 @@ static struct conn *conn_make(int);
 static void	 conn_ready(void *);
 static void	 conn_event(evutil_socket_t, short, void *);
 static void	 conn_process(struct conn *);
+static int	 conn_passable(const struct conn *);
 static int	 conn_skip(struct conn *);
 static int	 conn_head(struct conn *);
 static void	 conn_busy(struct conn *, int);
@@ -229,10 +230,14 @@ conn_process(struct conn *c)
 			break;
 		case CONN_IDLE:
 		case CONN_HEAD:
-			if (leaving && c->state == CONN_IDLE &&
-			    c->in.len == 0 && c->skip == 0 && c->tls == NULL)
-				return;		/* conn_drain() takes it */
-			if (!conn_skip(c) || !conn_head(c))
+			/* conn_drain() takes it */
+			if (conn_passable(c) || !conn_skip(c) ||
+			    conn_passable(c))
+				return;
+			if (leaving && !handing_over &&
+			    c->state == CONN_IDLE && c->in.len == 0)
+				return;
+			if (!conn_head(c))
 				return;
 			begun = 1;
 			break;
@@ -246,6 +251,15 @@ conn_process(struct conn *c)
 			return;
 		}
 	}
+}
+
+/* Is it to be passed, and can it be? */
+static int
+conn_passable(const struct conn *c)
+{
+	return (handing_over && c->tls == NULL && c->skip == 0 &&
+	    c->in.len <= IMSG_BODY_MAX &&
+	    (c->state == CONN_IDLE || c->state == CONN_HEAD));
 }
 
 /* Throw away what is left of a refused request's body.  1 when it is gone. */
@@ -308,7 +322,7 @@ conn_head(struct conn *c)
 		request_malformed(c, status, why);
 		return (0);
 	}
-	c->late = handing_over && c->tls != NULL;
+	c->late = handing_over;
 	if (!head.keepalive || c->late)
 		c->close = 1;
 	request_begin(c, &head, headlen);
@@ -675,31 +689,66 @@ conn_count(void)
 	return (nconns);
 }
 
+void
+conn_leave(int handover)
+{
+	struct conn	*c;
+
+	leaving = 1;
+	handing_over = handover;
+	if (!handover)
+		return;
+	TAILQ_FOREACH(c, &all, link) {
+		/* nobody has judged it: as if nobody had read it */
+		if (c->state != CONN_REQUEST || c->tls != NULL ||
+		    c->in.len > IMSG_BODY_MAX || !request_unbegin(c->req))
+			continue;
+		c->state = CONN_HEAD;
+		c->close = 0;
+		timer_start(&c->timer, &q_header);
+	}
+}
+
+size_t
+conn_unsettled(void)
+{
+	struct conn	*c;
+	size_t		 n = 0;
+
+	TAILQ_FOREACH(c, &all, link)
+		n += c->state == CONN_REQUEST && request_unsettled(c->req);
+	return (n);
+}
+
+void
+conn_settle(void)
+{
+	struct conn	*c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &all, link, next)
+		if (c->state == CONN_REQUEST && request_unsettled(c->req))
+			request_late(c->req);
+}
+
 size_t
 conn_drain(size_t n, void (*pass)(int, const void *, size_t))
 {
 	struct conn	*c, *next;
 	size_t		 idle = 0;
 
-	leaving = 1;
-	handing_over = pass != NULL;
 	TAILQ_FOREACH_SAFE(c, &all, link, next) {
-		if (c->state != CONN_IDLE && c->state != CONN_HEAD)
+		if (pass == NULL) {
+			if (c->state == CONN_IDLE && c->skip == 0)
+				conn_linger(c);
 			continue;
-		if (c->skip > 0 || c->in.len > IMSG_BODY_MAX)
-			continue;	/* too much to pass: served here */
-		if (c->tls != NULL && pass != NULL)
+		}
+		if (!conn_passable(c))
 			continue;
 		if (n == 0) {
 			idle++;
 			continue;
 		}
 		n--;
-		if (pass == NULL) {
-			if (c->state == CONN_IDLE)
-				conn_linger(c);
-			continue;
-		}
 		event_del(&c->ev);
 		pass(c->fd, buf_data(&c->in), c->in.len);
 		c->fd = -1;

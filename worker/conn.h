@@ -110,9 +110,19 @@ void	conn_clear_recorded(void);
 int	conn_flush_dirty(void);
 void	conn_turn_end(void);
 
-/* Leave: idle connections go to pass (which takes over the fd), at most n per
- * call; returns how many are still idle.  Those with TLS cannot be passed:
- * what they still ask gets 503.  pass NULL: close all of them. */
+/* This worker leaves.  handover: to a newer generation, so that from now on
+ * nothing that is read here is judged here: a connection between requests, or
+ * whose request was not judged yet, waits for conn_drain(); of those that
+ * cannot be passed (TLS, more than a message holds) what comes is late and
+ * gets 503. */
+void	conn_leave(int handover);
+/* After conn_leave(1): how many requests came before and may still be judged
+ * here, since a credential is being looked at or a body is not whole. */
+size_t	conn_unsettled(void);
+/* These have waited long enough: they are late. */
+void	conn_settle(void);
+/* Those that wait go to pass (which takes over the fd), at most n per call;
+ * returns how many still wait.  pass NULL: the idle ones are closed. */
 size_t	conn_drain(size_t n, void (*pass)(int, const void *, size_t));
 /* End every request: streams cleanly, others with 503. */
 void	conn_end_all(int streams_only);

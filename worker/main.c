@@ -47,12 +47,14 @@
 
 #define PASS_AT_ONCE	64	/* idle connections handed over per turn */
 #define ROUNDS		4	/* of flushing per turn */
+#define SETTLE_MS	1000	/* for bodies and credentials under way */
 
 enum { SERVING, HANDING_OVER, STOPPING };
 
 static struct event_base	*base;
 static struct event		*turn_ev;
 static struct event		*drain_ev;
+static struct event		*settle_ev;
 static struct channel		*master;
 static struct channel		*fetcher;
 static struct worker_conf	*conf;
@@ -61,6 +63,7 @@ static int			 listen_fd = -1, audit_fd = -1;
 static struct shm		*shm;
 static int			 set_up, told_ready, serving;
 static int			 leaving = SERVING;
+static int			 told_draining;
 static uint64_t			 drain_deadline;
 
 static void	 get_config(void);
@@ -77,6 +80,8 @@ static void	 fetcher_keys(struct imsg *);
 static void	 maybe_ready(void);
 static void	 drain_begin(int, uint64_t);
 static void	 drain_expired(evutil_socket_t, short, void *);
+static void	 settle_expired(evutil_socket_t, short, void *);
+static void	 maybe_draining(void);
 static void	 pass_conn(int, const void *, size_t);
 static void	 want_keys(void);
 static void	 audit_failed(int);
@@ -186,7 +191,8 @@ set_up_modules(void)
 	audit_setup(audit_fd, shm, audit_failed);
 	turn_ev = event_new(base, -1, 0, turn_event, NULL);
 	drain_ev = evtimer_new(base, drain_expired, NULL);
-	if (turn_ev == NULL || drain_ev == NULL)
+	settle_ev = evtimer_new(base, settle_expired, NULL);
+	if (turn_ev == NULL || drain_ev == NULL || settle_ev == NULL)
 		fatalx("event_new");
 	set_up = 1;
 }
@@ -241,6 +247,7 @@ turn_end(void)
 	}
 	if (more)
 		event_active(turn_ev, EV_TIMEOUT, 0);
+	maybe_draining();
 	if (leaving == HANDING_OVER) {
 		if (channel_queued(master) < PASS_AT_ONCE &&
 		    conn_drain(PASS_AT_ONCE, pass_conn) > 0)
@@ -329,17 +336,18 @@ new_peer(struct imsg *m)
 static void
 drain_begin(int handover, uint64_t ms)
 {
-	struct timeval	 tv;
+	struct timeval	 tv = mono_timeval(SETTLE_MS);
 	uint64_t	 deadline = clock_mono() + ms;
 	int		 told = leaving != SERVING;
 
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
 	accept_stop();
 	probe_stop();
+	conn_leave(leaving == HANDING_OVER);
 	if (leaving == STOPPING)
 		conn_end_all(1);
-	if (!told)
-		proto_send_empty(master, MSG_DRAINING);
+	if (!told && evtimer_add(settle_ev, &tv) == -1)
+		fatalx("evtimer_add");
 	event_active(turn_ev, EV_TIMEOUT, 0);
 	/* told again, it is to be sooner, never later */
 	if (told && deadline >= drain_deadline)
@@ -357,6 +365,28 @@ drain_expired(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	conn_end_all(0);
+}
+
+static void
+settle_expired(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (leaving == HANDING_OVER)
+		conn_settle();
+}
+
+/* The old configuration has judged its last request: what the master then says
+ * of the reload is true. */
+static void
+maybe_draining(void)
+{
+	if (leaving == SERVING || told_draining ||
+	    (leaving == HANDING_OVER && conn_unsettled() > 0))
+		return;
+	told_draining = 1;
+	proto_send_empty(master, MSG_DRAINING);
 }
 
 /* To the master, which gives it to a worker of the newest generation. */

@@ -171,12 +171,10 @@ request_route(struct request *r, const struct http1_head *h)
 {
 	enum route	 route = route_find(h->path, &r->upstream);
 
-	if (r->conn->late && route == ROUTE_MCP) {
-		r->mcp = 1;
+	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
+		r->mcp = route == ROUTE_MCP || route == ROUTE_MCP_UNKNOWN;
 		forward_client_ip(r, h);
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the configuration has changed: connect again",
-		    "Retry-After: 0\r\n");
+		request_late(r);
 		return;
 	}
 	switch (route) {
@@ -726,6 +724,35 @@ request_end(struct request *r, int streams_only)
 	r->conn->unread = 1;
 	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 	    "the gateway is draining", "Retry-After: 1\r\n");
+}
+
+int
+request_unsettled(const struct request *r)
+{
+	return (r->state == REQ_AUTH ||
+	    (r->state == REQ_BODY && r->framing != HTTP1_BODY_NONE));
+}
+
+int
+request_unbegin(struct request *r)
+{
+	if (r->state != REQ_AUTH)
+		return (0);
+	request_free(r);
+	return (1);
+}
+
+void
+request_late(struct request *r)
+{
+	if (r->state == REQ_AUTH) {
+		auth_unwait(r);
+		r->state = REQ_BODY;
+	}
+	r->conn->close = 1;
+	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+	    "the configuration has changed: connect again",
+	    "Retry-After: 0\r\n");
 }
 
 void

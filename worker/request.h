@@ -129,6 +129,15 @@ void	request_body_late(struct request *);
  * (not if streams_only). */
 void	request_end(struct request *, int streams_only);
 
+/* A newer generation serves.  May this one still judge it: it is not whole, or
+ * nobody has said who it is? */
+int	request_unsettled(const struct request *);
+/* Let it go as if its head, still in conn->in, had not been read; there is no
+ * line of it.  1, or 0: it was judged already. */
+int	request_unbegin(struct request *);
+/* 503: the newer one is to judge it. */
+void	request_late(struct request *);
+
 /* From auth.c and keys.c, of a waiting request: judge its credential again, or (result
  * not AUTH_OK) give up waiting with this result. */
 void	request_retry(struct request *);
