@@ -374,6 +374,7 @@ receive(int fd, struct imsg *m, uint8_t *buf)
 	msg.msg_control = &control;
 	msg.msg_controllen = sizeof(control);
 	m->fd = -1;
+	m->lost = 0;
 	/* a peer that left with messages unread resets the socket, once, but
 	 * its own last words are still there */
 	do
@@ -384,9 +385,12 @@ receive(int fd, struct imsg *m, uint8_t *buf)
 		return (errno == EAGAIN || errno == EWOULDBLOCK ? -2 : -1);
 	if (n == 0 && msg.msg_controllen == 0)
 		return (0);
-	if (take_fds(&msg, &m->fd) == -1 ||
-	    (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+	if (take_fds(&msg, &m->fd) == -1 || (msg.msg_flags & MSG_TRUNC) != 0 ||
 	    (size_t)n < sizeof(h))
+		goto broken;
+	/* none came: our fault; some did: there were too many */
+	m->lost = (msg.msg_flags & MSG_CTRUNC) != 0;
+	if (m->lost && m->fd != -1)
 		goto broken;
 	memcpy(&h, buf, sizeof(h));
 	if (h.len != (size_t)n - sizeof(h))
@@ -443,6 +447,8 @@ imsg_recv_wait(int fd, struct imsg *m, uint8_t *buf, int ms)
 		if (r == 0 || (r == -1 && errno != EINTR))
 			return (-1);
 	}
+	if (r == 1 && m->lost)
+		return (-1);
 	if (r != 1)
 		return (r);
 	memcpy(buf, m->data, m->len);

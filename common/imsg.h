@@ -9,7 +9,7 @@
  * in on is its sender's identity; peer id and pid are informative only.
  *
  * A process at its limit of descriptors cannot receive one: the kernel drops
- * it, which looks like broken framing and ends the channel.
+ * it, and the message comes without it and says so.
  */
 #ifndef COMMON_IMSG_H
 #define COMMON_IMSG_H
@@ -28,6 +28,7 @@ struct imsg {
 	uint32_t	 peerid;
 	uint32_t	 pid;
 	int		 fd;	/* or -1; the receiver must take or lose it */
+	int		 lost;	/* it had one that there was no room for */
 	const uint8_t	*data;	/* valid during the callback only */
 	size_t		 len;
 };

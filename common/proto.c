@@ -72,6 +72,7 @@ static const struct rule rules[MSG_MAX] = {
 	    0, IMSG_BODY_MAX, 1 },
 	[MSG_AUDIT_FAILED] = { "MSG_AUDIT_FAILED", { ROUTE(W, M) }, 4, 4, 0 },
 	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 },
+	[MSG_AGAIN] = { "MSG_AGAIN", { ROUTE(W, M) }, 8, 8, 0 },
 	[MSG_PING] = { "MSG_PING", { ROUTE(M, F | K | W) }, 0, 0, 0 },
 	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W, M) }, 0, 0, 0 }
 };
@@ -467,6 +468,34 @@ proto_get_signature(const struct imsg *m, uint64_t *id, const uint8_t **sig,
 	*id = wire_get_u64(&r);
 	*sig = wire_get_bytes(&r, PROTO_SIGNATURE_MAX, len);
 	if (*sig == NULL)
+		return (-1);
+	return (wire_end(&r));
+}
+
+int
+proto_send_again(struct channel *ch, enum proto_type type,
+    enum proto_role role)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, 16);
+	wire_put_u32(&w, type);
+	wire_put_u32(&w, role);
+	return (send_buf(ch, MSG_AGAIN, -1, &w));
+}
+
+int
+proto_get_again(const struct imsg *m, enum proto_type *type,
+    enum proto_role *role)
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*type = wire_get_u32(&r);
+	*role = wire_get_u32(&r);
+	if (!(*type == MSG_AUDIT_FD && *role == ROLE_MASTER) &&
+	    !(*type == MSG_PEER &&
+	    (*role == ROLE_FETCHER || *role == ROLE_KEEPER)))
 		return (-1);
 	return (wire_end(&r));
 }

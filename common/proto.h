@@ -109,6 +109,11 @@ enum proto_type {
 	/* master to worker: empty; the audit log can be written again */
 	MSG_AUDIT_GO,
 
+	/* worker to master: u32 type, u32 role; what came last of that type
+	 * was lost or is worn out, please send another: MSG_AUDIT_FD (role 0),
+	 * or MSG_PEER, a channel to that role */
+	MSG_AGAIN,
+
 	/* master to any child: empty; do you live? */
 	MSG_PING,
 	/* child to master: empty; the answer, each once */
@@ -197,6 +202,10 @@ int	proto_send_signature(struct channel *, uint64_t id, const void *sig,
 	    size_t len);
 int	proto_get_signature(const struct imsg *, uint64_t *id,
 	    const uint8_t **sig, size_t *len);
+int	proto_send_again(struct channel *, enum proto_type,
+	    enum proto_role);
+int	proto_get_again(const struct imsg *, enum proto_type *,
+	    enum proto_role *);
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
 

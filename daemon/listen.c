@@ -10,11 +10,18 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "daemon/generation.h"
 #include "daemon/listen.h"
 
 #define BACKLOG		4096
 #define RESERVE		320	/* descriptors beside connections: channels,
-				 * logs, idle upstream connections */
+				 * logs, connections handed over to be refused,
+				 * what a message brings */
+#define GENERATIONS	(2 * GENERATIONS_MAX + 1)	/* in a storm */
+#define PARTS		5	/* descriptors of a generation */
+
+static rlim_t	 nofile_worker(const struct config *);
+static rlim_t	 nofile_master(const struct config *);
 
 int
 listen_open(const struct config *c)
@@ -43,13 +50,30 @@ listen_open(const struct config *c)
 	return (fd);
 }
 
-/* Each client connection may have one to an upstream. */
+/* Each client connection, accepted or handed over, may have one to an
+ * upstream. */
+static rlim_t
+nofile_worker(const struct config *c)
+{
+	return ((rlim_t)c->w.max_connections * 2 + RESERVE);
+}
+
+/* A channel to each worker; fetcher and keeper have as many. */
+static rlim_t
+nofile_master(const struct config *c)
+{
+	return ((rlim_t)GENERATIONS * (c->workers + PARTS) + LISTEN_PASSING +
+	    RESERVE);
+}
+
 int
 listen_raise_nofile(const struct config *c)
 {
 	struct rlimit	 rl;
-	rlim_t		 need = (rlim_t)c->w.max_connections * 2 + RESERVE;
+	rlim_t		 need = nofile_worker(c);
 
+	if (need < nofile_master(c))
+		need = nofile_master(c);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1) {
 		log_warn("getrlimit");
 		return (-1);
@@ -60,11 +84,11 @@ listen_raise_nofile(const struct config *c)
 	if (rl.rlim_max < need)
 		rl.rlim_max = need;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1) {
-		log_warn("limits.max_connections of %llu needs %llu open "
-		    "files (RLIMIT_NOFILE)",
-		    (unsigned long long)c->w.max_connections,
+		log_warn("limits.max_connections of %llu, and %u workers, "
+		    "need %llu open files (RLIMIT_NOFILE)",
+		    (unsigned long long)c->w.max_connections, c->workers,
 		    (unsigned long long)need);
 		return (-1);
 	}
-	return (0);
+	return (1);
 }

@@ -13,9 +13,11 @@
 
 #include "common/jwk.h"
 #include "common/log.h"
+#include "common/mono.h"
 #include "common/shm.h"
 #include "daemon/audit_log.h"
 #include "daemon/generation.h"
+#include "daemon/listen.h"
 #include "daemon/liveness.h"
 #include "daemon/master.h"
 #include "daemon/process.h"
@@ -25,6 +27,7 @@
 #define START_MS	30000		/* for new workers to become ready */
 #define MEND_MS		1000
 #define CROWDED_MS	2000		/* for the oldest of too many */
+#define PASSING_LOG_MS	1000		/* between lines of what was lost */
 
 static struct event_base	*base;
 static struct master_options	 opt;
@@ -50,10 +53,11 @@ static void	 reload_done(void);
 static void	 reload_late(evutil_socket_t, short, void *);
 static void	 worker_drained(struct process *);
 static void	 hung(struct process *);
-static void	 tell_reloaded(struct generation *);
+static void	 tell_reloaded(void);
 static int	 idler(const struct process *, const struct process *,
 		    uint32_t);
 static void	 conn_passed(struct process *, struct imsg *);
+static void	 conn_lost(struct process *);
 static void	 audit_failed(struct process *, struct imsg *);
 static void	 audit_mend(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
@@ -308,6 +312,7 @@ master_reload(void)
 	struct generation	*g = generation_serving();
 	struct process		*k;
 	struct config		*conf;
+	int			 raised = 0;
 
 	if (stopping)
 		return;
@@ -318,11 +323,14 @@ master_reload(void)
 	log_info("reloading %s", opt.config_path);
 	conf = config_load(opt.config_path, config_error, NULL);
 	if (conf == NULL ||
-	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1) {
+	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1 ||
+	    (raised = listen_raise_nofile(conf)) == -1) {
 		config_free(conf);
 		log_errx("configuration rejected: the old one serves on");
 		return;
 	}
+	if (raised)
+		process_raise_nofile();
 	warn_about(conf);
 	if ((g = generation_new(conf)) == NULL) {
 		log_errx("configuration rejected: the old one serves on");
@@ -337,45 +345,46 @@ master_reload(void)
 static void
 worker_drained(struct process *p)
 {
-	struct generation	*g = generation_find(p->generation);
-	size_t			 ready, drained;
-
 	if (!p->draining || p->drained) {
 		process_broke(p, "MSG_DRAINING", "not now");
 		return;
 	}
 	p->drained = 1;
-	if (g == NULL || stopping)
-		return;
-	if (generation_count(g, &ready, &drained) == drained)
-		tell_reloaded(g);
+	tell_reloaded();
 }
 
 /* What it does not say it will not say any more, even if it is slow to die. */
 static void
 hung(struct process *p)
 {
-	struct generation	*g = generation_find(p->generation);
-	size_t			 ready, drained;
-
 	process_kill(p);
 	if (p->role != ROLE_WORKER || !p->draining || p->drained)
 		return;
 	p->drained = 1;
-	if (g != NULL && !stopping &&
-	    generation_count(g, &ready, &drained) == drained)
-		tell_reloaded(g);
+	tell_reloaded();
 }
 
-/* The last worker of an old generation has stopped to accept. */
+/* When the last worker of all old generations has stopped to accept. */
 static void
-tell_reloaded(struct generation *g)
+tell_reloaded(void)
 {
-	struct generation	*now = generation_serving();
+	struct generation	*g, *now = generation_serving();
+	size_t			 ready, drained;
+	int			 news = 0;
 
-	if (g->told || now == NULL)
+	if (now == NULL || stopping)
 		return;
-	g->told = 1;
+	TAILQ_FOREACH(g, generation_all(), link) {
+		if (g->state != GEN_DRAINING || g->told)
+			continue;
+		if (generation_count(g, &ready, &drained) != drained)
+			return;
+		news = 1;
+	}
+	if (!news)
+		return;
+	TAILQ_FOREACH(g, generation_all(), link)
+		g->told |= g->state == GEN_DRAINING;
 	log_info("configuration reloaded: generation %u serves", now->id);
 	reload_done();
 }
@@ -400,6 +409,7 @@ conn_passed(struct process *from, struct imsg *m)
 	struct process		*p, *best = NULL;
 	static uint32_t		 turn;
 	struct stat		 st;
+	size_t			 waiting = 0;
 
 	if (!from->draining || fstat(m->fd, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode)) {
@@ -407,18 +417,37 @@ conn_passed(struct process *from, struct imsg *m)
 		return;
 	}
 	if (g == NULL)
-		return;
+		return;		/* the last words of one that stops */
 	turn++;
 	TAILQ_FOREACH(p, process_all(), link) {
 		if (p->role != ROLE_WORKER || p->generation != g->id ||
 		    !p->ready || p->channel == NULL)
 			continue;
+		waiting += channel_queued(p->channel);
 		if (best == NULL || idler(p, best, turn % g->conf->workers))
 			best = p;
 	}
-	if (best != NULL)
-		channel_send(best->channel, MSG_CONN, 0, imsg_take_fd(m),
-		    m->data, m->len);
+	/* each of them is a descriptor of ours */
+	if (best == NULL || waiting >= LISTEN_PASSING ||
+	    channel_send(best->channel, MSG_CONN, 0, imsg_take_fd(m),
+	    m->data, m->len) == -1)
+		conn_lost(from);
+}
+
+/* Its workers do not take what is handed over. */
+static void
+conn_lost(struct process *from)
+{
+	static uint64_t	 logged;
+	static unsigned	 n;
+
+	n++;
+	if (mono_ms() - logged < PASSING_LOG_MS)
+		return;
+	log_warnx("%u connections that %s handed over are lost: nobody takes "
+	    "them", n, process_name(from));
+	logged = mono_ms();
+	n = 0;
 }
 
 static void
@@ -490,6 +519,8 @@ master_reopen(void)
 static void
 message(struct process *p, struct imsg *m)
 {
+	enum proto_type	 type;
+	enum proto_role	 role;
 	uint32_t	 version;
 
 	switch (m->type) {
@@ -524,6 +555,12 @@ message(struct process *p, struct imsg *m)
 		break;
 	case MSG_AUDIT_FAILED:
 		audit_failed(p, m);
+		break;
+	case MSG_AGAIN:
+		if (proto_get_again(m, &type, &role) == -1)
+			process_broke(p, proto_name(m->type), "malformed");
+		else
+			supervise_wanted(p, type, role);
 		break;
 	case MSG_PONG:
 		if (liveness_pong(p) == -1)
@@ -587,8 +624,7 @@ worker_gone(struct process *p)
 	}
 	/* one that died instead of draining must not hold up the rest */
 	n = generation_count(g, &ready, &drained);
-	if (n == drained)
-		tell_reloaded(g);
+	tell_reloaded();
 	if (n > 0)
 		return;
 	supervise_retire(g);

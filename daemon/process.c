@@ -2,6 +2,7 @@
  * Children: fork and exec, channels, waitpid.
  */
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -197,6 +198,7 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 {
 	struct process	*p = arg;
 	const char	*why;
+	unsigned	 dropped;
 
 	if (m == NULL) {
 		/* its death is told by waitpid; a closed channel alone means
@@ -205,6 +207,12 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 		channel_free(ch);
 		if (!p->expected && !p->draining)
 			kill(p->pid, SIGKILL);
+		return;
+	}
+	if (m->lost) {
+		if (process_may_log(p, &dropped))
+			log_warnx("%s: %s: no descriptor was free, it is lost",
+			    process_name(p), proto_name(m->type));
 		return;
 	}
 	if (proto_check(p->role, ROLE_MASTER, m, &why) == -1) {
@@ -235,6 +243,20 @@ process_kill(struct process *p)
 	channel_free(p->channel);
 	p->channel = NULL;
 	kill(p->pid, SIGKILL);
+}
+
+void
+process_raise_nofile(void)
+{
+	struct process	*p;
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	TAILQ_FOREACH(p, &all, link)
+		if (p->role != ROLE_WORKER && prlimit(p->pid, RLIMIT_NOFILE,
+		    &rl, NULL) == -1)
+			log_warn("%s: RLIMIT_NOFILE", process_name(p));
 }
 
 void

@@ -27,6 +27,9 @@ struct process {
 	int		 draining;	/* was told to */
 	int		 drained;	/* says it no longer accepts */
 	int		 expected;	/* its death is our doing */
+	/* supervise.c's: what it asks for again */
+	int		 wants_audit;
+	int		 wants_peer[ROLE_MAX];
 	/* liveness.c's, in seconds */
 	int		 pinged;	/* a question is open */
 	unsigned	 silent;	/* since when, or not yet started */
@@ -60,6 +63,9 @@ struct process *process_start(enum proto_role, uint32_t instance,
 void	process_broke(struct process *, const char *what, const char *why);
 /* End it without ceremony; its death is expected. */
 void	process_kill(struct process *);
+/* RLIMIT_NOFILE was raised: raise it for the fetcher and the keeper, too,
+ * which live on. */
+void	process_raise_nofile(void);
 /* On SIGCHLD: reap whatever died, ours or (as PID 1) anybody's. */
 void	process_reap(void);
 struct process_list *process_all(void);

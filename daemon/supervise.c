@@ -14,6 +14,7 @@
 #define BACKOFF_MAX	10000
 #define STABLE_MS	30000		/* lived so long: no longer failing */
 #define GRACE_MS	5000		/* beyond drain_timeout */
+#define AGAIN_S		1		/* until what was lost is sent again */
 
 /* A place for a child: how often its holders died lately. */
 struct place {
@@ -37,12 +38,14 @@ static struct event_base	*base;
 static TAILQ_HEAD(, place)	 places = TAILQ_HEAD_INITIALIZER(places);
 static TAILQ_HEAD(, limit)	 limits = TAILQ_HEAD_INITIALIZER(limits);
 static int			 stopped;
+static struct event		*wants_ev;
 
 static void	 connect_to(struct process *, struct process *);
 static int	 copy_fd(int);
 static void	 again(const struct process *, const struct master_options *,
 		    int);
 static void	 again_now(evutil_socket_t, short, void *);
+static void	 send_wanted(evutil_socket_t, short, void *);
 static void	 limit_over(evutil_socket_t, short, void *);
 static void	 limit_free(struct limit *);
 static struct process *process_by_pid(pid_t);
@@ -51,6 +54,8 @@ void
 supervise_setup(struct event_base *b)
 {
 	base = b;
+	if ((wants_ev = evtimer_new(base, send_wanted, NULL)) == NULL)
+		fatalx("supervise: no memory");
 }
 
 void
@@ -174,8 +179,51 @@ connect_to(struct process *f, struct process *w)
 		log_warn("socketpair");
 		return;
 	}
+	w->wants_peer[f->role] = 0;
 	proto_send_peer(f->channel, w->generation, w->instance, sv[0]);
 	proto_send_peer(w->channel, f->role, 0, sv[1]);
+}
+
+void
+supervise_wanted(struct process *w, enum proto_type type,
+    enum proto_role role)
+{
+	struct timeval	 tv = { AGAIN_S, 0 };
+
+	if (type == MSG_AUDIT_FD)
+		w->wants_audit = 1;
+	else
+		w->wants_peer[role] = 1;
+	if (!evtimer_pending(wants_ev, NULL))
+		evtimer_add(wants_ev, &tv);
+}
+
+/* Who is not there to be connected to connects to all when it is. */
+static void
+send_wanted(evutil_socket_t fd, short what, void *arg)
+{
+	static const enum proto_role roles[] = { ROLE_FETCHER, ROLE_KEEPER };
+	struct process	*w, *f;
+	size_t		 i;
+	int		 audit;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	TAILQ_FOREACH(w, process_all(), link) {
+		if (w->role != ROLE_WORKER || w->channel == NULL)
+			continue;
+		if (w->wants_audit && (audit = audit_log_fd()) != -1) {
+			w->wants_audit = 0;
+			proto_send_fd(w->channel, MSG_AUDIT_FD, audit);
+		}
+		for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+			f = supervise_service(roles[i]);
+			if (w->wants_peer[roles[i]] && f != NULL &&
+			    (f->role == ROLE_KEEPER || f->acked))
+				connect_to(f, w);
+		}
+	}
 }
 
 struct process *

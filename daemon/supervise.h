@@ -31,6 +31,9 @@ void	supervise_retire(const struct generation *);
 /* Start a worker and send it all it needs; NULL (logged). */
 struct process *supervise_worker(struct generation *, uint32_t instance,
 	    const struct master_options *, int shm_fd);
+/* This worker needs another MSG_AUDIT_FD, or MSG_PEER of this role: it gets
+ * that soon, unless it got one meanwhile. */
+void	supervise_wanted(struct process *, enum proto_type, enum proto_role);
 /* Start another in the dead one's place after a pause. */
 void	supervise_worker_again(const struct process *dead,
 	    struct generation *, const struct master_options *, int shm_fd);

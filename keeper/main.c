@@ -120,6 +120,11 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		checks_finish();
 		return;
 	}
+	if (m->lost && m->type == MSG_PEER) {
+		/* the worker sees its end and asks for another */
+		log_warnx("no descriptor is left for a worker's channel");
+		return;
+	}
 	if (proto_check(ROLE_MASTER, ROLE_KEEPER, m, &why) == -1)
 		fatalx("%s: %s", proto_name(m->type), why);
 	switch (m->type) {

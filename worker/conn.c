@@ -29,6 +29,8 @@
 #define LINGER_LAP	(256 * 1024)
 #define LINGER_MAX	(64 * 1024 * 1024) /* discarded after an answer */
 #define OUT_LOW		(32 * 1024)	/* go on reading the upstream */
+#define PASSED_SPARE	64		/* too many: may still be told so */
+#define NO_ROOM_LOG_MS	1000
 
 TAILQ_HEAD(conn_list, conn);
 
@@ -49,6 +51,9 @@ static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write, q_look;
 
 static struct conn *conn_make(int);
+static void	 conn_no_room(struct conn *);
+static void	 conn_close_passed(int);
+static void	 log_no_room(void);
 static void	 conn_ready(void *);
 static void	 conn_event(evutil_socket_t, short, void *);
 static void	 conn_process(struct conn *);
@@ -110,17 +115,70 @@ conn_passed(int fd, const void *input, size_t len)
 
 	/* it began without TLS, which this configuration demands */
 	if (tls_on()) {
-		close(fd);
+		conn_close_passed(fd);
+		return;
+	}
+	if (nconns >= conf->max_connections + PASSED_SPARE) {
+		log_no_room();
+		conn_close_passed(fd);
 		return;
 	}
 	if ((c = conn_make(fd)) == NULL)
 		return;
 	c->passed = 1;
-	if (len > 0 && buf_append(&c->in, input, len) == -1) {
+	if (len > 0 && buf_append(&c->in, input, len) == -1)
 		conn_close(c);
+	else if (nconns > conf->max_connections)
+		conn_no_room(c);
+	else
+		conn_process(c);
+}
+
+/*
+ * Older generations give their connections to this one without asking.  Who
+ * sends a request right now takes this for its answer; who does not sees that
+ * the connection has ended.
+ */
+static void
+conn_no_room(struct conn *c)
+{
+	static const char	 text[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+	    "Retry-After: 1\r\nConnection: close\r\n\r\n";
+
+	log_no_room();
+	timer_clear(&c->timer);
+	c->close = c->unread = 1;
+	c->state = CONN_REQUEST;
+	if (c->in.len > 0)
+		request_malformed(c, 503, "limits.max_connections reached");
+	else if (conn_send(c, text, sizeof(text) - 1) == 0)
+		conn_answered(c);
+}
+
+static void
+log_no_room(void)
+{
+	static uint64_t	 logged;
+	static unsigned	 n;
+
+	n++;
+	if (clock_mono() - logged < NO_ROOM_LOG_MS)
 		return;
-	}
-	conn_process(c);
+	log_warnx("limits.max_connections reached: %u connections that older "
+	    "workers handed over are refused", n);
+	logged = clock_mono();
+	n = 0;
+}
+
+/* However it was set up: this must not wait. */
+static void
+conn_close_passed(int fd)
+{
+	static const struct linger	 off;
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	close(fd);
 }
 
 /* NULL: fd is closed. */
@@ -635,18 +693,16 @@ conn_abort(struct conn *c)
 static void
 conn_close(struct conn *c)
 {
-	static const struct linger	 off;
-
 	if (c->state == CONN_DEAD)
 		return;
-	/* else close(2) itself could wait, for as long as somebody said */
-	if (c->passed && c->fd != -1)
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	timer_clear(&c->timer);
 	event_del(&c->ev);
 	tls_free(c->tls);
 	c->tls = NULL;
-	if (c->fd != -1)
+	/* close(2) itself could wait, for as long as another worker said */
+	if (c->fd != -1 && c->passed)
+		conn_close_passed(c->fd);
+	else if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
 	conn_mark_clean(c);

@@ -70,7 +70,8 @@ void	conn_setup(struct event_base *, const struct worker_conf *,
 	    void (*room)(int));
 /* A new connection (fd taken over). */
 void	conn_new(int fd);
-/* One that another worker had, with input that it read. */
+/* One that another worker had, with input that it read.  It counts, and beyond
+ * max_connections it is told 503 and closed. */
 void	conn_passed(int fd, const void *input, size_t len);
 
 /* Append to what is sent at the end of this turn.  0, or -1: no memory, the

@@ -9,13 +9,16 @@
 
 static struct event_base	*base;
 static struct channel		*keeper;
+static void			(*on_gone)(void);
 
 static void	 message(struct channel *, struct imsg *, void *);
+static void	 lose(struct channel *);
 
 void
-keeper_setup(struct event_base *b)
+keeper_setup(struct event_base *b, void (*gone)(void))
 {
 	base = b;
+	on_gone = gone;
 }
 
 void
@@ -43,8 +46,7 @@ message(struct channel *ch, struct imsg *m, void *arg)
 	(void)arg;
 	if (m == NULL) {
 		/* the master sends a channel to the next one */
-		channel_free(ch);
-		keeper = NULL;
+		lose(ch);
 		return;
 	}
 	if (proto_check(ROLE_KEEPER, ROLE_WORKER, m, &why) == 0) {
@@ -55,6 +57,13 @@ message(struct channel *ch, struct imsg *m, void *arg)
 	if (r == 0)
 		return;
 	log_warnx("keeper: %s: %s", proto_name(m->type), why);
+	lose(ch);
+}
+
+static void
+lose(struct channel *ch)
+{
 	channel_free(ch);
 	keeper = NULL;
+	on_gone();
 }

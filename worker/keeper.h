@@ -9,8 +9,8 @@
 
 #include "common/imsg.h"
 
-/* Once. */
-void	keeper_setup(struct event_base *);
+/* Once.  gone is called when the channel has ended. */
+void	keeper_setup(struct event_base *, void (*gone)(void));
 /* The channel to the keeper, or to the next one; taken over. */
 void	keeper_attach(int fd);
 /* Where to send; NULL while there is no keeper. */

@@ -74,9 +74,12 @@ static void	 loop(void);
 static void	 turn_end(void);
 static void	 turn_event(evutil_socket_t, short, void *);
 static void	 master_message(struct channel *, struct imsg *, void *);
+static int	 lost(struct imsg *);
 static void	 new_peer(struct imsg *);
 static void	 fetcher_message(struct channel *, struct imsg *, void *);
+static void	 fetcher_gone(struct channel *);
 static void	 fetcher_keys(struct imsg *);
+static void	 keeper_gone(void);
 static void	 maybe_ready(void);
 static void	 drain_begin(int, uint64_t);
 static void	 drain_expired(evutil_socket_t, short, void *);
@@ -182,7 +185,7 @@ set_up_modules(void)
 	session_setup(conf);
 	relay_setup(conf);
 	mcp_setup(conf);
-	keeper_setup(base);
+	keeper_setup(base, keeper_gone);
 	keys_setup(conf);
 	auth_setup(conf, want_keys);
 	upstream_setup(base, conf);
@@ -281,6 +284,8 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		drain_begin(0, conf->t_drain);
 		return;
 	}
+	if (m->lost && lost(m))
+		return;
 	if (proto_check(ROLE_MASTER, ROLE_WORKER, m, &why) == -1)
 		fatalx("%s: %s", proto_name(m->type), why);
 	switch (m->type) {
@@ -310,6 +315,28 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		break;
 	default:
 		fatalx("%s: not now", proto_name(m->type));
+	}
+}
+
+/* No descriptor was free for what it brought.  1, or 0: we cannot live on. */
+static int
+lost(struct imsg *m)
+{
+	uint32_t	 role, zero;
+
+	log_warnx("%s: no descriptor was free, it is lost",
+	    proto_name(m->type));
+	switch (m->type) {
+	case MSG_CONN:
+		return (1);
+	case MSG_AUDIT_FD:
+		return (proto_send_again(master, MSG_AUDIT_FD,
+		    ROLE_MASTER) == 0);
+	case MSG_PEER:
+		return (proto_get_peer(m, &role, &zero) == 0 &&
+		    proto_send_again(master, MSG_PEER, role) == 0);
+	default:
+		return (0);
 	}
 }
 
@@ -409,8 +436,7 @@ fetcher_message(struct channel *ch, struct imsg *m, void *arg)
 	(void)arg;
 	if (m == NULL) {
 		/* the master sends a channel to the next one */
-		channel_free(ch);
-		fetcher = NULL;
+		fetcher_gone(ch);
 		return;
 	}
 	if (proto_check(ROLE_FETCHER, ROLE_WORKER, m, &why) == -1)
@@ -439,8 +465,22 @@ fetcher_message(struct channel *ch, struct imsg *m, void *arg)
 	return;
 broken:
 	log_warnx("fetcher: %s: %s", proto_name(m->type), why);
+	fetcher_gone(ch);
+}
+
+/* What it had to say is said again on another channel. */
+static void
+fetcher_gone(struct channel *ch)
+{
 	channel_free(ch);
 	fetcher = NULL;
+	proto_send_again(master, MSG_PEER, ROLE_FETCHER);
+}
+
+static void
+keeper_gone(void)
+{
+	proto_send_again(master, MSG_PEER, ROLE_KEEPER);
 }
 
 static void

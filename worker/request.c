@@ -137,8 +137,10 @@ request_malformed(struct conn *c, int status, const char *why)
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
 	forward_client_ip(r, NULL);
-	answer_error(r, status, RPC_INVALID_REQUEST, AUDIT_ERROR,
-	    why == NULL ? "malformed request" : why, NULL);
+	answer_error(r, status, status == 503 ? RPC_UNAVAILABLE :
+	    RPC_INVALID_REQUEST, AUDIT_ERROR,
+	    why == NULL ? "malformed request" : why,
+	    status == 503 ? "Retry-After: 1\r\n" : NULL);
 }
 
 void

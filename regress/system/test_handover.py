@@ -3,12 +3,17 @@ after it is judged by the new configuration, or by none (503)."""
 
 import json
 import os
+import pathlib
+import re
 import signal
+import subprocess
 import threading
+import time
 
 import pytest
 
 import fake_upstream as fu
+import rawhttp
 from gw import call, rpc
 from test_keys import Key
 
@@ -208,3 +213,135 @@ def test_waiting_for_the_keeper(gateway, auth_server, upstream):
     finally:
         os.kill(keeper, signal.SIGCONT)
     assert calls(upstream) == []
+
+
+# -- how many -----------------------------------------------------------------
+
+LIMIT, OLD = 20, 5
+
+
+def under_way(g, upstream, token, n, go):
+    """n connections whose answers have begun."""
+    clients = []
+    for _ in range(n):
+        upstream.script(halves(go))
+        c = g.client()
+        clients.append(c)
+        c.send(post(c, token, rpc()))
+        assert c.read_head().status == 200
+    return clients
+
+
+def test_handed_over_connections_count(gateway, auth_server, upstream):
+    """The requests of five old generations end together."""
+    g = gateway({"workers": 1, "drain_timeout": "60s",
+                 "limits": {"max_connections": LIMIT}})
+    token, go = auth_server.mint(), threading.Event()
+    clients = []
+    for i in range(OLD):
+        clients += under_way(g, upstream, token, LIMIT, go)
+        g.reload({"auth": {"oauth": {"leeway": "%ds" % (10 + i)}}})
+    newest = max(g.workers())
+    pos = g.log_mark()
+    go.set()
+    for c in clients:
+        c.read_body()
+    # all are passed when their old workers have left
+    g.wait_children(lambda ch: ch["worker"] == [newest])
+    g.wait_log("limits.max_connections reached: [0-9]+ connections that older",
+               pos)
+    kept = [c for c in clients if c.is_open()]
+    # what was sent to the others is here once these have an answer
+    for c in kept:
+        c.send(post(c, token, rpc()))
+    alive = 0
+    for c in clients:
+        try:
+            alive += c.read_response().status == 200
+        except rawhttp.Truncated:
+            pass
+    assert alive == LIMIT
+    assert g.workers() == [newest]
+    assert g.descriptors(newest) < 2 * LIMIT + 64 + 32
+    for c in clients:
+        c.close()
+    assert g.post(token=token).status == 200
+
+
+# -- a process that has no descriptor left ------------------------------------
+
+class Full:
+    """A process that can open nothing more."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        limits = pathlib.Path("/proc/%d/limits" % pid).read_text()
+        self.before = re.search(r"Max open files +([0-9]+)", limits)[1]
+
+    def limit(self, n):
+        # as its user: root may be without CAP_SYS_RESOURCE
+        status = pathlib.Path("/proc/%d/status" % self.pid).read_text()
+        who = {k.lower(): int(v) for k, v in re.findall(
+            r"^([UG]id):\t([0-9]+)", status, re.M)}
+        as_root = {} if os.getuid() != 0 else {
+            "user": who["uid"], "group": who["gid"], "extra_groups": []}
+        subprocess.run(["prlimit", "--pid", str(self.pid),
+                        "--nofile=%s:" % n], check=True, **as_root)
+
+    def __enter__(self):
+        self.limit(0)
+
+    def __exit__(self, *exc):
+        self.limit(self.before)
+
+
+@pytest.mark.parametrize("who", ["worker", "master"])
+def test_no_descriptor_for_a_connection(gateway, auth_server, upstream, who):
+    """That one is lost, nobody else."""
+    g = gateway({"workers": 1, "drain_timeout": "60s"})
+    token, go = auth_server.mint(), threading.Event()
+    c, = under_way(g, upstream, token, 1, go)
+    g.reload({"auth": {"oauth": {"leeway": "10s"}}})
+    newest = max(g.workers())
+    with Full(newest if who == "worker" else g.pid):
+        go.set()
+        c.read_body()
+        g.wait_log(r"MSG_CONN: no descriptor was free, it is lost")
+        c.wait_close()
+    c.close()
+    g.wait_children(lambda ch: ch["worker"] == [newest])
+    assert g.post(token=token).status == 200
+
+
+def test_no_descriptor_for_the_audit_log(gateway, auth_server):
+    g = gateway({"workers": 1})
+    token, pid = auth_server.mint(), g.workers()[0]
+    with Full(pid):
+        g.audit_path.rename(g.dir / "audit.1")
+        pos = g.log_mark()
+        g.signal(signal.SIGUSR1)
+        g.wait_log(r"MSG_AUDIT_FD: no descriptor was free", pos)
+    deadline = time.monotonic() + 10
+    while g.audit_mark() == 0:
+        assert time.monotonic() < deadline, g.log()
+        assert g.post(token=token).status == 200
+    assert g.workers() == [pid]
+
+
+def test_no_descriptor_for_a_keeper(gateway, auth_server):
+    """Nor for a fetcher: both are connected to when there is one again."""
+    k = Key("k")
+    g = gateway({"workers": 1, "auth": {"keys": [k.entry]}})
+    g.expect_death(r"(keeper|fetcher) .*terminated by signal 9")
+    pid = g.workers()[0]
+    old = [g.children()[r][0] for r in ("keeper", "fetcher")]
+    with Full(pid):
+        for p in old:
+            os.kill(p, signal.SIGKILL)
+        g.wait_log(r"(MSG_PEER: no descriptor(.|\n)*){2}")
+    auth_server.rotate()
+    assert g.post(token=k.key).status == 200
+    deadline = time.monotonic() + 10
+    while g.post(token=auth_server.mint()).status != 200:
+        assert time.monotonic() < deadline, g.log()
+    assert g.workers() == [pid]

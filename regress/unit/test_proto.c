@@ -57,6 +57,7 @@ static const struct entry {
 	{ MSG_CONN, W, M, M, W, 0, IMSG_BODY_MAX, 1 },
 	{ MSG_AUDIT_FAILED, W, M, 0, 0, 4, 4, 0 },
 	{ MSG_AUDIT_GO, M, W, 0, 0, 0, 0, 0 },
+	{ MSG_AGAIN, W, M, 0, 0, 8, 8, 0 },
 	{ MSG_PING, M, F | K | W, 0, 0, 0, 0, 0 },
 	{ MSG_PONG, F | K | W, M, 0, 0, 0, 0, 0 },
 };
@@ -117,7 +118,8 @@ received(enum proto_role from, enum proto_role to, uint32_t type)
 static int
 check(int from, int to, uint32_t type, size_t len, int fd)
 {
-	struct imsg	 m = { type, 0, 0, fd, body, len };
+	struct imsg	 m = { .type = type, .fd = fd, .data = body,
+			    .len = len };
 	const char	*why = NULL;
 	int		 r;
 
@@ -335,6 +337,15 @@ get_drain(const struct imsg *m)
 	int		 handover;
 
 	return (proto_get_drain(m, &handover, &ms));
+}
+
+static int
+get_again(const struct imsg *m)
+{
+	enum proto_type	 type;
+	enum proto_role	 role;
+
+	return (proto_get_again(m, &type, &role));
 }
 
 /* As it came it is taken; cut anywhere, or one byte longer, it is not. */
@@ -588,6 +599,34 @@ test_times(void **state)
 }
 
 static void
+test_again(void **state)
+{
+	static const struct {
+		enum proto_type	 type;
+		enum proto_role	 role;
+		int		 ok;
+	} asked[] = {
+		{ MSG_AUDIT_FD, ROLE_MASTER, 1 }, { MSG_PEER, ROLE_KEEPER, 1 },
+		{ MSG_PEER, ROLE_FETCHER, 1 }, { MSG_PEER, ROLE_MASTER, 0 },
+		{ MSG_PEER, ROLE_WORKER, 0 }, { MSG_PEER, ROLE_MAX, 0 },
+		{ MSG_AUDIT_FD, ROLE_KEEPER, 0 }, { MSG_SHM, ROLE_MASTER, 0 }
+	};
+	struct imsg	 m;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		assert_int_equal(proto_send_again(out, asked[i].type,
+		    asked[i].role), 0);
+		m = received(ROLE_WORKER, ROLE_MASTER, MSG_AGAIN);
+		if (asked[i].ok)
+			exact(&m, get_again);
+		else
+			assert_int_equal(get_again(&m), -1);
+	}
+}
+
+static void
 test_addrs(void **state)
 {
 	struct proto_addr	 a[PROTO_ADDRS_MAX + 1], b[PROTO_ADDRS_MAX];
@@ -642,7 +681,7 @@ test_hostile_addrs(void **state)
 		{ "\0\0\0\0\1\4\xff\xff\xff\xff", 10 },
 		{ "\0\0\0\0\1\4\5\0\0\0abcde", 15 },
 	};
-	struct imsg	 m = { MSG_ADDRS, 0, 0, -1, NULL, 0 };
+	struct imsg	 m = { .type = MSG_ADDRS, .fd = -1 };
 	size_t		 i;
 
 	(void)state;
@@ -668,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_primed),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_addrs),
 		cmocka_unit_test(test_hostile_addrs),
 	};
