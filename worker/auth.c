@@ -46,6 +46,7 @@ static int	 judge_token(struct slice, const struct token_hash *,
 		    const char **);
 static void	 judge_upstream(const struct jwt_claims *, size_t,
 		    enum auth_result *, const char **);
+static const char *key_why(enum auth_result);
 static int	 judge_key(struct slice, struct slice, enum auth_result *,
 		    struct auth_who *);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
@@ -216,6 +217,24 @@ judge_upstream(const struct jwt_claims *claims, size_t upstream,
 	*why = "its audience is another upstream of this gateway";
 }
 
+static const char *
+key_why(enum auth_result result)
+{
+	switch (result) {
+	case AUTH_INVALID:
+		/* opaque and encrypted tokens end here */
+		return (oauth ? "not an API key of auth.keys, nor shaped like "
+		    "a JWT" : "not an API key of auth.keys");
+	case AUTH_EXPIRED:
+		return ("the key's expires_at has passed");
+	case AUTH_INSUFFICIENT_SCOPE:
+		return ("the key lacks a scope of "
+		    "auth.oauth.required_scopes");
+	default:
+		return (NULL);
+	}
+}
+
 static int
 judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
     struct auth_who *who)
@@ -227,6 +246,7 @@ judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
 		return (0);
 	}
 	*result = v.result;
+	who->why = key_why(v.result);
 	who->crowding = v.share;
 	if (v.key == NULL)
 		return (1);

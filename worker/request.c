@@ -379,7 +379,7 @@ request_refuse(struct request *r, const struct http1_head *h)
 	struct conn	*c = r->conn;
 
 	if (r->why != NULL && log_verbose())
-		log_debug("request %s: token refused, %s: %s", r->id,
+		log_debug("request %s: credential refused, %s: %s", r->id,
 		    auth_result_name(r->auth), r->why);
 	if (r->method != METHOD_POST || r->framing != HTTP1_BODY_LENGTH ||
 	    r->left > REFUSED_BODY_MAX || r->expect ||

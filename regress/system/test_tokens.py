@@ -143,8 +143,10 @@ def test_reason_is_in_the_debug_log(make_gateway, auth_server, upstream):
     s = types.SimpleNamespace(gw=g, auth=auth_server, up=upstream)
     pos = g.log_mark()
     v = judge(s, auth_server.mint({"sub": 7})).refused("invalid")
-    g.wait_log(r"request %s: token refused, invalid: sub is not a string" %
+    g.wait_log(r"request %s: credential refused, invalid: sub is not a string" %
                v.line["request_id"], pos)
+    v = judge(s, "opaque").refused("invalid")
+    assert "nor shaped like a JWT" in v.line["error"], v.line
 
 
 # -- configured claims ---------------------------------------------------------
