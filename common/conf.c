@@ -11,7 +11,7 @@
 #include "common/conf.h"
 
 /* First word of each part; change it whenever the layout changes. */
-#define WORKER_MAGIC	0x77636607U
+#define WORKER_MAGIC	0x77636608U
 #define FETCHER_MAGIC	0x66636601U
 #define KEEPER_MAGIC	0x6b636603U
 
@@ -136,6 +136,10 @@ worker_conf_clear(struct worker_conf *w)
 	free(w->oauth.public_url);
 	free(w->oauth.metadata_path);
 	strings_free(w->oauth.scopes, w->oauth.nscopes);
+	free(w->oauth.resource_name);
+	free(w->oauth.resource_documentation);
+	free(w->oauth.resource_policy_uri);
+	free(w->oauth.resource_tos_uri);
 	for (i = 0; i < w->nkeys; i++) {
 		free(w->keys[i].id);
 		free(w->keys[i].scopes);
@@ -365,6 +369,10 @@ oauth_pack(const struct conf_oauth *o, struct wbuf *b)
 	wire_put_str(b, o->metadata_path);
 	strings_pack(o->scopes, o->nscopes, b);
 	wire_put_u64(b, o->leeway_ms);
+	wire_put_str(b, o->resource_name);
+	wire_put_str(b, o->resource_documentation);
+	wire_put_str(b, o->resource_policy_uri);
+	wire_put_str(b, o->resource_tos_uri);
 }
 
 static void
@@ -385,6 +393,10 @@ oauth_unpack(struct conf_oauth *o, struct rbuf *r)
 	o->metadata_path = wire_get_str(r, CONF_STR_MAX);
 	o->scopes = strings_unpack(r, CONF_LIST_MAX, &o->nscopes);
 	o->leeway_ms = wire_get_u64(r);
+	o->resource_name = wire_get_str(r, CONF_STR_MAX);
+	o->resource_documentation = wire_get_str(r, CONF_STR_MAX);
+	o->resource_policy_uri = wire_get_str(r, CONF_STR_MAX);
+	o->resource_tos_uri = wire_get_str(r, CONF_STR_MAX);
 }
 
 static void
@@ -683,8 +695,15 @@ keys_sane(const struct worker_conf *w)
 static int
 oauth_sane(const struct conf_oauth *o)
 {
-	size_t	 i;
+	const char	*urls[] = { o->resource_documentation,
+	    o->resource_policy_uri, o->resource_tos_uri };
+	size_t		 i;
 
+	for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+		if (urls[i] != NULL && !visible(urls[i]))
+			return (0);
+	if (o->resource_name != NULL && !printable(o->resource_name))
+		return (0);
 	if (!visible(o->public_url) || !visible(o->metadata_path) ||
 	    o->metadata_path[0] != '/')
 		return (0);

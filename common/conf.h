@@ -98,6 +98,11 @@ struct conf_oauth {
 	char		**scopes;	/* required_scopes */
 	size_t		 nscopes;
 	uint64_t	 leeway_ms;
+	/* for people, in the metadata; each may be NULL */
+	char		*resource_name;
+	char		*resource_documentation;
+	char		*resource_policy_uri;
+	char		*resource_tos_uri;
 };
 
 /* An API key as workers know it; what it hashes to is the keeper's alone. */

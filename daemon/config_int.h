@@ -192,6 +192,8 @@ void	cfg_jwks_url(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* char * */
 void	cfg_public_url(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* char * */
+void	cfg_page_url(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
 void	cfg_metadata_path(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* char * */
 /* 1 with the text and its parts, 0 after telling what is wrong. */

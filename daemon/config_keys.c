@@ -75,6 +75,14 @@ static const struct cfg_key oauth_keys[] = {
 	{ "public_url", cfg_public_url, AT(w.oauth.public_url), 0, 0, NULL },
 	{ "metadata_path", cfg_metadata_path, AT(w.oauth.metadata_path), 0,
 	    0, NULL },
+	{ "resource_name", cfg_text, AT(w.oauth.resource_name), 0, 256,
+	    NULL },
+	{ "resource_documentation", cfg_page_url,
+	    AT(w.oauth.resource_documentation), 0, 0, NULL },
+	{ "resource_policy_uri", cfg_page_url,
+	    AT(w.oauth.resource_policy_uri), 0, 0, NULL },
+	{ "resource_tos_uri", cfg_page_url, AT(w.oauth.resource_tos_uri), 0,
+	    0, NULL },
 	{ "ca_file", cfg_path_near, AT(ca_file), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL }
 };

@@ -186,6 +186,23 @@ cfg_public_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_copy(c, dst, s);
 }
 
+/* A page for people, who may be sent to a part of it. */
+void
+cfg_page_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct cfg_url	 u;
+	const char	*s;
+
+	(void)k;
+	if (!cfg_url_get(c, n, "the URL of a page", &s, &u))
+		return;
+	if (strcmp(u.scheme, "https") != 0 && strcmp(u.scheme, "http") != 0)
+		cfg_expected(c, n, "an https:// or http:// URL");
+	else
+		cfg_copy(c, dst, s);
+}
+
 /* Escapes and dot segments are refused: clients would ask for another path
  * than the one that is compared here and in the worker. */
 void

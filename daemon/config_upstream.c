@@ -15,6 +15,8 @@
 #define UNSET		UINT64_MAX	/* of a time: as for all upstreams */
 #define FIELD_VALUE_MAX	4000
 
+static void	 upstream_name(struct cfg *, const struct ynode *,
+		    const struct cfg_key *, void *);
 static void	 upstream_url(struct cfg *, const struct ynode *,
 		    const struct cfg_key *, void *);
 static void	 upstream_urls(struct cfg *, const struct ynode *,
@@ -61,7 +63,7 @@ static const struct cfg_key health_keys[] = {
 };
 
 static const struct cfg_key upstream_keys[] = {
-	{ "name", cfg_name, UP(name), 0, 0, NULL },
+	{ "name", upstream_name, UP(name), 0, 0, NULL },
 	{ "url", upstream_url, 0, 0, 0, NULL },
 	{ "urls", upstream_urls, 0, 0, 0, NULL },
 	{ "headers", upstream_headers, 0, 0, 0, NULL },
@@ -125,6 +127,19 @@ cfg_fill_upstreams(struct cfg *c)
 	if (servers > CONF_HOSTS_MAX)
 		cfg_error(c, cfg_node(c, "upstreams"), "expected at most %d "
 		    "URLs in all, got %zu", CONF_HOSTS_MAX, servers);
+}
+
+/* What clients may expect below /mcp by another convention is nobody's
+ * name. */
+static void
+upstream_name(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	if (n->kind == YNODE_SCALAR && strcmp(n->text, "server-card") == 0)
+		cfg_expected(c, n, "another name than server-card: "
+		    "/mcp/server-card is reserved");
+	else
+		cfg_name(c, n, k, dst);
 }
 
 static void

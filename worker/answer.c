@@ -1,6 +1,8 @@
 /*
  * The gateway's own answers.
  */
+#include <openssl/evp.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,19 +13,26 @@
 #include "worker/conn.h"
 #include "worker/cors.h"
 #include "worker/metadata.h"
+#include "worker/rpc.h"
 
 #define MESSAGE_MAX	128	/* bytes of an error's message */
 #define RPC_ERROR_MAX	2048	/* bytes of an error body */
 #define DISCARD_MAX	(256 * 1024)	/* of a refused body */
 #define CORS	"Access-Control-Allow-Origin: *\r\n"
+#define ETAG_LEN	32	/* hexadecimal digits in it */
 
 static const struct conf_oauth	*oauth;
 
 static void	 answer_send(struct request *, int, const char *,
 		    const char *, struct slice);
-static void	 answer_challenge(struct request *, const char *,
-		    const char *, const char *);
-
+static void	 answer_challenge(struct request *, int, const char *,
+		    const char *, int);
+static int	 put_challenge(struct buf *, const struct request *,
+		    const char *, int);
+static void	 answer_document(struct request *, const struct http1_head *,
+		    struct slice);
+static int	 make_etag(struct slice, char *);
+static int	 etag_matches(const struct http1_head *, const char *);
 
 const char *
 answer_reason(int status)
@@ -128,11 +137,12 @@ answer_send(struct request *r, int status, const char *type,
 	    answer_reason(status)) == -1;
 	if (type != NULL)
 		failed |= buf_printf(out, "Content-Type: %s\r\n", type) == -1;
-	if (status != 204)
+	if (status != 204 && status != 304)
 		failed |= buf_printf(out, "Content-Length: %zu\r\n",
 		    body.len) == -1;
-	failed |= buf_printf(out, "Cache-Control: no-store\r\n"
-	    "X-Request-Id: %s\r\n", r->id) == -1;
+	failed |= buf_printf(out, "Cache-Control: %s\r\n"
+	    "X-Request-Id: %s\r\n", r->lasting ? "public, max-age=300" :
+	    "no-store", r->id) == -1;
 	failed |= answer_put_date(out) == -1;
 	if (extra != NULL)
 		failed |= buf_puts(out, extra) == -1;
@@ -197,36 +207,46 @@ answer_setup(const struct conf_oauth *c)
 }
 
 static void
-answer_challenge(struct request *r, const char *message, const char *error,
-    const char *scope)
+answer_challenge(struct request *r, int status, const char *message,
+    const char *error, int scope)
 {
 	struct buf	 b;
-	size_t		 i;
-	int		 failed;
 
 	memset(&b, 0, sizeof(b));
-	failed = buf_puts(&b, "WWW-Authenticate: Bearer realm=\"mcpgw\"") ==
-	    -1;
-	/* without OAuth there is no such document */
-	if (oauth->enabled)
-		failed |= buf_printf(&b, ", resource_metadata=\"%s\"",
-		    metadata_url()) == -1;
-	if (error != NULL)
-		failed |= buf_printf(&b, ", error=\"%s\"", error) == -1;
-	for (i = 0; scope != NULL && i < oauth->nscopes; i++)
-		failed |= buf_printf(&b, "%s%s", i == 0 ? ", scope=\"" : " ",
-		    oauth->scopes[i]) == -1;
-	if (scope != NULL && oauth->nscopes > 0)
-		failed |= buf_puts(&b, "\"") == -1;
-	failed |= buf_append(&b, "\r\n", 3) == -1;
-	if (failed) {
+	if (put_challenge(&b, r, error, scope) == -1) {
 		buf_free(&b);
 		conn_abort(r->conn);
 		return;
 	}
-	answer_error(r, 401, RPC_UNAUTHENTICATED, AUDIT_DENY, message,
-	    buf_data(&b));
+	answer_error(r, status, status == 401 ? RPC_UNAUTHENTICATED :
+	    RPC_INVALID_REQUEST, AUDIT_DENY, message, buf_data(&b));
 	buf_free(&b);
+}
+
+/* The field and a NUL (RFC 6750 section 3, RFC 9728 section 5.1). */
+static int
+put_challenge(struct buf *b, const struct request *r, const char *error,
+    int scope)
+{
+	size_t	 i;
+	int	 failed;
+
+	failed = buf_puts(b, "WWW-Authenticate: Bearer realm=\"mcpgw\"") ==
+	    -1;
+	/* without OAuth there is no such document */
+	if (oauth->enabled)
+		failed |= buf_puts(b, ", resource_metadata=\"") == -1 ||
+		    metadata_put_url(b, request_text(r, r->name)) == -1 ||
+		    buf_puts(b, "\"") == -1;
+	if (error != NULL)
+		failed |= buf_printf(b, ", error=\"%s\"", error) == -1;
+	for (i = 0; scope && i < oauth->nscopes; i++)
+		failed |= buf_printf(b, "%s%s", i == 0 ? ", scope=\"" : " ",
+		    oauth->scopes[i]) == -1;
+	if (scope && oauth->nscopes > 0)
+		failed |= buf_puts(b, "\"") == -1;
+	failed |= buf_append(b, "\r\n", 3) == -1;
+	return (failed ? -1 : 0);
 }
 
 void
@@ -234,11 +254,13 @@ answer_auth(struct request *r, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_MISSING:
-		answer_challenge(r, "authentication required", NULL, NULL);
+		/* to be asked of the authorization server */
+		answer_challenge(r, 401, "authentication required", NULL,
+		    oauth->enabled);
 		return;
 	case AUTH_INSUFFICIENT_SCOPE:
-		answer_challenge(r, "insufficient scope",
-		    "insufficient_scope", "");
+		answer_challenge(r, 401, "insufficient scope",
+		    "insufficient_scope", 1);
 		return;
 	case AUTH_UNAVAILABLE:
 		if (r->crowding)
@@ -251,9 +273,22 @@ answer_auth(struct request *r, enum auth_result result)
 			    "Retry-After: 2\r\n");
 		return;
 	default:
-		answer_challenge(r, "invalid token", "invalid_token", NULL);
+		answer_challenge(r, 401, "invalid token", "invalid_token", 0);
 		return;
 	}
+}
+
+void
+answer_bad_credential(struct request *r)
+{
+	static const char	 why[] = "expected one credential, in one "
+				    "field";
+
+	if (r->has_auth)
+		answer_challenge(r, 400, why, "invalid_request", 0);
+	else
+		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_DENY, why,
+		    NULL);
 }
 
 void
@@ -274,21 +309,88 @@ answer_preflight(struct request *r, const struct http1_head *h)
 }
 
 void
-answer_metadata(struct request *r, struct slice method)
+answer_metadata(struct request *r, const struct http1_head *h,
+    struct slice name)
 {
-	if (slice_is(method, "OPTIONS"))
+	if (slice_is(h->method, "OPTIONS"))
 		answer_send(r, 204, NULL, CORS
 		    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
 		    "Access-Control-Allow-Headers: *, Authorization, "
 		    "MCP-Protocol-Version\r\n"
 		    "Access-Control-Max-Age: 86400\r\n", slice_of(""));
-	else if (slice_is(method, "GET") || slice_is(method, "HEAD"))
-		answer_send(r, 200, "application/json", CORS,
-		    metadata_document());
+	else if (slice_is(h->method, "GET") || slice_is(h->method, "HEAD"))
+		answer_document(r, h, name);
 	else
 		answer_send(r, 405, "text/plain",
 		    CORS "Allow: GET, HEAD, OPTIONS\r\n",
 		    slice_of("method not allowed\n"));
+}
+
+static void
+answer_document(struct request *r, const struct http1_head *h,
+    struct slice name)
+{
+	struct slice	 doc;
+	struct buf	 b;
+	char		 etag[ETAG_LEN + 3], extra[128];
+
+	memset(&b, 0, sizeof(b));
+	if (metadata_put_document(&b, name) == -1 ||
+	    make_etag((struct slice){ buf_data(&b), b.len }, etag) == -1) {
+		buf_free(&b);
+		conn_abort(r->conn);
+		return;
+	}
+	doc = (struct slice){ buf_data(&b), b.len };
+	(void)snprintf(extra, sizeof(extra), CORS "ETag: %s\r\n", etag);
+	r->lasting = 1;
+	if (etag_matches(h, etag))
+		answer_send(r, 304, NULL, extra, slice_of(""));
+	else
+		answer_send(r, 200, "application/json", extra, doc);
+	buf_free(&b);
+}
+
+/* Of the bytes alone: every worker's is the same. */
+static int
+make_etag(struct slice doc, char *etag)
+{
+	unsigned char	 hash[EVP_MAX_MD_SIZE];
+	size_t		 i;
+
+	if (EVP_Digest(doc.p, doc.len, hash, NULL, EVP_sha256(), NULL) != 1)
+		return (-1);
+	*etag++ = '"';
+	for (i = 0; i < ETAG_LEN / 2; i++) {
+		*etag++ = "0123456789abcdef"[hash[i] >> 4];
+		*etag++ = "0123456789abcdef"[hash[i] & 15];
+	}
+	*etag++ = '"';
+	*etag = '\0';
+	return (0);
+}
+
+/* If-None-Match, compared weakly (RFC 9110 section 13.1.2). */
+static int
+etag_matches(const struct http1_head *h, const char *etag)
+{
+	struct slice	 list, item;
+	size_t		 i;
+
+	for (i = 0; i < h->nfield; i++) {
+		if (!slice_is_nocase(h->field[i].name, "If-None-Match"))
+			continue;
+		list = h->field[i].value;
+		while (http1_list_next(&list, &item)) {
+			if (item.len > 2 && memcmp(item.p, "W/", 2) == 0) {
+				item.p += 2;
+				item.len -= 2;
+			}
+			if (slice_is(item, etag) || slice_is(item, "*"))
+				return (1);
+		}
+	}
+	return (0);
 }
 
 void

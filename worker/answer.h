@@ -35,9 +35,14 @@ void	answer_error_data(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *data);
 /* What a credential deserves that is not AUTH_OK: 401, 429 or 503. */
 void	answer_auth(struct request *, enum auth_result);
+/* What several credentials deserve, or an empty one: 400 (RFC 6750 section
+ * 3.1, invalid_request), with a challenge where credentials are asked for. */
+void	answer_bad_credential(struct request *);
 /* 204, to a page of an allowed origin that asks what it may send. */
 void	answer_preflight(struct request *, const struct http1_head *);
-void	answer_metadata(struct request *, struct slice method);
+/* The document of a name, or of the gateway (length 0). */
+void	answer_metadata(struct request *, const struct http1_head *,
+	    struct slice name);
 /* The text is one line each; 503 unless ready. */
 void	answer_health(struct request *, int ready, struct slice text,
 	    struct slice method);

@@ -33,6 +33,7 @@ static int			 required;
 static int			 oauth;
 static const char		*key_header;	/* NULL: Authorization */
 static const char		*key_scheme;	/* NULL: none */
+static int			 bare;		/* a key alone in Authorization */
 static void			(*ask_keys)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
@@ -40,6 +41,9 @@ static uint64_t			 wanted;	/* hash of the kid looked for */
 static int			 wait_for_key;	/* the keeper's, not a kid */
 static struct jwt_claims	*refused;	/* whose token it was, for the log */
 
+static int	 query_has_token(struct slice);
+static int	 is_token_name(struct slice);
+static int	 hex(char);
 static int	 after_scheme(struct slice, const char *, struct slice *);
 static int	 judge_token(struct slice, const struct token_hash *,
 		    enum auth_result *, const struct jwt_claims **,
@@ -64,6 +68,10 @@ auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
 	oauth = o->enabled;
 	key_header = conf->key_header;
 	key_scheme = conf->key_scheme;
+	bare = conf->key_header == NULL && key_scheme != NULL &&
+	    *key_scheme == '\0';
+	if (key_scheme != NULL && *key_scheme == '\0')
+		key_scheme = NULL;
 	ask_keys = want_keys;
 	jwt_policy_init(&policy, o, conf->upstreams, conf->nupstreams);
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
@@ -101,10 +109,9 @@ auth_credential(const struct http1_head *h, struct slice *token)
 	int		 n;
 
 	/* a token in the query would travel on and into logs: never taken */
-	n = h->query.p != NULL && memmem(h->query.p, h->query.len,
-	    "access_token=", 13) != NULL;
+	n = query_has_token(h->query);
 	if (n > 0 && !required)
-		return (CREDENTIAL_AMBIGUOUS);
+		return (CREDENTIAL_BAD);
 	n += h->count[HTTP1_AUTHORIZATION];
 	for (i = 0; key_header != NULL && i < h->nfield; i++)
 		if (auth_is_key_field(&h->field[i])) {
@@ -112,17 +119,73 @@ auth_credential(const struct http1_head *h, struct slice *token)
 			n++;
 		}
 	if (n > 1)
-		return (CREDENTIAL_AMBIGUOUS);
+		return (CREDENTIAL_BAD);
 	if (own.p != NULL) {
 		*token = own;
-		return (key_scheme == NULL || after_scheme(own, key_scheme,
-		    token) ? CREDENTIAL_ONE : CREDENTIAL_NONE);
+		if (key_scheme != NULL && !after_scheme(own, key_scheme,
+		    token))
+			return (CREDENTIAL_NONE);
+		return (token->len > 0 ? CREDENTIAL_ONE : CREDENTIAL_BAD);
 	}
 	v = http1_value(h, HTTP1_AUTHORIZATION);
 	if (after_scheme(v, "Bearer", token) || (key_header == NULL &&
 	    key_scheme != NULL && after_scheme(v, key_scheme, token)))
-		return (CREDENTIAL_ONE);
-	return (CREDENTIAL_NONE);
+		return (token->len > 0 ? CREDENTIAL_ONE : CREDENTIAL_BAD);
+	if (!bare || v.len == 0 || memchr(v.p, ' ', v.len) != NULL)
+		return (CREDENTIAL_NONE);
+	*token = v;
+	return (CREDENTIAL_ONE);
+}
+
+/* A parameter access_token (RFC 6750 section 2.3), as a server would read its
+ * name. */
+static int
+query_has_token(struct slice q)
+{
+	size_t	 i = 0;
+
+	if (q.p == NULL)
+		return (0);
+	for (;;) {
+		if (is_token_name((struct slice){ q.p + i, q.len - i }))
+			return (1);
+		while (i < q.len && q.p[i] != '&' && q.p[i] != ';')
+			i++;
+		if (i++ >= q.len)
+			return (0);
+	}
+}
+
+/* Does it begin with that name, escaped or not, and then end it? */
+static int
+is_token_name(struct slice s)
+{
+	static const char	 name[] = "access_token";
+	size_t			 i = 0, n;
+	int			 c;
+
+	for (n = 0; n < sizeof(name) - 1; n++) {
+		if (i == s.len)
+			return (0);
+		c = (unsigned char)s.p[i++];
+		if (c == '%' && s.len - i >= 2) {
+			c = hex(s.p[i]) << 4 | hex(s.p[i + 1]);
+			i += 2;
+		}
+		if (c != name[n])
+			return (0);
+	}
+	return (i == s.len || strchr("=&;", s.p[i]) != NULL);
+}
+
+/* A digit's value; of no digit one that makes no letter. */
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (c - '0');
+	c = (char)(c | 0x20);
+	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0x100);
 }
 
 /* What follows a scheme and spaces (RFC 9110 section 11.4). */

@@ -18,7 +18,7 @@
 enum credential {
 	CREDENTIAL_NONE,	/* none that we know (RFC 6750 section 3.1) */
 	CREDENTIAL_ONE,
-	CREDENTIAL_AMBIGUOUS	/* more than one: 400 */
+	CREDENTIAL_BAD		/* more than one, or an empty one: 400 */
 };
 
 /* Slices are valid until the next call into this module. */

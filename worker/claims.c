@@ -198,8 +198,8 @@ name_at(struct jwt_policy *policy, const char *name)
 int
 jwt_opens(const struct jwt_claims *c, size_t upstream)
 {
-	return (c->open == NULL || (c->open[upstream / 8] >>
-	    upstream % 8 & 1));
+	return (c->open == NULL || (upstream != SIZE_MAX &&
+	    (c->open[upstream / 8] >> upstream % 8 & 1)));
 }
 
 enum auth_result

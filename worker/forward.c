@@ -253,6 +253,8 @@ forward_response(struct request *r, const struct http1_head *h)
 	if (http1_is_event_stream(h))
 		failed |= put_streaming(h, out) == -1;
 	failed |= put_session(r, h, out) == -1;
+	failed |= put_field(out, slice_of("X-Request-Id"),
+	    slice_of(r->id)) == -1;
 	if (h->count[HTTP1_DATE] == 0)
 		failed |= answer_put_date(out) == -1;
 	if (r->origin.set)
@@ -435,6 +437,11 @@ put_traceparent(struct buf *b, const struct http1_head *h)
 	} else {
 		memcpy(v + 3, in.p + 3, 32);
 		memcpy(v + 53, in.p + 53, 2);
+		/* of a later version's flags only the sampled one is known */
+		if (memcmp(in.p, "00", 2) != 0) {
+			v[53] = '0';
+			v[54] = strchr("13579bdf", v[54]) != NULL ? '1' : '0';
+		}
 	}
 	random_hex(v + 36, 16);
 	v[35] = v[52] = '-';
@@ -450,27 +457,32 @@ traced(const struct http1_head *h)
 	    traceparent_ok(http1_value(h, HTTP1_TRACEPARENT)));
 }
 
-/* 00-<32 hex>-<16 hex>-<2 hex>, lower case, ids not zero. */
+/* <version>-<32 hex>-<16 hex>-<2 hex>, lower case, ids not zero.  A version
+ * later than 00 may have more behind another '-', which is nothing to us
+ * (Trace Context, Versioning of traceparent); ff is none. */
 static int
 traceparent_ok(struct slice v)
 {
 	size_t	 i;
 	int	 trace = 0, span = 0;
 
-	if (v.p == NULL || v.len != TRACEPARENT_LEN ||
-	    memcmp(v.p, "00-", 3) != 0)
+	if (v.p == NULL || v.len < TRACEPARENT_LEN ||
+	    memcmp(v.p, "ff", 2) == 0)
 		return (0);
-	for (i = 3; i < v.len; i++) {
-		if (i == 35 || i == 52) {
+	if (v.len > TRACEPARENT_LEN && (memcmp(v.p, "00", 2) == 0 ||
+	    v.p[TRACEPARENT_LEN] != '-'))
+		return (0);
+	for (i = 0; i < TRACEPARENT_LEN; i++) {
+		if (i == 2 || i == 35 || i == 52) {
 			if (v.p[i] != '-')
 				return (0);
 			continue;
 		}
 		if (strchr("0123456789abcdef", v.p[i]) == NULL)
 			return (0);
-		if (v.p[i] != '0' && i < 35)
+		if (v.p[i] != '0' && i > 2 && i < 35)
 			trace = 1;
-		else if (v.p[i] != '0' && i < 52)
+		else if (v.p[i] != '0' && i > 35 && i < 52)
 			span = 1;
 	}
 	return (trace && span);

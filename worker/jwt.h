@@ -81,7 +81,8 @@ void	jwt_policy_init(struct jwt_policy *, const struct conf_oauth *,
 enum auth_result jwt_verify(const struct jwt_policy *, const struct jwk_set *,
 	    struct slice token, int64_t now_ms, struct jwt_claims **claims,
 	    char *kid, const char **why);
-/* Is one of its audiences good for this upstream (by index)?  1 or 0. */
+/* Is one of its audiences good for this upstream?  By index; SIZE_MAX is one
+ * that does not exist, for which only those of the gateway are.  1 or 0. */
 int	jwt_opens(const struct jwt_claims *, size_t upstream);
 void	jwt_claims_free(struct jwt_claims *);
 

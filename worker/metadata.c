@@ -1,101 +1,178 @@
 /*
- * RFC 9728 section 2 (the document) and section 3.1 (where it is).
+ * RFC 9728 section 2 (the documents) and section 3.1 (where they are).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
 #include "common/log.h"
-#include "worker/buf.h"
+#include "common/resource.h"
 #include "worker/metadata.h"
 
-static struct buf	 document;
-static struct buf	 inserted;	/* metadata_path and public_url's path */
-static struct buf	 url;
-static struct slice	 origin;
+#define NAME_MAX_LEN	64	/* as the configuration allows */
+
+static const char	*public_url;
+static struct slice	 base;		/* before a query, no final '/' */
+static struct slice	 origin;	/* scheme and authority of it */
+static struct slice	 own_path;	/* public_url's, with that '/' */
+static struct buf	 rest;		/* of every document, after resource */
 static const char	*plain;		/* NULL while OAuth is off */
 
-static void
-put_string(struct buf *b, const char *s)
-{
-	struct slice	 v = slice_of(s);
-	char		*p;
-
-	if (buf_puts(b, "\"") == -1 ||
-	    (p = buf_room(b, v.len * 6 + 1)) == NULL)
-		fatalx("metadata: no memory");
-	buf_added(b, json_escape(v, v.len, p));
-	if (buf_puts(b, "\"") == -1)
-		fatalx("metadata: no memory");
-}
-
-static void
-put(struct buf *b, const char *s)
-{
-	if (buf_puts(b, s) == -1)
-		fatalx("metadata: no memory");
-}
-
-static void
-make_document(const struct conf_oauth *c)
-{
-	size_t	 i;
-
-	put(&document, "{\"resource\":");
-	put_string(&document, c->public_url);
-	put(&document, ",\"authorization_servers\":[");
-	put_string(&document, c->issuer);
-	put(&document, "],\"bearer_methods_supported\":[\"header\"]");
-	for (i = 0; i < c->nscopes; i++) {
-		put(&document, i == 0 ? ",\"scopes_supported\":[" : ",");
-		put_string(&document, c->scopes[i]);
-	}
-	put(&document, c->nscopes > 0 ? "]}\n" : "}\n");
-}
+static void	 split(const char *);
+static void	 make_rest(const struct conf_oauth *);
+static void	 put_member(const char *, const char *);
+static void	 must(int);
+static int	 put_string(struct buf *, struct slice);
 
 void
 metadata_setup(const struct conf_oauth *c)
 {
-	const char	*rest, *path;
-
 	if (!c->enabled)
 		return;
+	split(c->public_url);
 	plain = c->metadata_path;
-	rest = strstr(c->public_url, "://");
-	rest = rest == NULL ? c->public_url : rest + 3;
-	path = rest + strcspn(rest, "/?");
-	origin.p = c->public_url;
-	origin.len = (size_t)(path - c->public_url);
-	if (buf_append(&url, origin.p, origin.len) == -1)
+	make_rest(c);
+}
+
+static void
+split(const char *url)
+{
+	const char	*p, *path, *query;
+
+	public_url = url;
+	p = strstr(url, "://");
+	p = p == NULL ? url : p + 3;
+	path = p + strcspn(p, "/?");
+	query = path + strcspn(path, "?");
+	origin = (struct slice){ url, (size_t)(path - url) };
+	own_path = (struct slice){ path, (size_t)(query - path) };
+	/* a slash behind the host alone is no path (section 3.1) */
+	if (own_path.len == 1)
+		own_path.len = 0;
+	base = (struct slice){ url, (size_t)(query - url) };
+	if (query > path && query[-1] == '/')
+		base.len--;
+}
+
+static void
+make_rest(const struct conf_oauth *c)
+{
+	size_t	 i;
+
+	must(buf_puts(&rest, ",\"authorization_servers\":["));
+	must(put_string(&rest, slice_of(c->issuer)));
+	must(buf_puts(&rest, "],\"bearer_methods_supported\":[\"header\"]"));
+	for (i = 0; i < c->nscopes; i++) {
+		must(buf_puts(&rest, i == 0 ? ",\"scopes_supported\":[" :
+		    ","));
+		must(put_string(&rest, slice_of(c->scopes[i])));
+	}
+	if (c->nscopes > 0)
+		must(buf_puts(&rest, "]"));
+	put_member("resource_name", c->resource_name);
+	put_member("resource_documentation", c->resource_documentation);
+	put_member("resource_policy_uri", c->resource_policy_uri);
+	put_member("resource_tos_uri", c->resource_tos_uri);
+	must(buf_puts(&rest, "}\n"));
+}
+
+static void
+put_member(const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	must(buf_puts(&rest, ","));
+	must(put_string(&rest, slice_of(name)));
+	must(buf_puts(&rest, ":"));
+	must(put_string(&rest, slice_of(value)));
+}
+
+/* At the start there is nobody to answer. */
+static void
+must(int result)
+{
+	if (result == -1)
 		fatalx("metadata: no memory");
-	put(&url, plain);
-	if (buf_append(&url, "", 1) == -1)
-		fatalx("metadata: no memory");
-	put(&inserted, plain);
-	if (*path == '/' && path[1] != '\0' &&
-	    buf_append(&inserted, path, strcspn(path, "?")) == -1)
-		fatalx("metadata: no memory");
-	make_document(c);
+}
+
+static int
+put_string(struct buf *b, struct slice v)
+{
+	char	*p;
+
+	if ((p = buf_room(b, v.len * 6 + 2)) == NULL)
+		return (-1);
+	*p = '"';
+	buf_added(b, 1 + json_escape(v, v.len, p + 1));
+	return (buf_puts(b, "\""));
 }
 
 int
-metadata_match(struct slice path)
+metadata_is_name(struct slice s)
 {
-	return (plain != NULL && (slice_is(path, plain) ||
-	    slice_eq(path, (struct slice){ buf_data(&inserted),
-	    inserted.len })));
+	size_t	 i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.p[i] == '\0' || strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		    "abcdefghijklmnopqrstuvwxyz0123456789_-", s.p[i]) == NULL)
+			return (0);
+	return (s.len > 0 && s.len <= NAME_MAX_LEN);
 }
 
-struct slice
-metadata_document(void)
+int
+metadata_find(struct slice path, struct slice *name)
 {
-	return ((struct slice){ buf_data(&document), document.len });
+	size_t	 n;
+
+	*name = (struct slice){ NULL, 0 };
+	if (plain == NULL || path.len < (n = strlen(plain)) ||
+	    memcmp(path.p, plain, n) != 0)
+		return (0);
+	path.p += n;
+	path.len -= n;
+	if (path.len == 0 || slice_eq(path, own_path))
+		return (1);
+	n = base.len - origin.len;
+	if (path.len < n || memcmp(path.p, base.p + origin.len, n) != 0)
+		return (0);
+	path.p += n;
+	path.len -= n;
+	if (path.len == 0)
+		return (1);
+	*name = (struct slice){ path.p + 1, path.len - 1 };
+	return (*path.p == '/' && metadata_is_name(*name));
 }
 
-const char *
-metadata_url(void)
+int
+metadata_put_document(struct buf *b, struct slice name)
 {
-	return (plain == NULL ? "" : buf_data(&url));
+	char	 text[NAME_MAX_LEN + 1] = "", *url = NULL;
+	int	 failed;
+
+	if (name.len > 0) {
+		memcpy(text, name.p, name.len);
+		if ((url = resource_of(public_url, text)) == NULL)
+			return (-1);
+	}
+	failed = buf_puts(b, "{\"resource\":") == -1 ||
+	    put_string(b, slice_of(url == NULL ? public_url : url)) == -1 ||
+	    buf_append(b, buf_data(&rest), rest.len) == -1;
+	free(url);
+	return (failed ? -1 : 0);
+}
+
+int
+metadata_put_url(struct buf *b, struct slice name)
+{
+	if (buf_append(b, origin.p, origin.len) == -1 ||
+	    buf_puts(b, plain) == -1)
+		return (-1);
+	if (name.len == 0)
+		return (0);
+	if (buf_append(b, base.p + origin.len, base.len - origin.len) == -1 ||
+	    buf_puts(b, "/") == -1)
+		return (-1);
+	return (buf_append(b, name.p, name.len));
 }
 
 struct slice

@@ -31,11 +31,13 @@ static const struct worker_conf	*conf;
 static struct request *request_new(struct conn *);
 static void	 request_free(struct request *);
 static void	 request_id(char *);
+static enum request_method request_method(struct slice);
 static void	 put_hex(char *, uint64_t);
 static void	 request_route(struct request *, const struct http1_head *);
 static void	 request_ready(struct request *, struct slice);
 static void	 request_origin(struct request *, const struct http1_head *);
 static int	 request_check(struct request *, const struct http1_head *);
+static int	 request_lost(struct request *);
 static int	 request_check_body(struct request *);
 static int	 request_check_type(struct request *,
 		    const struct http1_head *);
@@ -161,44 +163,60 @@ request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 	if (r->framing == HTTP1_BODY_LENGTH && r->left == 0)
 		r->framing = HTTP1_BODY_NONE;
 	r->expect = h->expect_continue && r->framing != HTTP1_BODY_NONE;
-	r->method = slice_is(h->method, "POST") ? METHOD_POST :
-	    slice_is(h->method, "GET") ? METHOD_GET :
-	    slice_is(h->method, "DELETE") ? METHOD_DELETE :
-	    slice_is(h->method, "OPTIONS") ? METHOD_OPTIONS : METHOD_OTHER;
+	r->method = request_method(h->method);
 	request_route(r, h);
+}
+
+/* RFC 9110 section 9 and RFC 5789; 501 is for what is none (section 15.6.2). */
+static enum request_method
+request_method(struct slice s)
+{
+	static const struct {
+		const char		*name;
+		enum request_method	 method;
+	} known[] = {
+		{ "POST", METHOD_POST }, { "GET", METHOD_GET },
+		{ "DELETE", METHOD_DELETE }, { "OPTIONS", METHOD_OPTIONS },
+		{ "HEAD", METHOD_OTHER }, { "PUT", METHOD_OTHER },
+		{ "PATCH", METHOD_OTHER }, { "TRACE", METHOD_OTHER }
+	};
+	size_t	 i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_is(s, known[i].name))
+			return (known[i].method);
+	return (METHOD_UNKNOWN);
 }
 
 static void
 request_route(struct request *r, const struct http1_head *h)
 {
-	enum route	 route = route_find(h->path, &r->upstream);
+	struct slice	 name;
+	enum route	 route = route_find(h->path, &r->upstream, &name);
 
+	r->mcp = route == ROUTE_MCP;
 	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
-		r->mcp = route == ROUTE_MCP || route == ROUTE_MCP_UNKNOWN;
 		forward_client_ip(r, h);
 		request_late(r);
 		return;
 	}
+	if (r->method == METHOD_UNKNOWN && !r->mcp) {
+		answer_error(r, 501, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "unknown method", NULL);
+		return;
+	}
 	switch (route) {
 	case ROUTE_MCP:
-		r->mcp = 1;
+		request_keep_text(r, &r->name, name);
 		break;
 	case ROUTE_METADATA:
-		answer_metadata(r, h->method);
+		answer_metadata(r, h, name);
 		return;
 	case ROUTE_HEALTHZ:
 		answer_health(r, 1, slice_of("ok\n"), h->method);
 		return;
 	case ROUTE_READYZ:
 		request_ready(r, h->method);
-		return;
-	case ROUTE_MCP_UNKNOWN:
-		r->mcp = 1;
-		r->upstream = SIZE_MAX;
-		forward_client_ip(r, h);
-		request_origin(r, h);
-		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "no such upstream", NULL);
 		return;
 	case ROUTE_NONE:
 		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
@@ -259,10 +277,19 @@ request_check(struct request *r, const struct http1_head *h)
 		    "origin not allowed", NULL);
 		return (-1);
 	}
+	/* nothing here may tell a name that is an upstream's from one that is
+	 * none, before a credential was asked for */
 	if (r->method == METHOD_OPTIONS && r->origin.set) {
+		if (!auth_required() && request_lost(r) == -1)
+			return (-1);
 		/* before any credential: a preflight has none */
 		request_set_text(r, &r->rpc_method, slice_of("OPTIONS"));
 		answer_preflight(r, h);
+		return (-1);
+	}
+	if (r->method == METHOD_UNKNOWN) {
+		answer_error(r, 501, RPC_INVALID_REQUEST, AUDIT_ERROR,
+		    "unknown method", NULL);
 		return (-1);
 	}
 	if (r->method == METHOD_OPTIONS || r->method == METHOD_OTHER) {
@@ -279,6 +306,17 @@ request_check(struct request *r, const struct http1_head *h)
 	return (request_check_body(r));
 }
 
+/* 0, or -1 and answered: there is no upstream of this name. */
+static int
+request_lost(struct request *r)
+{
+	if (r->upstream != SIZE_MAX)
+		return (0);
+	answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
+	    "no such upstream", NULL);
+	return (-1);
+}
+
 static int
 request_check_body(struct request *r)
 {
@@ -287,7 +325,8 @@ request_check_body(struct request *r)
 		    "body larger than limits.max_body", NULL);
 		return (-1);
 	}
-	if (r->method != METHOD_POST && r->framing != HTTP1_BODY_NONE) {
+	/* of a chunked one nobody knows yet whether it is empty */
+	if (r->method != METHOD_POST && r->framing == HTTP1_BODY_LENGTH) {
 		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "only POST has a body", NULL);
 		return (-1);
@@ -331,11 +370,10 @@ request_judge(struct request *r, const struct http1_head *h)
 	enum credential		 cred = auth_credential(h, &token);
 	int			 waited = r->state == REQ_AUTH;
 
-	if (cred == CREDENTIAL_AMBIGUOUS) {
+	if (cred == CREDENTIAL_BAD) {
 		r->has_auth = auth_required();
 		r->auth = AUTH_INVALID;
-		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_DENY,
-		    "expected one credential, in one field", NULL);
+		answer_bad_credential(r);
 		return;
 	}
 	if (!auth_required()) {
@@ -442,7 +480,8 @@ request_accept(struct request *r, const struct http1_head *h)
 {
 	struct conn	*c = r->conn;
 
-	if (request_check_type(r, h) == -1 || mcp_check_head(r, h) == -1)
+	if (request_lost(r) == -1 || request_check_type(r, h) == -1 ||
+	    mcp_check_head(r, h) == -1)
 		return;
 	r->server = upstream_pick(r->upstream);
 	if (request_session(r, h) == -1)
@@ -568,6 +607,11 @@ request_take_chunks(struct request *r)
 	while (in->len > 0 && more == HTTP1_MORE) {
 		more = http1_chunk_decode(&r->chunk, buf_data(in), in->len,
 		    &used, &data, &why);
+		if (more != HTTP1_BAD && data.len > 0 &&
+		    r->method != METHOD_POST) {
+			more = HTTP1_BAD;
+			why = "only POST has a body";
+		}
 		if (more != HTTP1_BAD && data.len > 0 &&
 		    request_grow(r, data.p, data.len) == -1)
 			return (1);

@@ -33,7 +33,9 @@ enum request_state {
 };
 
 enum request_method {
-	METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER
+	METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_OPTIONS,
+	METHOD_OTHER,	/* known and served nowhere on MCP routes */
+	METHOD_UNKNOWN
 };
 
 /* Bytes kept in a request's text buffer; len 0 and set 0: unknown. */
@@ -60,7 +62,7 @@ struct request {
 	uint64_t	 asked;		/* when REQ_AUTH began */
 	uint64_t	 kid;		/* hash of the kid it waits for */
 	struct question	*question;	/* or to the keeper, in keys.c */
-	size_t		 upstream;
+	size_t		 upstream;	/* SIZE_MAX: none of that name */
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
 	size_t		 line_len;	/* request line and Host, in head */
@@ -77,6 +79,7 @@ struct request {
 	int		 head_only;	/* HEAD: no body in the answer */
 	int		 chunked;	/* we send chunks */
 	int		 answering;	/* the answer's head is queued */
+	int		 lasting;	/* it may be kept: for 5 minutes */
 	int		 expect;	/* the client waits for 100 (Continue) */
 	int		 answered;	/* the event with the response came */
 	/* for the audit log */
@@ -106,6 +109,7 @@ struct request {
 	struct text	 scopes;
 	struct text	 client_ip;
 	struct text	 origin;	/* when it is one that is allowed */
+	struct text	 name;		/* after /mcp/, if it could be one */
 	/* what fields said that the body must say too */
 	struct text	 mcp_version;
 	struct text	 mcp_method;

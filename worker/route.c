@@ -8,6 +8,7 @@
 
 static const struct worker_conf	*conf;
 
+static void	 find_upstream(struct slice, size_t *, struct slice *);
 static int	 origin_visible(struct slice);
 static int	 same_loopback(const struct http1_head *, struct slice);
 
@@ -18,31 +19,42 @@ route_setup(const struct worker_conf *c)
 }
 
 enum route
-route_find(struct slice path, size_t *upstream)
+route_find(struct slice path, size_t *upstream, struct slice *name)
 {
-	size_t	 i;
-
-	if (slice_is(path, "/mcp")) {
-		*upstream = conf->default_upstream;
+	*name = (struct slice){ NULL, 0 };
+	if (path.len >= 4 && memcmp(path.p, "/mcp", 4) == 0 &&
+	    (path.len == 4 || path.p[4] == '/')) {
+		find_upstream(path, upstream, name);
 		return (ROUTE_MCP);
 	}
-	if (path.len > 5 && memcmp(path.p, "/mcp/", 5) == 0) {
-		path.p += 5;
-		path.len -= 5;
-		for (i = 0; i < conf->nupstreams; i++)
-			if (slice_is(path, conf->upstreams[i].name)) {
-				*upstream = i;
-				return (ROUTE_MCP);
-			}
-		return (ROUTE_MCP_UNKNOWN);
-	}
-	if (metadata_match(path))
+	if (metadata_find(path, name))
 		return (ROUTE_METADATA);
 	if (slice_is(path, "/healthz"))
 		return (ROUTE_HEALTHZ);
 	if (slice_is(path, "/readyz"))
 		return (ROUTE_READYZ);
 	return (ROUTE_NONE);
+}
+
+/* /mcp, /mcp/name: one slash at the end is what people add to URLs. */
+static void
+find_upstream(struct slice path, size_t *upstream, struct slice *name)
+{
+	size_t	 i;
+
+	*upstream = conf->default_upstream;
+	if (path.len <= 5)
+		return;
+	path.p += 5;
+	path.len -= 5;
+	if (path.p[path.len - 1] == '/')
+		path.len--;
+	if (metadata_is_name(path))
+		*name = path;
+	*upstream = SIZE_MAX;
+	for (i = 0; i < conf->nupstreams; i++)
+		if (slice_is(path, conf->upstreams[i].name))
+			*upstream = i;
 }
 
 int

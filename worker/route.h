@@ -9,16 +9,18 @@
 
 enum route {
 	ROUTE_NONE,		/* 404 */
-	ROUTE_MCP,		/* /mcp, /mcp/<upstream> */
-	ROUTE_MCP_UNKNOWN,	/* /mcp/ and a name that is no upstream's */
+	ROUTE_MCP,		/* /mcp, /mcp/<upstream>, and a '/' after it */
 	ROUTE_METADATA,
 	ROUTE_HEALTHZ,
 	ROUTE_READYZ
 };
 
 void	route_setup(const struct worker_conf *);
-/* *upstream is set for ROUTE_MCP. */
-enum route route_find(struct slice path, size_t *upstream);
+/* For ROUTE_MCP *upstream is set, to SIZE_MAX when there is none of that name;
+ * *name is what stands behind /mcp/, of length 0 for /mcp and for what could
+ * be no name. */
+enum route route_find(struct slice path, size_t *upstream,
+    struct slice *name);
 /* The Origin check against DNS rebinding (MCP, Streamable HTTP, security
  * warning): 1 when there is no Origin, or it is public_url's own, one of
  * allowed_origins, or this gateway's on the loopback. */

@@ -15,6 +15,7 @@ import rawhttp
 GUIDE_FIELDS = ["ts", "session_id", "method", "action", "auth_result",
                 "oauth_client_id", "scopes", "latency_ms"]
 ERROR_OF = {"missing": None, "insufficient_scope": "insufficient_scope"}
+SCOPES_TOLD = ("missing", "insufficient_scope")
 
 
 def challenge(error=None, scope=None, metadata=gw.RESOURCE_METADATA):
@@ -63,7 +64,7 @@ class Verdict:
         if status == 401:
             error = ERROR_OF.get(line["auth_result"], "invalid_token")
             assert r.header("WWW-Authenticate") == challenge(
-                error, scope if error == "insufficient_scope" else None,
+                error, scope if line["auth_result"] in SCOPES_TOLD else None,
                 metadata), r
         check_audit_form(line)
         assert line["action"] == "deny" or status == 503, line

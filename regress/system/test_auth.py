@@ -214,8 +214,7 @@ def test_opaque_or_garbage(site, token):
     judge(site, token).refused("invalid")
 
 
-@pytest.mark.parametrize("value", ["Basic dTpw", "Bearer", "Bearer ",
-                                   "Token abc", ""])
+@pytest.mark.parametrize("value", ["Basic dTpw", "Token abc", ""])
 def test_other_credentials(site, value):
     judge(site, headers=[("Authorization", value)]).refused(
         ("missing", "invalid"))

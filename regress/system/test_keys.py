@@ -319,7 +319,7 @@ def test_odd_keys(gateway):
     for n in (121, 1024, 1025, 9000):
         assert ask(g, "k" * n)[1]["auth_result"] == "invalid"
     assert ask(g, "")[1]["auth_result"] == "invalid"
-    assert ask(g, headers=[("Authorization", "Bearer")])[0].status == 401
+    assert ask(g, headers=[("Authorization", "Bearer")])[0].status == 400
 
 
 def test_bad_checksum_costs_nothing(gateway):

@@ -42,7 +42,7 @@ def test_needs_no_token_and_leaves_no_audit_line(site):
 def test_where_the_challenge_points(site):
     """The URL of the challenge, at this gateway, is the document."""
     value = site.gw.post().header("WWW-Authenticate")
-    assert value == challenge()
+    assert value == challenge(scope="mcp:read")
     url = value.split('resource_metadata="')[1].split('"')[0]
     assert url.startswith("https://gw.example.test/")
     doc = document(site.gw.get(url[len("https://gw.example.test"):]))
@@ -80,7 +80,9 @@ def test_preflight(site):
 @pytest.mark.parametrize("path", [
     "/", "/.well-known", "/.well-known/", PATH + "/", PATH + "/other",
     PATH + "x", PATH.upper(), "/.well-known/oauth-authorization-server",
-    "/.well-known/openid-configuration", INSERTED + "/", INSERTED + "/x",
+    "/.well-known/openid-configuration", INSERTED + "/", INSERTED + "/x/y",
+    INSERTED + "/x/", INSERTED + "//x", INSERTED + "/%78", INSERTED + "x",
+    INSERTED + "/" + "x" * 65, PATH + "/x",
     "//.well-known/oauth-protected-resource", "/x/.." + PATH, "/mcpx",
     "/metrics"])
 def test_elsewhere_404(site, path):
@@ -92,7 +94,7 @@ def test_custom_path(gateway, auth_server, upstream):
     assert document(g.get("/meta/data"))["resource"] == gw.PUBLIC_URL
     assert g.get(PATH).status == 404
     assert g.post().header("WWW-Authenticate") == challenge(
-        metadata="https://gw.example.test/meta/data")
+        scope="mcp:read", metadata="https://gw.example.test/meta/data")
 
 
 def test_no_required_scopes(gateway):
@@ -120,7 +122,8 @@ def test_public_url(gateway, url, metadata, inserted):
     g = gateway({"auth": {"oauth": {"public_url": url}}})
     assert document(g.get(PATH))["resource"] == url
     assert document(g.get(inserted))["resource"] == url
-    assert g.post().header("WWW-Authenticate") == challenge(metadata=metadata)
+    assert g.post().header("WWW-Authenticate") == challenge(
+        scope="mcp:read", metadata=metadata)
 
 
 @pytest.mark.parametrize("auth", [True, False])
@@ -143,7 +146,7 @@ def test_listen_address_warning(make_gateway, listen):
     assert resource.startswith("http://") and \
         resource.endswith(":%d/mcp" % g.port), resource
     assert g.post().header("WWW-Authenticate") == challenge(
-        metadata=resource[:-len("/mcp")] + PATH)
+        scope="mcp:read", metadata=resource[:-len("/mcp")] + PATH)
 
 
 def test_no_listen_address_warning(make_gateway):

@@ -469,8 +469,8 @@ def test_absolute_form(site, line):
 
 
 @pytest.mark.parametrize("target", [
-    "/mcp/", "/MCP", "/%6dcp", "/mcp%00", "/mcp;x", "/./mcp", "/x/../mcp",
-    "//mcp", "//gw.test/mcp", "/mcp%2f", "/mcp\\up", "/mcp/up/",
+    "/MCP", "/%6dcp", "/mcp%00", "/mcp;x", "/./mcp", "/x/../mcp",
+    "//mcp", "//gw.test/mcp", "/mcp%2f", "/mcp\\up", "/mcp/up//", "/mcp//",
     "/mcp/%75p", "http://gw.test", "http://gw.test?/mcp", "/"])
 def test_other_spellings_of_a_path(site, target):
     """A path is its bytes: what is spelled otherwise leads nowhere, and the
@@ -660,7 +660,7 @@ def test_more_than_content_length(site):
         assert r.status == 200 and r.json()["id"] == "first", r
         # "xPOST" is a method nobody knows
         r = c.read_response()
-        assert r.status == 405, r
+        assert r.status == 501, r
     seen(site, before, ["first"])
 
 

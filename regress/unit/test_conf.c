@@ -82,6 +82,10 @@ worker_sample(void)
 	w.oauth.scopes = scopes;
 	w.oauth.nscopes = 2;
 	w.oauth.leeway_ms = 30000;
+	w.oauth.resource_name = "Tools \xc3\xa9";
+	w.oauth.resource_documentation = "https://docs.example/";
+	w.oauth.resource_policy_uri = "https://policy.example/";
+	w.oauth.resource_tos_uri = "https://tos.example/";
 	w.keys = keys;
 	w.nkeys = 2;
 	w.key_header = "X-API-Key";
@@ -230,6 +234,13 @@ test_worker(void **state)
 	assert_int_equal(x->oauth.typ.n, 1);
 	assert_string_equal(x->oauth.typ.v[0], types[0]);
 	assert_string_equal(x->oauth.public_url, w.oauth.public_url);
+	assert_string_equal(x->oauth.resource_name, w.oauth.resource_name);
+	assert_string_equal(x->oauth.resource_documentation,
+	    w.oauth.resource_documentation);
+	assert_string_equal(x->oauth.resource_policy_uri,
+	    w.oauth.resource_policy_uri);
+	assert_string_equal(x->oauth.resource_tos_uri,
+	    w.oauth.resource_tos_uri);
 	assert_string_equal(x->oauth.metadata_path, w.oauth.metadata_path);
 	assert_int_equal(x->oauth.nscopes, 2);
 	assert_string_equal(x->oauth.scopes[1], "mcp:write");
