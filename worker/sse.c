@@ -15,6 +15,8 @@
 #define NAME_MAX_LEN	40	/* more than "\u0072..." for each letter of a
 				 * name that we look for */
 
+typedef int8_t signed_block __attribute__((vector_size(BLOCK)));
+
 enum line { L_FIELD, L_DATA, L_OTHER };
 
 struct sse {
@@ -33,8 +35,15 @@ struct sse {
 	/* the event */
 	int		 any;		/* it has a line already */
 	int		 has_data;
+	/* ends of lines that some readers know */
+	unsigned	 odd;		/* bytes of one seen: of LS and PS */
+	int		 odd_text;	/* one was in a string of this event */
+	int		 behind;	/* a string has just ended */
+	int		 doubt;		/* what follows may be the response, */
+	int		 told;		/* and it was said */
 	/* the JSON of its data */
 	unsigned	 depth;
+	unsigned	 arrays;	/* of it, outside of any object */
 	int		 in_string;
 	int		 escaped;
 	int		 expect_name;	/* at the top level, a name is next */
@@ -54,11 +63,14 @@ static size_t	 telling(const char *, size_t);
 static int	 tells(const char *, size_t);
 static size_t	 last_end(const char *, size_t);
 static size_t	 line_run(struct sse *, const char *, size_t);
-static size_t	 plain(const char *, size_t);
+static size_t	 inert(const char *, size_t);
+static int	 ends_line(unsigned char);
+static void	 odd_byte(struct sse *, unsigned char);
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
 static void	 data_byte(struct sse *, char);
+static int	 follows(struct sse *, char);
 static void	 name_end(struct sse *);
 static unsigned	 name_plain(char *, unsigned);
 static void	 event_begin(struct sse *);
@@ -125,7 +137,8 @@ event_begin(struct sse *s)
 {
 	s->any = 0;
 	s->has_data = 0;
-	s->depth = 0;
+	s->odd_text = s->behind = 0;
+	s->depth = s->arrays = 0;
 	s->in_string = s->escaped = 0;
 	s->expect_name = s->naming = 0;
 	s->nname = 0;
@@ -150,6 +163,10 @@ sse_feed(struct sse *s, struct slice in, int *response)
 				break;
 		}
 		i += line_run(s, in.p + i, in.len - i);
+		if (s->doubt && !s->told) {
+			s->told = *response = 1;
+			return (i);
+		}
 		if (i == in.len)
 			break;
 		c = in.p[i];
@@ -161,8 +178,12 @@ sse_feed(struct sse *s, struct slice in, int *response)
 		s->cr = c == '\r';
 		if (c != '\n' && c != '\r') {
 			line_byte(s, c);
-			continue;
+			if (!s->doubt || s->told)
+				continue;
+			s->told = *response = 1;
+			return (i + 1);
 		}
+		s->odd = 0;
 		/* the line end that is the last of this event: stop at it */
 		if (s->empty && s->any && s->has_data && s->is_object &&
 		    s->has_answer) {
@@ -198,7 +219,7 @@ quiet_run(struct sse *s, const char *p, size_t len)
 }
 
 /* How many bytes come before the first that could be of a name by which an
- * answer is known.  There is none without. */
+ * answer is known, or an odd end of a line.  There is none without. */
 static size_t
 telling(const char *p, size_t len)
 {
@@ -211,7 +232,9 @@ telling(const char *p, size_t len)
 		e = block_load(p + n + 2);
 		hit = (block)(((c == '"') & (((d == 'r') & (e == 'e')) |
 		    ((d == 'e') & (e == 'r')))) |
-		    ((c == '\\') & (d == 'u') & (e == '0')));
+		    ((c == '\\') & (d == 'u') & (e == '0')) |
+		    ((c >= 0x0b) & (c <= 0x1e) & (c != '\r')) | (c == 0x85) |
+		    ((c == 0xe2) & (d == 0x80) & ((e & 0xfe) == 0xa8)));
 		k = block_first(hit);
 		if (k == BLOCK)
 			k--;
@@ -223,22 +246,52 @@ telling(const char *p, size_t len)
 	return (n);
 }
 
-/* Does "result" or "error" begin here, or an escape of a letter; or may one,
- * for all that is known? */
+/* Does "result" or "error" begin here, or an escape of a letter, or the end of
+ * a line to some; or may one, for all that is known? */
 static int
 tells(const char *p, size_t len)
 {
 	static const struct slice	 names[] = {
 		{ "\"result\"", 8 }, { "\"error\"", 7 },
-		{ "\\u006", 5 }, { "\\u007", 5 }
+		{ "\\u006", 5 }, { "\\u007", 5 },
+		{ "\xe2\x80\xa8", 3 }, { "\xe2\x80\xa9", 3 }
 	};
 	size_t				 i;
 
+	if (ends_line((unsigned char)*p))
+		return (1);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (memcmp(p, names[i].p, len < names[i].len ? len :
 		    names[i].len) == 0)
 			return (1);
 	return (0);
+}
+
+/* VT, FF, FS, GS, RS, and the last byte of NEL: to Python, for one. */
+static int
+ends_line(unsigned char c)
+{
+	return (c == 0x0b || c == 0x0c || (c >= 0x1c && c <= 0x1e) ||
+	    c == 0x85);
+}
+
+/* Look for such an end of a line; in text it tells nothing as long as the
+ * text is one. */
+static void
+odd_byte(struct sse *s, unsigned char c)
+{
+	static const unsigned char	 ls[] = { 0xe2, 0x80 };
+	int				 end = ends_line(c);
+
+	if (s->odd == 2)
+		end |= (c & 0xfe) == 0xa8;
+	s->odd = s->odd < 2 && c == ls[s->odd] ? s->odd + 1 : c == ls[0];
+	if (!end)
+		return;
+	if (s->line == L_DATA && s->in_string)
+		s->odd_text = 1;
+	else
+		s->doubt = 1;
 }
 
 /* Where the last event in here ends, if there is a whole one; else 0. */
@@ -256,8 +309,8 @@ last_end(const char *p, size_t len)
 	return (0);
 }
 
-/* Go on with a line whose field is known, up to its end.  Returns how many
- * bytes that were. */
+/* Go on with a line whose field is known, up to its end or to a doubt that was
+ * not told.  Returns how many bytes that were. */
 static size_t
 line_run(struct sse *s, const char *p, size_t len)
 {
@@ -266,11 +319,14 @@ line_run(struct sse *s, const char *p, size_t len)
 	if (s->empty || s->space || s->line == L_FIELD)
 		return (0);
 	for (;; n++) {
-		if (s->line == L_OTHER ||
-		    (s->in_string && !s->escaped && !s->naming))
-			n += plain(p + n, len - n);
+		if (s->doubt && !s->told)
+			return (n);
+		if (s->odd == 0 && (s->line == L_OTHER ||
+		    (s->in_string && !s->escaped && !s->naming)))
+			n += inert(p + n, len - n);
 		if (n == len || p[n] == '\n' || p[n] == '\r')
 			return (n);
+		odd_byte(s, (unsigned char)p[n]);
 		if (s->line == L_DATA)
 			data_byte(s, p[n]);
 	}
@@ -279,20 +335,25 @@ line_run(struct sse *s, const char *p, size_t len)
 /* How many of the next bytes mean nothing inside of a string: most of a
  * stream are such. */
 static size_t
-plain(const char *p, size_t len)
+inert(const char *p, size_t len)
 {
 	size_t	 n = 0, k;
-	block	 c;
+	block	 c, odd, told;
 
 	for (; len - n >= BLOCK; n += BLOCK) {
 		c = block_load(p + n);
-		k = block_first((block)((c == '"') | (c == '\\') |
-		    (c == '\n') | (c == '\r')));
+		/* a control character, or one that is not ASCII */
+		odd = (block)((signed_block)c < 0x20);
+		told = (block)((c == '"') | (c == '\\'));
+		if (!block_any(odd | told))
+			continue;
+		k = block_first((block)(told | (c < 0x20) | (c == 0x85) |
+		    (c == 0xe2)));
 		if (k < BLOCK)
 			return (n + k);
 	}
-	while (n < len && p[n] != '"' && p[n] != '\\' && p[n] != '\n' &&
-	    p[n] != '\r')
+	while (n < len && p[n] != '"' && p[n] != '\\' &&
+	    (unsigned char)p[n] >= 0x20 && p[n] != '\x85' && p[n] != '\xe2')
 		n++;
 	return (n);
 }
@@ -343,6 +404,7 @@ line_byte(struct sse *s, char c)
 	s->empty = 0;
 	if (mark_byte(s, c))
 		return;
+	odd_byte(s, (unsigned char)c);
 	switch (s->line) {
 	case L_FIELD:
 		s->comment = s->nfield == 0 && c == ':';
@@ -367,7 +429,8 @@ line_byte(struct sse *s, char c)
 	}
 }
 
-/* Just enough of JSON to see the member names of the outermost object. */
+/* Just enough of JSON to see the member names of the outermost object, or of
+ * those in the outermost arrays. */
 static void
 data_byte(struct sse *s, char c)
 {
@@ -378,6 +441,7 @@ data_byte(struct sse *s, char c)
 			s->escaped = 1;
 		else if (c == '"') {
 			s->in_string = 0;
+			s->behind = 1;
 			if (s->naming)
 				name_end(s);
 			return;
@@ -386,6 +450,8 @@ data_byte(struct sse *s, char c)
 			s->name[s->nname++] = c;
 		return;
 	}
+	if (s->odd_text && !follows(s, c))
+		s->doubt = 1;
 	switch (c) {
 	case '"':
 		s->in_string = 1;
@@ -395,7 +461,11 @@ data_byte(struct sse *s, char c)
 		break;
 	case '{':
 	case '[':
-		if (s->depth++ == 0 && c == '{') {
+		if (s->depth++ != s->arrays)
+			break;
+		if (c == '[')
+			s->arrays++;
+		else {
 			s->is_object = 1;
 			s->expect_name = 1;
 		}
@@ -404,11 +474,29 @@ data_byte(struct sse *s, char c)
 	case ']':
 		if (s->depth > 0)
 			s->depth--;
+		if (s->arrays > s->depth)
+			s->arrays = s->depth;
 		break;
 	case ',':
-		s->expect_name = s->depth == 1 && s->is_object;
+		s->expect_name = s->is_object && s->depth == s->arrays + 1;
 		break;
 	}
+}
+
+/* Can it come here, outside of a string?  If not, what was taken for text was
+ * none. */
+static int
+follows(struct sse *s, char c)
+{
+	int	 behind = s->behind;
+
+	if (c == ' ' || c == '\t' || c == '\n')
+		return (1);
+	s->behind = 0;
+	if (behind)
+		return (c == ',' || c == ':' || c == ']' || c == '}');
+	return (c != '\0' && strchr("\"{}[],:+-.0123456789eEtrufalsn", c) !=
+	    NULL);
 }
 
 static void

@@ -83,6 +83,34 @@ def test_type_that_nobody_knows(site, ctype):
     assert site.gw.audit_one(mark)["action"] == "allow"
 
 
+@pytest.mark.parametrize("event", [
+    b"data: [%s]\n\n", b": x\v%s", b"event: x\x0cdata: %s\x0c\x0c",
+    b"data: {\"a\":1,\xc2\x85data: %s", b": \xe2\x80\xa8data: %s\xe2\x80\xa8",
+    b'data: "\xe2\x80\xa9data: %s\xe2\x80\xa9\xe2\x80\xa9"\n\n'])
+def test_answer_that_some_see(site, event):
+    """In an array, or behind what ends a line in another language: its line
+    is written before it passes, though no event ends for us."""
+    data = event % json.dumps(RESULT).encode()
+    done = threading.Event()
+
+    def answer(conn, req):
+        conn.send(fu.SSE_HEAD + fu.chunk(data))
+        conn.wait(done)
+        conn.send(b"0\r\n\r\n")
+    site.up.script(answer)
+    mark = site.gw.audit_mark()
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", site.headers(),
+                       json.dumps(gw.rpc()).encode()))
+        assert c.read_head().status == 200
+        assert c.read_some() == data
+        assert len(site.gw.audit_lines(mark)) == 1
+        done.set()
+        c.read_body()
+    line = site.gw.audit_one(mark)
+    assert line["action"] == "allow" and line["transport"] == "sse", line
+
+
 # -- where it leads ----------------------------------------------------------
 
 @pytest.mark.parametrize("ctype", [
