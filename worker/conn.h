@@ -55,6 +55,7 @@ struct conn {
 	unsigned	 recorded : 1;	/* an audit line of this turn */
 	unsigned	 again : 1;	/* to be read on in the next turn */
 	unsigned	 passed : 1;	/* by another worker */
+	unsigned	 hello : 1;	/* CONN_TLS: a first byte is there */
 	unsigned	 close : 1;	/* after this answer */
 	unsigned	 unread : 1;	/* input is left that nobody reads */
 	unsigned	 late : 1;	/* this request is not for this
