@@ -73,6 +73,11 @@ static void	 conn_sent(struct conn *);
 static void	 conn_linger(struct conn *);
 static void	 conn_discard(struct conn *);
 static void	 conn_peer(struct conn *);
+static int	 conn_believable(const struct conn *,
+		    const struct proto_addr *);
+static int	 same_address(const struct proto_addr *,
+		    const struct proto_addr *);
+static void	 conn_address(struct conn *, const struct proto_addr *);
 static void	 expired_header(struct timer *);
 static void	 expired_body(struct timer *);
 static void	 expired_close(struct timer *);
@@ -115,7 +120,8 @@ conn_expect_tls(struct conn *c)
 }
 
 void
-conn_passed(int fd, const void *input, size_t len)
+conn_passed(int fd, const struct proto_addr *addr, const void *input,
+    size_t len)
 {
 	struct conn	*c;
 
@@ -127,6 +133,11 @@ conn_passed(int fd, const void *input, size_t len)
 	if ((c = conn_make(fd)) == NULL)
 		return;
 	c->passed = 1;
+	if (!conn_believable(c, addr)) {
+		conn_close(c);
+		return;
+	}
+	conn_address(c, addr);
 	if (len > 0 && buf_append(&c->in, input, len) == -1)
 		conn_close(c);
 	else if (nconns > conf->max_connections)
@@ -140,6 +151,27 @@ conn_passed(int fd, const void *input, size_t len)
 		conn_expect_tls(c);
 		conn_process(c);
 	}
+}
+
+/* A worker that was taken over must not pass for any client it likes. */
+static int
+conn_believable(const struct conn *c, const struct proto_addr *a)
+{
+	return (same_address(a, &c->peer));
+}
+
+static int
+same_address(const struct proto_addr *a, const struct proto_addr *b)
+{
+	return (a->family == b->family &&
+	    memcmp(a->addr, b->addr, sizeof(a->addr)) == 0);
+}
+
+static void
+conn_address(struct conn *c, const struct proto_addr *a)
+{
+	c->addr = *a;
+	inet_ntop(a->family, a->addr, c->ip, sizeof(c->ip));
 }
 
 /*
@@ -243,20 +275,21 @@ conn_peer(struct conn *c)
 	socklen_t	 len = sizeof(a);
 
 	memset(&a, 0, sizeof(a));
-	c->family = AF_INET;
+	c->peer.family = AF_INET;
 	if (getpeername(c->fd, (struct sockaddr *)&a, &len) == -1)
 		;
 	else if (a.ss.ss_family == AF_INET)
-		memcpy(c->addr, &a.sin.sin_addr, 4);
+		memcpy(c->peer.addr, &a.sin.sin_addr, 4);
 	else if (a.ss.ss_family == AF_INET6) {
 		if (IN6_IS_ADDR_V4MAPPED(&a.sin6.sin6_addr))
-			memcpy(c->addr, &a.sin6.sin6_addr.s6_addr[12], 4);
+			memcpy(c->peer.addr,
+			    &a.sin6.sin6_addr.s6_addr[12], 4);
 		else {
-			c->family = AF_INET6;
-			memcpy(c->addr, &a.sin6.sin6_addr, 16);
+			c->peer.family = AF_INET6;
+			memcpy(c->peer.addr, &a.sin6.sin6_addr, 16);
 		}
 	}
-	inet_ntop(c->family, c->addr, c->ip, sizeof(c->ip));
+	conn_address(c, &c->peer);
 }
 
 static void
@@ -332,7 +365,7 @@ conn_passable(const struct conn *c)
 	if (c->state == CONN_TLS)
 		return (handing_over && !c->hello);
 	return (handing_over && c->tls == NULL && c->skip == 0 &&
-	    c->in.len <= IMSG_BODY_MAX &&
+	    c->in.len <= PROTO_CONN_MAX &&
 	    (c->state == CONN_IDLE || c->state == CONN_HEAD));
 }
 
@@ -815,7 +848,7 @@ conn_leave(int handover)
 	TAILQ_FOREACH(c, &all, link) {
 		/* nobody has judged it: as if nobody had read it */
 		if (c->state != CONN_REQUEST || c->tls != NULL ||
-		    c->in.len > IMSG_BODY_MAX || !request_unbegin(c->req))
+		    c->in.len > PROTO_CONN_MAX || !request_unbegin(c->req))
 			continue;
 		c->state = CONN_HEAD;
 		c->close = 0;
@@ -845,7 +878,8 @@ conn_settle(void)
 }
 
 size_t
-conn_drain(size_t n, void (*pass)(int, const void *, size_t))
+conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
+    size_t))
 {
 	struct conn	*c, *next;
 	size_t		 idle = 0;
@@ -864,7 +898,7 @@ conn_drain(size_t n, void (*pass)(int, const void *, size_t))
 		}
 		n--;
 		event_del(&c->ev);
-		pass(c->fd, buf_data(&c->in), c->in.len);
+		pass(c->fd, &c->addr, buf_data(&c->in), c->in.len);
 		c->fd = -1;
 		conn_close(c);
 	}
