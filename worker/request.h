@@ -82,6 +82,7 @@ struct request {
 	int		 lasting;	/* it may be kept: for 5 minutes */
 	int		 expect;	/* the client waits for 100 (Continue) */
 	int		 answered;	/* the event with the response came */
+	int		 ending;	/* its stream has only this event left */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
