@@ -285,6 +285,9 @@ def test_resource_is_an_audience(gateway, auth_server, upstream):
         for _ in range(2):      # judged, and out of the cache
             assert opens(s, t) == [401, 401, 200]
         assert opens(s, a.mint({"aud": [RESOURCE + "/up"]})) == [200, 200, 401]
+        # as clients find it
+        doc = s.gw.get(gw.METADATA_PATH + "/mcp/other").json()
+        assert opens(s, a.mint({"aud": doc["resource"]})) == [401, 401, 200]
         assert opens(s, a.mint({"aud": [RESOURCE + "/up", "x",
                                         RESOURCE + "/other"]})) == [
             200, 200, 200]
