@@ -688,7 +688,8 @@ keys_sane(const struct worker_conf *w)
 		    !printable(w->keys[i].scopes)) || w->keys[i].expires < 0)
 			return (0);
 	return ((w->key_header == NULL || visible(w->key_header)) &&
-	    (w->key_scheme == NULL || visible(w->key_scheme)) &&
+	    (w->key_scheme == NULL || w->key_scheme[0] == '\0' ||
+	    visible(w->key_scheme)) &&
 	    w->key_cache_ttl <= TIME_MAX);
 }
 

@@ -127,7 +127,8 @@ struct worker_conf {
 	struct conf_key	*keys;		/* auth.keys, in the file's order */
 	size_t		 nkeys;
 	char		*key_header;	/* auth.header, or NULL: Authorization */
-	char		*key_scheme;	/* auth.scheme, or NULL */
+	char		*key_scheme;	/* auth.scheme, "" when it says that
+					 * there is none, or NULL */
 	uint64_t	 key_cache_ttl;	/* ms; 0: not remembered */
 	char		*tls_cert;	/* tls.cert_file: PEM, the chain; or
 					 * NULL: no TLS */

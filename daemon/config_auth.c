@@ -259,13 +259,15 @@ cfg_header(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		if (strcasecmp(s, taken[i]) == 0)
 			break;
-	if (i < sizeof(taken) / sizeof(taken[0]) || cfg_field_reserved(s))
+	/* of those that are the gateway's own this one says nothing of it */
+	if (i < sizeof(taken) / sizeof(taken[0]) || (cfg_field_reserved(s) &&
+	    strcasecmp(s, "X-MCPGW-Key") != 0))
 		cfg_expected(c, n, "a header field that has no other use");
 	else if (strcasecmp(s, "Authorization") != 0)
 		cfg_copy(c, dst, s);
 }
 
-/* RFC 9110, section 11.1: a token. */
+/* RFC 9110, section 11.1: a token; or empty: the key stands alone. */
 void
 cfg_scheme(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
@@ -278,9 +280,9 @@ cfg_scheme(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		return;
 	len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789-._~+!#$%&'*^`|");
-	if (len == 0 || len > SCHEME_MAX || s[len] != '\0')
+	if (len > SCHEME_MAX || s[len] != '\0')
 		cfg_expected(c, n, "the name of a scheme, such as ApiKey: 1 "
-		    "to %d letters, digits and -", SCHEME_MAX);
+		    "to %d letters, digits and -, or \"\"", SCHEME_MAX);
 	else
 		cfg_copy(c, dst, s);
 }

@@ -409,13 +409,10 @@ conn_passed(struct process *from, struct imsg *m)
 	struct process		*p, *best = NULL;
 	static uint32_t		 turn;
 	struct stat		 st;
-	size_t			 waiting = 0, len;
-	struct proto_addr	 addr;
-	const uint8_t		*input;
+	size_t			 waiting = 0;
 
 	if (!from->draining || fstat(m->fd, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode) ||
-	    proto_get_conn(m, &addr, &input, &len) == -1) {
+	    !S_ISSOCK(st.st_mode)) {
 		process_broke(from, proto_name(m->type), "not now");
 		return;
 	}
@@ -432,8 +429,8 @@ conn_passed(struct process *from, struct imsg *m)
 	}
 	/* each of them is a descriptor of ours */
 	if (best == NULL || waiting >= LISTEN_PASSING ||
-	    proto_send_conn(best->channel, &addr, imsg_take_fd(m), input,
-	    len) == -1)
+	    channel_send(best->channel, MSG_CONN, 0, imsg_take_fd(m),
+	    m->data, m->len) == -1)
 		conn_lost(from);
 }
 

@@ -33,7 +33,7 @@ static int			 required;
 static int			 oauth;
 static const char		*key_header;	/* NULL: Authorization */
 static const char		*key_scheme;	/* NULL: none */
-static int			 bare;		/* a key alone in Authorization */
+static int			 bare;		/* a key alone in it is one */
 static void			(*ask_keys)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;

@@ -3,6 +3,9 @@
  * it has an exchange with the upstream is in relay.c.
  */
 #include <sys/random.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +37,9 @@ static void	 request_id(char *);
 static enum request_method request_method(struct slice);
 static void	 put_hex(char *, uint64_t);
 static void	 request_route(struct request *, const struct http1_head *);
-static void	 request_ready(struct request *, struct slice);
+static void	 request_ready(struct request *, const struct http1_head *);
+static int	 request_near(const struct request *,
+		    const struct http1_head *);
 static void	 request_origin(struct request *, const struct http1_head *);
 static int	 request_check(struct request *, const struct http1_head *);
 static int	 request_lost(struct request *);
@@ -146,21 +151,6 @@ request_malformed(struct conn *c, int status, const char *why)
 }
 
 void
-request_plain(struct conn *c)
-{
-	struct request	*r;
-
-	if ((r = request_new(c)) == NULL) {
-		conn_abort(c);
-		return;
-	}
-	r->state = REQ_BODY;
-	answer_text(r, 400, AUDIT_ERROR, "HTTP without TLS",
-	    "400: HTTP without TLS was sent to a port that speaks TLS: use "
-	    "https\n");
-}
-
-void
 request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 {
 	struct request	*r;
@@ -231,7 +221,7 @@ request_route(struct request *r, const struct http1_head *h)
 		answer_health(r, 1, slice_of("ok\n"), h->method);
 		return;
 	case ROUTE_READYZ:
-		request_ready(r, h->method);
+		request_ready(r, h);
 		return;
 	case ROUTE_NONE:
 		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
@@ -244,19 +234,20 @@ request_route(struct request *r, const struct http1_head *h)
 		request_judge(r, h);
 }
 
-/* Ready when a request to the default upstream could be served; the text
- * names every upstream that could not. */
+/* Ready when a request to the default upstream could be served.  The text
+ * names every upstream that could not, to those who may know names. */
 static void
-request_ready(struct request *r, struct slice method)
+request_ready(struct request *r, const struct http1_head *h)
 {
 	struct buf	 b;
 	size_t		 i;
-	int		 failed, ready;
+	int		 failed, ready, tell;
 
 	memset(&b, 0, sizeof(b));
+	tell = !auth_required() || request_near(r, h);
 	ready = worker_ready() && upstream_usable(conf->default_upstream);
 	failed = buf_puts(&b, ready ? "ok\n" : "not ready\n") == -1;
-	for (i = 0; i < conf->nupstreams; i++)
+	for (i = 0; tell && i < conf->nupstreams; i++)
 		if (!upstream_usable(i))
 			failed |= buf_printf(&b, "upstream %s: down\n",
 			    conf->upstreams[i].name) == -1;
@@ -264,8 +255,21 @@ request_ready(struct request *r, struct slice method)
 		conn_abort(r->conn);
 	else
 		answer_health(r, ready, (struct slice){ buf_data(&b),
-		    b.len }, method);
+		    b.len }, h->method);
 	buf_free(&b);
+}
+
+/* From this host, and not on behalf of another. */
+static int
+request_near(const struct request *r, const struct http1_head *h)
+{
+	const struct conn	*c = r->conn;
+
+	if (h->count[HTTP1_X_FORWARDED_FOR] > 0 ||
+	    h->count[HTTP1_FORWARDED] > 0 || h->count[HTTP1_X_REAL_IP] > 0)
+		return (0);
+	return (c->family == AF_INET ? c->addr[0] == 127 :
+	    memcmp(c->addr, &in6addr_loopback, sizeof(c->addr)) == 0);
 }
 
 /* A page that may read the answer, whatever that is. */

@@ -172,6 +172,23 @@ def test_documents_tell_no_names(site):
     assert seen[0] == seen[1] and seen[0][0] == 200
 
 
+@pytest.mark.parametrize("auth", [True, False])
+def test_readiness_tells_names_at_home(gateway, auth_server, auth):
+    """Which upstreams are down: to this host, and where anybody may ask the
+    upstreams themselves."""
+    g = gateway({
+        "upstreams": [{"name": "gone", "url":
+                       "http://127.0.0.1:%d/mcp" % gw.free_port()}],
+        "default_upstream": "gone", "workers": 1,
+        "auth": {"enabled": auth, "oauth": {"enabled": auth}}})
+    for _ in range(3):
+        assert g.post(token=auth_server.mint() if auth else None).status == 502
+    assert g.get("/readyz").body == b"not ready\nupstream gone: down\n"
+    for field in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
+        r = g.get("/readyz", {field: "192.0.2.1"})
+        assert r.status == 503 and (b"gone" in r.body) == (not auth), r
+
+
 def test_unknown_name_with_a_credential(site):
     mark = site.gw.audit_mark()
     line = site.refused(site.ask(path="/mcp/nosuch"), mark, 404)

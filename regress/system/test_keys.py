@@ -231,6 +231,43 @@ def test_scheme_in_authorization(gateway, upstream):
     assert ask(g, headers={"Authorization": "Basic " + k.key})[0].status == 401
 
 
+def test_bare_key_in_authorization(gateway, auth_server, upstream):
+    """auth.scheme: "" is no scheme; Bearer stays, other schemes are none."""
+    k = Key("h")
+    for header in ({"header": "Authorization"}, {}):
+        g = gateway(auth(k, scheme="", **header))
+        for value in (k.key, "Bearer " + k.key, auth_server.mint()):
+            r, _ = ask(g, headers={"Authorization": value})
+            assert r.status == 200, (value, r)
+            assert upstream.requests[-1].header("authorization") is None
+        for value, result in (("nobody's", "invalid"), ("", "missing"),
+                              ("Basic " + k.key, "missing")):
+            r, line = ask(g, headers={"Authorization": value})
+            assert r.status == 401 and line["auth_result"] == result, value
+        r, _ = ask(g, headers={"Authorization": "Bearer"})
+        assert r.status == 400
+        g.stop()
+
+
+def test_bare_key_only_where_said(gateway):
+    k = Key("h")
+    g = gateway(auth(k, header="Authorization"))
+    r, line = ask(g, headers={"Authorization": k.key})
+    assert r.status == 401 and line["auth_result"] == "missing"
+    g.reload({"auth": {"scheme": "", "header": "X-API-Key"}})
+    assert ask(g, headers={"X-API-Key": k.key})[0].status == 200
+    assert ask(g, headers={"X-API-Key": ""})[0].status == 400
+    r, line = ask(g, headers={"Authorization": k.key})
+    assert r.status == 401 and line["auth_result"] == "missing"
+
+
+def test_field_of_the_original(gateway, upstream):
+    k = Key("h")
+    g = gateway(auth(k, header="X-MCPGW-Key"))
+    assert ask(g, headers={"x-mcpgw-key": k.key})[0].status == 200
+    assert k.key.encode() not in upstream.requests[-1].raw
+
+
 def test_two_credentials(gateway, auth_server, upstream):
     k = Key("h")
     g = gateway(auth(k, header="X-API-Key"))
@@ -428,7 +465,8 @@ def test_ceilings_are_configured(make_gateway):
 
 
 @pytest.mark.parametrize("header", ["Host", "mcp-session-id", "X-Forwarded-For",
-                                    "X_Key", "", "Content-Length"])
+                                    "X_Key", "", "Content-Length",
+                                    "X-MCPGW-Key-Id", "X-Mcpgw-Scopes"])
 def test_header_names(make_gateway, header):
     rc, out = make_gateway({"auth": {"header": header}}).check()
     assert rc == 78 and "auth.header: expected" in out

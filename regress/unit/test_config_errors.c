@@ -280,7 +280,8 @@ static const struct error_row mistakes[] = {
 	{ "auth: {header: cookie}\n", "1:16: auth.header: expected a header "
 	    "field that has no other use, got \"cookie\"" },
 	{ "auth: {scheme: a b}\n", "1:16: auth.scheme: expected the name of "
-	    "a scheme, such as ApiKey: 1 to 64 letters, digits and -, got "
+	    "a scheme, such as ApiKey: 1 to 64 letters, digits and -, or "
+	    "\"\", got "
 	    "\"a b\"" },
 	{ "auth: {argon2: {max_lanes: 0}}\n", "1:28: auth.argon2.max_lanes: "
 	    "expected a number from 1 to 255, got \"0\"" },
