@@ -4,6 +4,10 @@
  * time up to a minute.  After that one request is let through to see.  When
  * no server is up the one that rests least is tried all the same: a gateway
  * that refuses to try loses requests that could have been served.
+ *
+ * A failure is one to connect, or a health check's.  A connection that ends
+ * without an answer, or with one that is none, says as much of the request as
+ * of the server: whoever may send requests could have it taken for dead.
  */
 #include "common/log.h"
 #include "worker/clock.h"
@@ -56,12 +60,8 @@ balance_good(struct server *s)
 void
 balance_bad(struct server *s, const char *why)
 {
-	/* a name for the reason, without a flood of them */
-	if (s->down_s == 0 && clock_mono() - s->told >= TELL_MS) {
-		s->told = clock_mono();
-		log_warnx("upstream %s: %s%s: %s", s->up->conf->name,
-		    s->conf->authority, s->conf->path, why);
-	}
+	if (s->down_s == 0)
+		balance_tell(s, why);
 	if (++s->fails < FAILS_MAX)
 		return;
 	if (s->down_s == 0)
@@ -70,4 +70,14 @@ balance_bad(struct server *s, const char *why)
 	s->down_s = s->down_s == 0 ? 1 : s->down_s * 2 > DOWN_MAX ? DOWN_MAX :
 	    s->down_s * 2;
 	s->down_until = clock_mono() + s->down_s * 1000ULL;
+}
+
+void
+balance_tell(struct server *s, const char *why)
+{
+	if (clock_mono() - s->told < TELL_MS)
+		return;
+	s->told = clock_mono();
+	log_warnx("upstream %s: %s%s: %s", s->up->conf->name,
+	    s->conf->authority, s->conf->path, why);
 }

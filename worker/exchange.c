@@ -5,13 +5,18 @@
 
 #include "worker/upstream_int.h"
 
-#define HEAD_MAX	(64 * 1024)	/* bytes of a response head */
+#define HEADS_MAX	(64 * 1024)	/* bytes of a response head, and of
+					 * the interim ones before it */
 #define INTERIM_MAX	256		/* 1xx answers before the final one */
 
 static size_t	 exchange_feed_head(struct exchange *, const char *, size_t);
 static unsigned	 keep_alive_s(const struct http1_head *);
 static int	 nominated(const struct http1_head *);
-static int	 exchange_take_head(struct exchange *, size_t);
+static void	 exchange_malformed(struct exchange *, const char *);
+static int	 exchange_take_head(struct exchange *, struct slice,
+		    struct slice);
+static const char *head_wrong(const struct http1_head *, struct slice);
+static int	 stray_framing(const struct http1_head *);
 static void	 exchange_feed_body(struct exchange *, const char *, size_t);
 static void	 exchange_feed_chunks(struct exchange *, const char *, size_t);
 
@@ -33,32 +38,56 @@ exchange_feed(struct exchange *ex, const char *p, size_t len)
 		exchange_feed_body(ex, p, len);
 }
 
-/* Collect a head; returns how many of the bytes belonged to it. */
+/* Collect a head; returns how many of the bytes belonged to it.  One that
+ * comes in one piece is read where it lies. */
 static size_t
 exchange_feed_head(struct exchange *ex, const char *p, size_t len)
 {
 	enum http1_more	 more;
+	struct slice	 head, rest;
 	const char	*why = NULL;
-	size_t		 had = ex->in.len, headlen;
+	size_t		 had = ex->in.len, headlen = 0;
 	int		 status;
 
-	if (buf_append(&ex->in, p, len) == -1) {
-		exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
-		return (0);
+	head = (struct slice){ p, len };
+	if (had > 0) {
+		if (buf_append(&ex->in, p, len) == -1) {
+			exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
+			return (0);
+		}
+		head = (struct slice){ buf_data(&ex->in), ex->in.len };
 	}
-	more = http1_scan_head(&ex->scan, buf_data(&ex->in), ex->in.len,
-	    HEAD_MAX, &headlen, &status, &why);
-	if (more == HTTP1_MORE)
+	more = http1_scan_head(&ex->scan, head.p, head.len,
+	    HEADS_MAX - ex->heads, &headlen, &status, &why);
+	if (more == HTTP1_MORE) {
+		if (had == 0 && buf_append(&ex->in, p, len) == -1)
+			exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
 		return (len);
+	}
 	if (more == HTTP1_BAD) {
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
+		exchange_malformed(ex, why);
 		return (0);
 	}
-	if (exchange_take_head(ex, headlen) == -1)
+	ex->heads += headlen;
+	rest = (struct slice){ head.p + headlen, head.len - headlen };
+	head.len = headlen;
+	if (exchange_take_head(ex, head, rest) == -1)
 		return (0);
 	buf_free(&ex->in);
 	memset(&ex->scan, 0, sizeof(ex->scan));
 	return (headlen - had);
+}
+
+/* It is the request's fault as likely as the server's; a health check's
+ * request has none. */
+static void
+exchange_malformed(struct exchange *ex, const char *why)
+{
+	if (ex->probe)
+		balance_bad(ex->server, why);
+	else
+		balance_tell(ex->server, why);
+	exchange_fail(ex, EXCHANGE_BROKEN, why);
 }
 
 /* The timeout parameter of Keep-Alive (RFC 2068 section 19.7.1.1), or 0. */
@@ -93,22 +122,16 @@ nominated(const struct http1_head *h)
 	return (0);
 }
 
-/* A whole head is in ex->in.  0, or -1 when the exchange ended. */
+/* A whole head, and what came behind it.  0, or -1 when the exchange ended. */
 static int
-exchange_take_head(struct exchange *ex, size_t headlen)
+exchange_take_head(struct exchange *ex, struct slice head, struct slice rest)
 {
 	static struct http1_head h;
 	const char	*why = NULL;
 
-	if (http1_parse_response(&h, buf_data(&ex->in), headlen,
-	    slice_of(ex->method), &why) == -1) {
-		balance_bad(ex->server, why);
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
-		return (-1);
-	}
-	if (h.status == 101) {
-		exchange_fail(ex, EXCHANGE_BROKEN,
-		    "upstream switched protocols unasked");
+	if (http1_parse_response(&h, head.p, head.len, slice_of(ex->method),
+	    &why) == -1 || (why = head_wrong(&h, rest)) != NULL) {
+		exchange_malformed(ex, why);
 		return (-1);
 	}
 	if (h.status < 200) {
@@ -117,23 +140,44 @@ exchange_take_head(struct exchange *ex, size_t headlen)
 		exchange_fail(ex, EXCHANGE_BROKEN, "too many interim answers");
 		return (-1);
 	}
-	/* two readers could take it for two things */
-	if (h.count[HTTP1_CONTENT_TYPE] > 1 || nominated(&h)) {
-		exchange_fail(ex, EXCHANGE_BROKEN,
-		    "repeated Content-Type, or named in Connection");
-		return (-1);
-	}
 	if (!ex->probe)
 		balance_good(ex->server);
 	ex->got_head = 1;
 	ex->framing = h.body;
 	ex->left = h.content_length;
-	ex->keepalive = h.keepalive && h.body != HTTP1_BODY_CLOSE;
+	ex->chunk.lax = 1;
+	ex->keepalive = h.keepalive && h.body != HTTP1_BODY_CLOSE &&
+	    !stray_framing(&h);
 	ex->idle_s = keep_alive_s(&h);
 	ex->stream = http1_is_event_stream(&h);
 	exchange_timer(ex);
 	ex->cb->head(ex->arg, &h);
 	return (ex->over ? -1 : 0);
+}
+
+/* What makes an answer none, although it is well formed; or NULL. */
+static const char *
+head_wrong(const struct http1_head *h, struct slice rest)
+{
+	if (h->status == 101)
+		return ("upstream switched protocols unasked");
+	/* two readers could take it for two things */
+	if (h->count[HTTP1_CONTENT_TYPE] > 1 || nominated(h))
+		return ("repeated Content-Type, or named in Connection");
+	/* what is declared may be there, where it is nothing */
+	if (h->status == 204 && stray_framing(h) && rest.len > 0 &&
+	    !slice_is(rest, "0\r\n\r\n"))
+		return ("a body where none may be");
+	return (NULL);
+}
+
+/* Does it declare a body that it does not have?  Servers exist that send one
+ * all the same, and nothing must be taken for the next answer. */
+static int
+stray_framing(const struct http1_head *h)
+{
+	return (h->body == HTTP1_BODY_NONE && (h->content_length > 0 ||
+	    h->count[HTTP1_TRANSFER_ENCODING] > 0));
 }
 
 static void
@@ -196,7 +240,7 @@ exchange_feed_chunks(struct exchange *ex, const char *p, size_t len)
 	if (ex->over)
 		return;
 	if (more == HTTP1_BAD)
-		exchange_fail(ex, EXCHANGE_BROKEN, why);
+		exchange_malformed(ex, why);
 	else if (more == HTTP1_DONE)
 		exchange_done(ex, len);
 }

@@ -335,10 +335,13 @@ http1_parse_response(struct http1_head *h, const char *buf, size_t headlen,
 	    http1_framing(h, why) != 0)
 		return (-1);
 	if (h->status < 200 || h->status == 204) {
-		/* section 6.1: neither may declare a body */
+		/* section 6.1: neither may declare a body, and servers exist
+		 * that do so in a 204; who knows what follows it */
 		if (h->body == HTTP1_BODY_CHUNKED || h->content_length > 0) {
 			*why = "a body where none may be";
-			return (-1);
+			if (h->status < 200)
+				return (-1);
+			h->keepalive = 0;
 		}
 		h->body = HTTP1_BODY_NONE;
 	} else if (h->status == 304 || slice_is(method, "HEAD"))
@@ -370,7 +373,7 @@ status_line(struct http1_head *h, const char *p, const char *end)
 	return (0);
 }
 
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER,
+enum { SIZE, SIZE_PAD, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER,
     TRAILER_NAME, TRAILER_VALUE, TRAILER_LF, OVER };
 
 /*
@@ -406,6 +409,13 @@ trailer_byte(struct http1_chunk *c, unsigned char b)
 	return (http1_is_tchar(b) ? HTTP1_MORE : HTTP1_BAD);
 }
 
+/* A byte of a size line that says nothing. */
+static enum http1_more
+chunk_pad(struct http1_chunk *c)
+{
+	return (++c->overhead > CHUNK_OVERHEAD ? HTTP1_BAD : HTTP1_MORE);
+}
+
 /* One byte of what is not data.  HTTP1_MORE, DONE or BAD. */
 static enum http1_more
 chunk_byte(struct http1_chunk *c, unsigned char b)
@@ -413,6 +423,9 @@ chunk_byte(struct http1_chunk *c, unsigned char b)
 	switch (c->state) {
 	case SIZE:
 		if (isxdigit(b)) {
+			if (c->lax && b == '0' && c->digits == 1 &&
+			    c->left == 0)
+				return (chunk_pad(c));
 			if (++c->digits > CHUNK_DIGITS)
 				return (HTTP1_BAD);
 			c->left = c->left << 4 | (uint64_t)(b <= '9' ?
@@ -421,7 +434,12 @@ chunk_byte(struct http1_chunk *c, unsigned char b)
 		}
 		if (c->digits == 0)
 			return (HTTP1_BAD);
-		/* BWS before an extension is not taken: ambiguous */
+		c->state = SIZE_PAD;
+		/* FALLTHROUGH */
+	case SIZE_PAD:
+		if (c->lax && (b == ' ' || b == '\t'))
+			return (chunk_pad(c));
+		/* BWS is not taken from clients: ambiguous */
 		if (b != ';' && b != '\r')
 			return (HTTP1_BAD);
 		c->state = b == ';' ? EXTENSION : SIZE_LF;

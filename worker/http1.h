@@ -106,7 +106,9 @@ int	http1_parse_request(struct http1_head *, const char *buf,
 /*
  * Parse a whole response head, the answer to a request with this method.
  * Returns 0, or -1 (*why) when it is malformed or ambiguous.  body follows
- * RFC 9112 section 6.3 (1xx, 204, 304 and answers to HEAD have none).
+ * RFC 9112 section 6.3 (1xx, 204, 304 and answers to HEAD have none).  A 204
+ * that declares one all the same (section 6.1 forbids it) has none either, but
+ * keepalive is 0.
  */
 int	http1_parse_response(struct http1_head *, const char *buf,
 	    size_t headlen, struct slice method, const char **why);
@@ -125,8 +127,11 @@ int	http1_list_next(struct slice *list, struct slice *item);
 /* 1 for the characters of a token (RFC 9110 section 5.6.2). */
 int	http1_is_tchar(unsigned char);
 
-/* Chunked coding (RFC 9112 section 7.1); zero it for each body. */
+/* Chunked coding (RFC 9112 section 7.1); zero it for each body.  With lax set
+ * sizes are taken as some servers write them: filled up with zeros in front,
+ * or with spaces or tabs behind. */
 struct http1_chunk {
+	int	 lax;
 	int	 state;
 	uint64_t left;		/* of the current chunk */
 	unsigned digits;

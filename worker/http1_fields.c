@@ -33,7 +33,7 @@ static int	 one_field(struct http1_head *, const char **, const char *,
 static size_t	 value_span(const char *, size_t);
 static int	 content_length(struct http1_head *, const char **);
 static int	 transfer_encoding(struct http1_head *, const char **);
-static void	 mark_connection(struct http1_head *);
+static int	 mark_connection(struct http1_head *);
 
 int
 http1_is_tchar(unsigned char c)
@@ -72,7 +72,10 @@ http1_fields(struct http1_head *h, const char *p, const char *end,
 		if ((status = one_field(h, &p, end, why)) != 0)
 			return (status);
 	}
-	mark_connection(h);
+	if (mark_connection(h) == -1) {
+		*why = "Connection names too many fields";
+		return (400);
+	}
 	return (0);
 }
 
@@ -170,24 +173,28 @@ http1_list_has(struct slice list, const char *token)
 }
 
 /* Fields that are named in Connection belong to this connection only
- * (RFC 9110 section 7.6.1). */
-static void
+ * (RFC 9110 section 7.6.1).  0, or -1: more are named than there may be. */
+static int
 mark_connection(struct http1_head *h)
 {
 	struct slice	 list, item;
-	size_t		 i, k;
+	size_t		 i, k, n = 0;
 
 	for (i = 0; i < h->nfield && h->count[HTTP1_CONNECTION] > 0; i++) {
 		if (h->field[i].id != HTTP1_CONNECTION)
 			continue;
 		list = h->field[i].value;
-		while (http1_list_next(&list, &item))
-			for (k = 0; k < h->nfield; k++)
+		while (http1_list_next(&list, &item)) {
+			if (item.len > 0 && ++n > HTTP1_FIELDS_MAX)
+				return (-1);
+			for (k = 0; item.len > 0 && k < h->nfield; k++)
 				if (h->field[k].name.len == item.len &&
 				    strncasecmp(h->field[k].name.p, item.p,
 				    item.len) == 0)
 					h->field[k].connection = 1;
+		}
 	}
+	return (0);
 }
 
 struct slice

@@ -611,9 +611,12 @@ upconn_eof(struct upconn *up, int error)
 			return;
 		}
 	}
-	/* a connection that was kept may end at any time, and says nothing */
-	if (!up->reused)
+	/* before it had a request it had no reason but its own; one that was
+	 * kept may end at any time, and says nothing */
+	if (ex->probe || (!up->reused && !ex->sent_any))
 		balance_bad(up->server, "closed without a whole answer");
+	else if (!up->reused)
+		balance_tell(up->server, "closed without a whole answer");
 	if (ex->got_any)
 		exchange_fail(ex, EXCHANGE_BROKEN,
 		    "upstream closed in the middle of its answer");

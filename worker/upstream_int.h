@@ -99,6 +99,7 @@ struct exchange {
 	int		 got_any;
 	int		 got_head;
 	unsigned	 interim;	/* 1xx answers so far */
+	size_t		 heads;		/* bytes of all heads */
 	int		 paused;
 	int		 stream;	/* the response is an event stream */
 	int		 cut;		/* the request could not be sent whole */
@@ -147,6 +148,9 @@ struct server *balance_next(struct upstream *, uint64_t tried);
 /* It answered, or it failed to. */
 void	balance_good(struct server *);
 void	balance_bad(struct server *, const char *why);
+/* Something went wrong that says nothing of its health: log it, without a
+ * flood of lines. */
+void	balance_tell(struct server *, const char *why);
 /* Could it serve now, as far as is known? */
 int	balance_usable(const struct server *);
 

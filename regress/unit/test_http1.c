@@ -420,6 +420,10 @@ static const struct good responses[] = {
 	{ T("HTTP/1.1 204 x\r\n\r\n"), "204 1.1 none keep", NULL },
 	{ T("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n"),
 	    "204 1.1 none keep", NULL },
+	{ T("HTTP/1.1 204 x\r\nContent-Length: 1\r\n\r\n"),
+	    "204 1.1 none", NULL },
+	{ T("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"),
+	    "204 1.1 none", NULL },
 	{ T("HTTP/1.1 304 x\r\nContent-Length: 7\r\n\r\n"),
 	    "304 1.1 none keep", NULL },
 	{ T("HTTP/1.1 599 x\r\nContent-Length: 7\r\n\r\n"),
@@ -463,8 +467,6 @@ static const struct bad bad_responses[] = {
 	{ T(OK11 "Transfer-Encoding: chunked\r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n"), 0 },
 	{ T("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), 0 },
-	{ T("HTTP/1.1 204 x\r\nContent-Length: 1\r\n\r\n"), 0 },
-	{ T("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"), 0 },
 	{ T("HTTP/1.1 100 x\r\nContent-Length: 1\r\n\r\n"), 0 },
 	{ T("HTTP/1.1 101 x\r\nTransfer-Encoding: chunked\r\n\r\n"), 0 },
 };
