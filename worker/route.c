@@ -51,10 +51,10 @@ find_upstream(struct slice path, size_t *upstream, struct slice *name)
 		path.len--;
 	if (metadata_is_name(path))
 		*name = path;
-	*upstream = SIZE_MAX;
 	for (i = 0; i < conf->nupstreams; i++)
 		if (slice_is(path, conf->upstreams[i].name))
-			*upstream = i;
+			break;
+	*upstream = i < conf->nupstreams ? i : SIZE_MAX;
 }
 
 int
