@@ -15,14 +15,15 @@
 
 #include "common/api_key.h"
 #include "common/phc.h"
-#include "common/wire.h"
+#include "common/schema.h"
 
 #define CONF_PACKED_MAX		(16 * 1024 * 1024)
-#define CONF_STR_MAX		4096	/* bytes of any one string */
+#define CONF_STR_MAX		SCHEMA_STR_MAX	/* bytes of a string */
 #define CONF_UPSTREAMS_MAX	1024
 #define CONF_SERVERS_MAX	64	/* of one upstream */
 #define CONF_HOSTS_MAX		4096	/* servers of all upstreams */
 #define CONF_FIELDS_MAX		64	/* headers of one upstream */
+#define CONF_UNSET		UINT64_MAX	/* a time: as for all */
 #define CONF_SECRET_LEN		32
 #define CONF_LIST_MAX		1024	/* scopes, origins, proxies */
 #define CONF_KEYS_MAX		4096	/* API keys */
@@ -163,6 +164,12 @@ struct worker_conf {
 	uint64_t	 t_drain;
 };
 
+/* A name to resolve, and the port that goes with it. */
+struct conf_host {
+	char		*name;
+	uint16_t	 port;
+};
+
 /* What the fetcher gets for one generation. */
 struct fetcher_conf {
 	int		 oauth;		/* 0: no key set to fetch */
@@ -172,9 +179,8 @@ struct fetcher_conf {
 	char		*ca;		/* PEM bundle, or NULL: the system's.  The
 					 * master reads the file */
 	size_t		 ca_len;
-	char		**hosts;	/* of all servers of all upstreams, one
+	struct conf_host *hosts;	/* of all servers of all upstreams, one
 					 * after the other */
-	uint16_t	*ports;
 	size_t		 nhosts;
 };
 
@@ -193,21 +199,42 @@ struct keeper_conf {
 #define CONF_REVISIONS	4
 extern const char *const conf_revisions[CONF_REVISIONS];
 
-void	worker_conf_pack(const struct worker_conf *, struct wbuf *);
-/* NULL when the bytes are not what the packer makes (errno untouched). */
-struct worker_conf *worker_conf_unpack(const void *, size_t);
-void	worker_conf_free(struct worker_conf *);		/* NULL is fine */
-/* Free what a struct that is part of another one holds. */
-void	worker_conf_clear(struct worker_conf *);
+/* The tables (common/schema.h). */
+extern const struct schema worker_conf_schema;
+extern const struct schema fetcher_conf_schema;
+extern const struct schema keeper_conf_schema;
+extern const struct schema conf_upstream_schema;
+extern const struct schema conf_key_schema;
 
-void	fetcher_conf_pack(const struct fetcher_conf *, struct wbuf *);
-struct fetcher_conf *fetcher_conf_unpack(const void *, size_t);
-void	fetcher_conf_free(struct fetcher_conf *);
+/* As schema_unpack(), of at most CONF_PACKED_MAX bytes. */
+void	*conf_unpack(const struct schema *, const void *, size_t);
 
-void	keeper_conf_pack(const struct keeper_conf *, struct wbuf *);
-struct keeper_conf *keeper_conf_unpack(const void *, size_t);
-void	keeper_conf_free(struct keeper_conf *);		/* wipes; NULL is fine */
-/* Wipe and free what a struct that is part of another one holds. */
-void	keeper_conf_clear(struct keeper_conf *);
+/* Each part by its own name: packed; unpacked, or NULL; freed; what it holds
+ * freed and wiped where it is part of another struct. */
+#define CONF_PART(part)							\
+static inline void							\
+part##_pack(const struct part *c, struct wbuf *b)			\
+{									\
+	schema_pack(&part##_schema, c, b);				\
+}									\
+static inline struct part *						\
+part##_unpack(const void *p, size_t len)				\
+{									\
+	return (conf_unpack(&part##_schema, p, len));			\
+}									\
+static inline void							\
+part##_free(struct part *c)						\
+{									\
+	schema_free(&part##_schema, c);					\
+}									\
+static inline void							\
+part##_clear(struct part *c)						\
+{									\
+	schema_clear(&part##_schema, c);				\
+}
+CONF_PART(worker_conf)
+CONF_PART(fetcher_conf)
+CONF_PART(keeper_conf)
+#undef CONF_PART
 
 #endif

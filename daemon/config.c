@@ -169,28 +169,25 @@ config_fetcher_part(const struct config *conf)
 	size_t			 i, j, n = 0;
 
 	memset(&f, 0, sizeof(f));
+	f.cache_ttl_ms = conf->jwks_cache_ttl;
 	for (i = 0; i < conf->w.nupstreams; i++)
 		f.nhosts += conf->w.upstreams[i].nservers;
 	f.hosts = calloc(f.nhosts, sizeof(*f.hosts));
-	f.ports = calloc(f.nhosts, sizeof(*f.ports));
-	if (f.hosts == NULL || f.ports == NULL) {
-		free(f.hosts);
-		free(f.ports);
+	if (f.hosts == NULL) {
 		errno = ENOMEM;
 		return (-1);
 	}
 	for (i = 0; i < conf->w.nupstreams; i++) {
 		u = &conf->w.upstreams[i];
 		for (j = 0; j < u->nservers; j++) {
-			f.hosts[n] = u->servers[j].host;
-			f.ports[n++] = u->servers[j].port;
+			f.hosts[n].name = u->servers[j].host;
+			f.hosts[n++].port = u->servers[j].port;
 		}
 	}
 	if (conf->w.oauth.enabled) {
 		f.oauth = 1;
 		f.issuer = conf->w.oauth.issuer;
 		f.jwks_url = conf->jwks_url;
-		f.cache_ttl_ms = conf->jwks_cache_ttl;
 		f.ca = conf->ca;
 		f.ca_len = conf->ca_len;
 	}
@@ -198,7 +195,6 @@ config_fetcher_part(const struct config *conf)
 	fetcher_conf_pack(&f, &b);
 	/* The strings are the configuration's. */
 	free(f.hosts);
-	free(f.ports);
 	return (part_seal("fetcher_conf", &b));
 }
 

@@ -69,7 +69,7 @@ peers_generation(uint32_t id, struct fetcher_conf *conf)
 	g->conf = conf;
 	TAILQ_INSERT_TAIL(&gens, g, link);
 	for (i = 0; i < conf->nhosts; i++)
-		resolve_watch(conf->hosts[i]);
+		resolve_watch(conf->hosts[i].name);
 }
 
 void
@@ -85,7 +85,7 @@ peers_retire(uint32_t id)
 		if (p->gen == id)
 			peer_free(p);
 	for (i = 0; i < g->conf->nhosts; i++)
-		resolve_unwatch(g->conf->hosts[i]);
+		resolve_unwatch(g->conf->hosts[i].name);
 	TAILQ_REMOVE(&gens, g, link);
 	fetcher_conf_free(g->conf);
 	free(g);
@@ -163,7 +163,7 @@ peer_addrs(struct peer *p, const struct generation *g, size_t i)
 	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
 	size_t			 n;
 
-	if (resolve_get(g->conf->hosts[i], addrs, &n))
+	if (resolve_get(g->conf->hosts[i].name, addrs, &n))
 		proto_send_addrs(p->channel, (uint32_t)i, addrs, n);
 }
 
@@ -198,7 +198,7 @@ peers_resolved(const char *name)
 		if ((g = gen_find(p->gen)) == NULL)
 			continue;
 		for (i = 0; i < g->conf->nhosts; i++)
-			if (strcmp(g->conf->hosts[i], name) == 0)
+			if (strcmp(g->conf->hosts[i].name, name) == 0)
 				peer_addrs(p, g, i);
 	}
 }

@@ -18,8 +18,8 @@
 
 static char	*scopes[] = { "mcp:read", "mcp:write" };
 static char	*origins[] = { "*", "https://a.example" };
-static char	*hosts[] = { "127.0.0.1", "mcp.example" };
-static uint16_t	 ports[] = { 80, 8080 };
+static struct conf_host hosts[] = { { "127.0.0.1", 80 },
+    { "mcp.example", 8080 } };
 
 static struct conf_key keys[] = {
 	{ "ci-pipeline", "*", 0, 0 },
@@ -43,14 +43,17 @@ static struct conf_field fields[] = {
 };
 
 static struct conf_upstream ups[] = {
-	{ .name = "a", .servers = servers, .nservers = 1 },
+	{ .name = "a", .servers = servers, .nservers = 1, .t_connect = 100,
+	    .t_response = 100, .health_interval = 1000,
+	    .health_timeout = 100 },
 	{ .name = "b", .servers = servers + 1, .nservers = 2,
 	    .headers = fields, .nheaders = 2, .identity_headers = 1,
 	    .tls_ca = "CA\n", .tls_server_name = "x.example",
-	    .tls_cert = "CERT\n", .tls_key = 7, .t_connect = 1,
-	    .t_response = 2, .t_stream_idle = 3, .max_connections = 4,
-	    .health_path = "/healthz", .health_interval = 5,
-	    .health_timeout = 6 },
+	    .tls_cert = "CERT\n", .tls_key = 7, .t_connect = 101,
+	    .t_response = 102, .t_stream_idle = 103,
+	    .max_connections = 4,
+	    .health_path = "/healthz", .health_interval = 1005,
+	    .health_timeout = 106 },
 };
 
 static struct conf_net nets[] = {
@@ -105,19 +108,19 @@ worker_sample(void)
 	w.proxies = nets;
 	w.nproxies = 2;
 	w.audit_allow = 1;
-	w.max_body = 1;
-	w.max_header = 2;
+	w.max_body = 1024;
+	w.max_header = 2048;
 	w.max_connections = 3;
-	w.buffered = 4;
-	w.t_header = 5;
-	w.t_body = 6;
-	w.t_keepalive = 7;
-	w.t_connect = 8;
-	w.t_response = 9;
+	w.buffered = 4 << 20;
+	w.t_header = 105;
+	w.t_body = 106;
+	w.t_keepalive = 107;
+	w.t_connect = 108;
+	w.t_response = 109;
 	w.t_stream_idle = 0;
-	w.t_sse_keepalive = 10;
-	w.t_drain = 11;
-	w.t_stream_total = 12;
+	w.t_sse_keepalive = 110;
+	w.t_drain = 111;
+	w.t_stream_total = 112;
 	return (w);
 }
 
@@ -134,7 +137,6 @@ fetcher_sample(void)
 	f.ca = "PEM\n";
 	f.ca_len = 4;
 	f.hosts = hosts;
-	f.ports = ports;
 	f.nhosts = 2;
 	return (f);
 }
@@ -249,7 +251,8 @@ test_worker(void **state)
 	assert_string_equal(x->keys[0].id, "ci-pipeline");
 	assert_string_equal(x->keys[0].scopes, "*");
 	assert_string_equal(x->keys[1].scopes, "");
-	assert_int_equal(x->keys[1].created, 1700000000);
+	/* no worker needs it */
+	assert_int_equal(x->keys[1].created, 0);
 	assert_int_equal(x->keys[1].expires, 1800000000);
 	assert_string_equal(x->key_header, "X-API-Key");
 	assert_string_equal(x->key_scheme, "ApiKey");
@@ -271,18 +274,18 @@ test_worker(void **state)
 	assert_memory_equal(&x->proxies[0], &nets[0], sizeof(nets[0]));
 	assert_memory_equal(&x->proxies[1], &nets[1], sizeof(nets[1]));
 	assert_int_equal(x->audit_allow, 1);
-	assert_int_equal(x->max_body, 1);
-	assert_int_equal(x->max_header, 2);
+	assert_int_equal(x->max_body, 1024);
+	assert_int_equal(x->max_header, 2048);
 	assert_int_equal(x->max_connections, 3);
-	assert_int_equal(x->buffered, 4);
-	assert_int_equal(x->t_header, 5);
-	assert_int_equal(x->t_body, 6);
-	assert_int_equal(x->t_keepalive, 7);
-	assert_int_equal(x->t_connect, 8);
-	assert_int_equal(x->t_response, 9);
+	assert_int_equal(x->buffered, 4 << 20);
+	assert_int_equal(x->t_header, 105);
+	assert_int_equal(x->t_body, 106);
+	assert_int_equal(x->t_keepalive, 107);
+	assert_int_equal(x->t_connect, 108);
+	assert_int_equal(x->t_response, 109);
 	assert_int_equal(x->t_stream_idle, 0);
-	assert_int_equal(x->t_stream_total, 12);
-	assert_int_equal(x->t_drain, 11);
+	assert_int_equal(x->t_stream_total, 112);
+	assert_int_equal(x->t_drain, 111);
 	worker_conf_free(x);
 }
 
@@ -529,10 +532,11 @@ test_fetcher(void **state)
 	assert_int_equal(x->ca_len, 4);
 	assert_string_equal(x->ca, "PEM\n");
 	assert_int_equal(x->nhosts, 2);
-	assert_string_equal(x->hosts[1], "mcp.example");
-	assert_int_equal(x->ports[1], 8080);
+	assert_string_equal(x->hosts[1].name, "mcp.example");
+	assert_int_equal(x->hosts[1].port, 8080);
 	fetcher_conf_free(x);
 	memset(&f, 0, sizeof(f));
+	f.cache_ttl_ms = 300000;
 	assert_non_null(x = fetcher_travel(&f));
 	assert_int_equal(x->oauth, 0);
 	assert_null(x->ca);
@@ -546,7 +550,7 @@ test_fetcher_insane(void **state)
 {
 	struct fetcher_conf	 f;
 	struct wbuf		 b;
-	uint16_t		 zero[] = { 80, 0 };
+	struct conf_host	 zero[] = { { "a", 80 }, { "b", 0 } };
 	size_t			 i;
 
 	(void)state;
@@ -562,7 +566,7 @@ test_fetcher_insane(void **state)
 	WITH(f.cache_ttl_ms = 0);
 	WITH(f.cache_ttl_ms = UINT64_MAX);
 	WITH(f.ca_len = 0);
-	WITH(f.ports = zero);
+	WITH(f.hosts = zero);
 #undef WITH
 	f = fetcher_sample();
 	wbuf_init(&b, CONF_PACKED_MAX);

@@ -700,8 +700,8 @@ test_parts(void **state)
 	assert_string_equal(f->jwks_url,
 	    "https://idp.acme.com/.well-known/jwks.json");
 	assert_int_equal(f->nhosts, 1);
-	assert_string_equal(f->hosts[0], "127.0.0.1");
-	assert_int_equal(f->ports[0], 3001);
+	assert_string_equal(f->hosts[0].name, "127.0.0.1");
+	assert_int_equal(f->hosts[0].port, 3001);
 	fetcher_conf_free(f);
 	memfd_unmap(data, len);
 	(void)close(fd);
