@@ -59,7 +59,8 @@ answer_reason(int status)
 		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
 		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
 		{ 504, "Gateway Timeout" },
-		{ 505, "HTTP Version Not Supported" }
+		{ 505, "HTTP Version Not Supported" },
+		{ 508, "Loop Detected" }
 	};
 	size_t	 i;
 

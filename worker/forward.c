@@ -43,6 +43,7 @@ static int	 put_session(struct request *, const struct http1_head *,
 static int	 put_words(struct buf *, ...)
 		    __attribute__((sentinel));
 static int	 put_field(struct buf *, struct slice, struct slice);
+static int	 put_via(struct buf *, const struct http1_head *);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
@@ -107,6 +108,7 @@ forward_request(struct request *r, const struct http1_head *h)
 		failed |= put_field(b, slice_of("X-Forwarded-Host"),
 		    host) == -1;
 	failed |= put_traceparent(b, h) == -1;
+	failed |= put_via(b, h) == -1;
 	session = request_text(r, r->session_id);
 	if (session.p != NULL)
 		failed |= put_field(b, slice_of("Mcp-Session-Id"),
@@ -202,6 +204,7 @@ carried(const struct http1_field *f)
 	case HTTP1_TRAILER:
 	case HTTP1_TRANSFER_ENCODING:
 	case HTTP1_UPGRADE:
+	case HTTP1_VIA:			/* put by hand */
 	case HTTP1_WWW_AUTHENTICATE:
 	case HTTP1_X_FORWARDED_FOR:
 	case HTTP1_X_FORWARDED_HOST:
@@ -244,7 +247,8 @@ forward_response(struct request *r, const struct http1_head *h)
 	failed |= put_words(out, " ", answer_reason(h->status), "\r\n",
 	    NULL) == -1;
 	for (i = 0; i < h->nfield; i++)
-		if (carried(&h->field[i]) && !cors_owns(&h->field[i]) &&
+		if ((carried(&h->field[i]) || h->field[i].id == HTTP1_VIA) &&
+		    !h->field[i].connection && !cors_owns(&h->field[i]) &&
 		    (h->field[i].id != HTTP1_OTHER ||
 		    !withheld_from_client(h->field[i].name)))
 			failed |= put_field(out, h->field[i].name,
@@ -420,6 +424,38 @@ trusted(int family, const uint8_t *addr)
 		    ((n->addr[whole] ^ addr[whole]) >> (8 - rest)) == 0))
 			return (1);
 	}
+	return (0);
+}
+
+/* Who handed it on, in order, and we. */
+static int
+put_via(struct buf *b, const struct http1_head *h)
+{
+	size_t	 i;
+	int	 failed;
+
+	failed = buf_puts(b, "Via: ") == -1;
+	for (i = 0; h->count[HTTP1_VIA] > 0 && i < h->nfield; i++)
+		if (h->field[i].id == HTTP1_VIA && h->field[i].value.len > 0)
+			failed |= buf_append(b, h->field[i].value.p,
+			    h->field[i].value.len) == -1 ||
+			    buf_puts(b, ", ") == -1;
+	failed |= put_words(b, h->minor == 1 ? "1.1 " : "1.0 ",
+	    session_pseudonym(), "\r\n", NULL) == -1;
+	return (failed ? -1 : 0);
+}
+
+int
+forward_looped(const struct http1_head *h)
+{
+	const char	*name = session_pseudonym();
+	size_t		 i;
+
+	for (i = 0; h->count[HTTP1_VIA] > 0 && i < h->nfield; i++)
+		if (h->field[i].id == HTTP1_VIA &&
+		    memmem(h->field[i].value.p, h->field[i].value.len, name,
+		    strlen(name)) != NULL)
+			return (1);
 	return (0);
 }
 

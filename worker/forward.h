@@ -18,6 +18,8 @@ void	forward_client_ip(struct request *, const struct http1_head *);
 int	forward_request(struct request *, const struct http1_head *);
 /* Queue the head of the upstream's response; decides r->chunked.  0 or -1. */
 int	forward_response(struct request *, const struct http1_head *);
+/* Did this gateway send it on itself (RFC 9110 section 7.6.3)? */
+int	forward_looped(const struct http1_head *);
 /* One of "POST", "GET", "DELETE". */
 const char *forward_method(const struct request *);
 

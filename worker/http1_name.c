@@ -17,6 +17,9 @@ static const struct {
 	[2] = {
 	    { "te", HTTP1_TE }
 	},
+	[3] = {
+	    { "via", HTTP1_VIA }
+	},
 	[4] = {
 	    { "date", HTTP1_DATE },
 	    { "host", HTTP1_HOST }

@@ -291,6 +291,11 @@ request_check(struct request *r, const struct http1_head *h)
 		    "the audit log cannot be written", "Retry-After: 5\r\n");
 		return (-1);
 	}
+	if (forward_looped(h)) {
+		answer_error(r, 508, RPC_BAD_GATEWAY, AUDIT_ERROR,
+		    "an upstream leads back to this gateway", NULL);
+		return (-1);
+	}
 	if (h->count[HTTP1_ORIGIN] > 0 && !r->origin.set) {
 		answer_error(r, 403, RPC_FORBIDDEN, AUDIT_DENY,
 		    "origin not allowed", NULL);

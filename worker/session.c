@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,14 @@ static const struct worker_conf	*conf;
 static EVP_MAC			*hmac;
 static EVP_MAC_CTX		*keyed;
 static uint8_t			(**server_ids)[SERVER_LEN];
+static char			 pseudonym[64];
 
 static EVP_MAC_CTX *begin(const char *);
 static void	 add(EVP_MAC_CTX *, const void *, size_t, int *);
 static int	 end(EVP_MAC_CTX *, int, uint8_t[MAC_LEN]);
 static int	 mac_of(const struct request *, struct slice,
 		    const uint8_t[SERVER_LEN], uint8_t[MAC_LEN]);
+static void	 name_gateway(void);
 static void	 server_id(const struct conf_upstream *,
 		    const struct conf_server *, uint8_t[SERVER_LEN]);
 
@@ -58,6 +61,33 @@ session_setup(const struct worker_conf *c)
 			server_id(&c->upstreams[i],
 			    &c->upstreams[i].servers[j], server_ids[i][j]);
 	}
+	name_gateway();
+}
+
+/* By its upstreams, too: of two that stand one behind the other and have the
+ * same secret, each leads elsewhere. */
+static void
+name_gateway(void)
+{
+	EVP_MAC_CTX	*m = begin("via");
+	uint8_t		 mac[MAC_LEN];
+	size_t		 i;
+	int		 ok = m != NULL;
+
+	for (i = 0; i < conf->nupstreams; i++)
+		add(m, server_ids[i], conf->upstreams[i].nservers *
+		    SERVER_LEN, &ok);
+	if (end(m, ok, mac) == -1)
+		fatalx("session_setup");
+	(void)snprintf(pseudonym, sizeof(pseudonym),
+	    "mcpgw-%02x%02x%02x%02x%02x%02x%02x%02x", mac[0], mac[1], mac[2],
+	    mac[3], mac[4], mac[5], mac[6], mac[7]);
+}
+
+const char *
+session_pseudonym(void)
+{
+	return (pseudonym);
 }
 
 /* By its URL: the same in every generation, whatever its place in the list. */

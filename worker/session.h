@@ -34,4 +34,9 @@ int	session_open(const struct request *, struct slice, struct slice *id,
 int	session_seal(const struct request *, struct slice id, size_t server,
 	    struct buf *);
 
+/* The name by which this gateway says in Via that a request came through it:
+ * one for all workers, generations and replicas with the same secret and the
+ * same upstreams, and for nobody to guess. */
+const char *session_pseudonym(void);
+
 #endif

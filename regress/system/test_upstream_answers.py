@@ -2,6 +2,7 @@
 nothing that the gateway was not told to let it."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -208,3 +209,31 @@ def test_names_of_unknown_methods(site, method, passes):
     else:
         assert r.status == 400 and r.json()["error"]["code"] == -32020, r
         assert site.up.requests == []
+
+
+def test_via(site):
+    """RFC 9110, 7.6.3: appended, the same each time, and no loop."""
+    assert site.ask().status == 200
+    own = site.up.requests[0].header("Via")
+    assert re.match(r"1\.1 mcpgw-[0-9a-f]{16}\Z", own), own
+    assert site.ask(headers=[("Via", "1.1 a (x, y)"), ("Via", ""),
+                             ("Via", "1.0 b")]).status == 200
+    assert site.up.requests[1].header("Via") == \
+        "1.1 a (x, y), 1.0 b, " + own
+    mark = site.gw.audit_mark()
+    r = site.ask(headers=[("Via", "1.1 x"), ("Via", own + ", 1.1 y")])
+    site.refused(r, mark, 508, -31502, (None,))
+    assert len(site.up.requests) == 2
+
+
+def test_loop(gateway):
+    """An upstream that is the gateway itself: one round, a clear error."""
+    g = gateway({"workers": 1, "auth": {"enabled": False,
+                                        "oauth": {"enabled": False}}})
+    g.reload({"upstreams": [{"name": "up", "url":
+                             "http://127.0.0.1:%d/mcp" % g.port}]})
+    mark = g.audit_mark()
+    r = g.post(gw.rpc())
+    assert r.status == 508, r
+    assert "leads back to this gateway" in r.json()["error"]["message"], r
+    assert len(g.audit(since=mark)) == 2
