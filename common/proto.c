@@ -31,6 +31,7 @@ struct rule {
 #define HELLO_BODY	(4 * 4 + 2 + 4 + 4 + 4)
 #define CHROOT_MAX	255
 #define ADDRS_BODY	(4 + 1 + PROTO_ADDRS_MAX * ADDR_BODY)
+#define CONN_BODY	17	/* before the input */
 #define ADDR_BODY	(1 + 4 + 16)
 #define CHECK_BODY	(8 + 8 + 4)
 #define SIGN_BODY	(8 + 4 + 2 + 4)
@@ -69,7 +70,7 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_DRAIN] = { "MSG_DRAIN", { ROUTE(M, W) }, 9, 9, 0 },
 	[MSG_DRAINING] = { "MSG_DRAINING", { ROUTE(W, M) }, 0, 0, 0 },
 	[MSG_CONN] = { "MSG_CONN", { ROUTE(W, M), ROUTE(M, W) },
-	    0, IMSG_BODY_MAX, 1 },
+	    CONN_BODY, IMSG_BODY_MAX, 1 },
 	[MSG_AUDIT_FAILED] = { "MSG_AUDIT_FAILED", { ROUTE(W, M) }, 4, 4, 0 },
 	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 },
 	[MSG_AGAIN] = { "MSG_AGAIN", { ROUTE(W, M) }, 8, 8, 0 },
@@ -498,6 +499,39 @@ proto_get_again(const struct imsg *m, enum proto_type *type,
 	    (*role == ROLE_FETCHER || *role == ROLE_KEEPER)))
 		return (-1);
 	return (wire_end(&r));
+}
+
+int
+proto_send_conn(struct channel *ch, const struct proto_addr *a, int fd,
+    const void *input, size_t len)
+{
+	static uint8_t	 body[IMSG_BODY_MAX];
+
+	if (len > PROTO_CONN_MAX)
+		len = PROTO_CONN_MAX + 1;	/* refused there */
+	body[0] = a->family == AF_INET6 ? 6 : 4;
+	memcpy(body + 1, a->addr, sizeof(a->addr));
+	if (len > 0 && len <= PROTO_CONN_MAX)
+		memcpy(body + CONN_BODY, input, len);
+	return (channel_send(ch, MSG_CONN, 0, fd, body, CONN_BODY + len));
+}
+
+int
+proto_get_conn(const struct imsg *m, struct proto_addr *a,
+    const uint8_t **input, size_t *len)
+{
+	static const uint8_t	 zero[12];
+
+	if (m->len < CONN_BODY || m->len > IMSG_BODY_MAX ||
+	    (m->data[0] != 4 && m->data[0] != 6) ||
+	    (m->data[0] == 4 && memcmp(m->data + 5, zero, 12) != 0))
+		return (-1);
+	memset(a, 0, sizeof(*a));
+	a->family = m->data[0] == 6 ? AF_INET6 : AF_INET;
+	memcpy(a->addr, m->data + 1, sizeof(a->addr));
+	*input = m->data + CONN_BODY;
+	*len = m->len - CONN_BODY;
+	return (0);
 }
 
 int

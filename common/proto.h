@@ -102,7 +102,9 @@ enum proto_type {
 	/* worker to master: empty; it no longer accepts */
 	MSG_DRAINING,
 	/* worker to master, and master to a worker of the newest generation:
-	 * an idle client connection; fd: the socket; bytes unparsed input */
+	 * an idle client connection; fd: the socket; u8 4 or 6, 16 bytes: the
+	 * client's address (the first 4 of them, the others 0; or all); bytes
+	 * unparsed input */
 	MSG_CONN,
 	/* worker to master: u32 errno; a write to the audit log failed */
 	MSG_AUDIT_FAILED,
@@ -124,6 +126,7 @@ enum proto_type {
 
 #define PROTO_TEXT_MAX	1024	/* MSG_LOG text, MSG_PRIMED reason */
 #define PROTO_ADDRS_MAX	16
+#define PROTO_CONN_MAX	(IMSG_BODY_MAX - 17)	/* input in MSG_CONN */
 #define PROTO_TBS_MAX	1024	/* bytes to be signed */
 #define PROTO_SIGNATURE_MAX 1024	/* of RSA with 8192 bits */
 
@@ -206,6 +209,11 @@ int	proto_send_again(struct channel *, enum proto_type,
 	    enum proto_role);
 int	proto_get_again(const struct imsg *, enum proto_type *,
 	    enum proto_role *);
+int	proto_send_conn(struct channel *, const struct proto_addr *, int fd,
+	    const void *input, size_t len);
+/* *input points into the message. */
+int	proto_get_conn(const struct imsg *, struct proto_addr *,
+	    const uint8_t **input, size_t *len);
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
 

@@ -409,10 +409,13 @@ conn_passed(struct process *from, struct imsg *m)
 	struct process		*p, *best = NULL;
 	static uint32_t		 turn;
 	struct stat		 st;
-	size_t			 waiting = 0;
+	size_t			 waiting = 0, len;
+	struct proto_addr	 addr;
+	const uint8_t		*input;
 
 	if (!from->draining || fstat(m->fd, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode)) {
+	    !S_ISSOCK(st.st_mode) ||
+	    proto_get_conn(m, &addr, &input, &len) == -1) {
 		process_broke(from, proto_name(m->type), "not now");
 		return;
 	}
@@ -429,8 +432,8 @@ conn_passed(struct process *from, struct imsg *m)
 	}
 	/* each of them is a descriptor of ours */
 	if (best == NULL || waiting >= LISTEN_PASSING ||
-	    channel_send(best->channel, MSG_CONN, 0, imsg_take_fd(m),
-	    m->data, m->len) == -1)
+	    proto_send_conn(best->channel, &addr, imsg_take_fd(m), input,
+	    len) == -1)
 		conn_lost(from);
 }
 

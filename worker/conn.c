@@ -51,6 +51,7 @@ static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write, q_look;
 
 static struct conn *conn_make(int);
+static void	 conn_expect_tls(struct conn *);
 static void	 conn_no_room(struct conn *);
 static void	 conn_close_passed(int);
 static void	 log_no_room(void);
@@ -58,6 +59,8 @@ static void	 conn_ready(void *);
 static void	 conn_event(evutil_socket_t, short, void *);
 static void	 conn_process(struct conn *);
 static int	 conn_passable(const struct conn *);
+static int	 conn_hello(struct conn *);
+static void	 conn_plain(struct conn *);
 static int	 conn_skip(struct conn *);
 static int	 conn_head(struct conn *);
 static void	 conn_busy(struct conn *, int);
@@ -70,6 +73,11 @@ static void	 conn_sent(struct conn *);
 static void	 conn_linger(struct conn *);
 static void	 conn_discard(struct conn *);
 static void	 conn_peer(struct conn *);
+static int	 conn_believable(const struct conn *,
+		    const struct proto_addr *);
+static int	 same_address(const struct proto_addr *,
+		    const struct proto_addr *);
+static void	 conn_address(struct conn *, const struct proto_addr *);
 static void	 expired_header(struct timer *);
 static void	 expired_body(struct timer *);
 static void	 expired_close(struct timer *);
@@ -98,26 +106,25 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
-	if (tls_on()) {
-		c->state = CONN_TLS;
-		if ((c->tls = tls_new(fd, conn_ready, c)) == NULL) {
-			conn_close(c);
-			return;
-		}
-	}
+	if (tls_on())
+		conn_expect_tls(c);
 	conn_process(c);
 }
 
+static void
+conn_expect_tls(struct conn *c)
+{
+	c->state = CONN_TLS;
+	if ((c->tls = tls_new(c->fd, conn_ready, c)) == NULL)
+		conn_close(c);
+}
+
 void
-conn_passed(int fd, const void *input, size_t len)
+conn_passed(int fd, const struct proto_addr *addr, const void *input,
+    size_t len)
 {
 	struct conn	*c;
 
-	/* it began without TLS, which this configuration demands */
-	if (tls_on()) {
-		conn_close_passed(fd);
-		return;
-	}
 	if (nconns >= conf->max_connections + PASSED_SPARE) {
 		log_no_room();
 		conn_close_passed(fd);
@@ -126,12 +133,45 @@ conn_passed(int fd, const void *input, size_t len)
 	if ((c = conn_make(fd)) == NULL)
 		return;
 	c->passed = 1;
+	if (!conn_believable(c, addr)) {
+		conn_close(c);
+		return;
+	}
+	conn_address(c, addr);
 	if (len > 0 && buf_append(&c->in, input, len) == -1)
 		conn_close(c);
 	else if (nconns > conf->max_connections)
 		conn_no_room(c);
-	else
+	else if (!tls_on())
 		conn_process(c);
+	else if (len > 0)
+		conn_plain(c);
+	else {
+		/* TLS or not, nobody has read of it yet */
+		conn_expect_tls(c);
+		conn_process(c);
+	}
+}
+
+/* A worker that was taken over must not pass for any client it likes. */
+static int
+conn_believable(const struct conn *c, const struct proto_addr *a)
+{
+	return (same_address(a, &c->peer));
+}
+
+static int
+same_address(const struct proto_addr *a, const struct proto_addr *b)
+{
+	return (a->family == b->family &&
+	    memcmp(a->addr, b->addr, sizeof(a->addr)) == 0);
+}
+
+static void
+conn_address(struct conn *c, const struct proto_addr *a)
+{
+	c->addr = *a;
+	inet_ntop(a->family, a->addr, c->ip, sizeof(c->ip));
 }
 
 /*
@@ -147,6 +187,10 @@ conn_no_room(struct conn *c)
 	    "Retry-After: 1\r\nConnection: close\r\n\r\n";
 
 	log_no_room();
+	if (tls_on()) {
+		conn_linger(c);
+		return;
+	}
 	timer_clear(&c->timer);
 	c->close = c->unread = 1;
 	c->state = CONN_REQUEST;
@@ -231,20 +275,21 @@ conn_peer(struct conn *c)
 	socklen_t	 len = sizeof(a);
 
 	memset(&a, 0, sizeof(a));
-	c->family = AF_INET;
+	c->peer.family = AF_INET;
 	if (getpeername(c->fd, (struct sockaddr *)&a, &len) == -1)
 		;
 	else if (a.ss.ss_family == AF_INET)
-		memcpy(c->addr, &a.sin.sin_addr, 4);
+		memcpy(c->peer.addr, &a.sin.sin_addr, 4);
 	else if (a.ss.ss_family == AF_INET6) {
 		if (IN6_IS_ADDR_V4MAPPED(&a.sin6.sin6_addr))
-			memcpy(c->addr, &a.sin6.sin6_addr.s6_addr[12], 4);
+			memcpy(c->peer.addr,
+			    &a.sin6.sin6_addr.s6_addr[12], 4);
 		else {
-			c->family = AF_INET6;
-			memcpy(c->addr, &a.sin6.sin6_addr, 16);
+			c->peer.family = AF_INET6;
+			memcpy(c->peer.addr, &a.sin6.sin6_addr, 16);
 		}
 	}
-	inet_ntop(c->family, c->addr, c->ip, sizeof(c->ip));
+	conn_address(c, &c->peer);
 }
 
 static void
@@ -280,6 +325,8 @@ conn_process(struct conn *c)
 	for (;;) {
 		switch (c->state) {
 		case CONN_TLS:
+			if (conn_passable(c) || (!c->hello && !conn_hello(c)))
+				return;
 			if ((r = tls_handshake(c->tls)) == -1)
 				conn_close(c);
 			if (r != 1)
@@ -315,9 +362,46 @@ conn_process(struct conn *c)
 static int
 conn_passable(const struct conn *c)
 {
+	if (c->state == CONN_TLS)
+		return (handing_over && !c->hello);
 	return (handing_over && c->tls == NULL && c->skip == 0 &&
-	    c->in.len <= IMSG_BODY_MAX &&
+	    c->in.len <= PROTO_CONN_MAX &&
 	    (c->state == CONN_IDLE || c->state == CONN_HEAD));
+}
+
+/* Does it begin as TLS does?  1 yes; 0 nothing is there, or it ended. */
+static int
+conn_hello(struct conn *c)
+{
+	unsigned char	 first;
+	ssize_t		 n;
+
+	do
+		n = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		return (0);
+	if (n <= 0) {
+		conn_close(c);
+		return (0);
+	}
+	c->hello = 1;
+	if (!http1_is_tchar(first))
+		return (1);
+	conn_plain(c);
+	return (0);
+}
+
+/* HTTP where TLS is spoken, whose client cannot read an alert. */
+static void
+conn_plain(struct conn *c)
+{
+	tls_free(c->tls);
+	c->tls = NULL;
+	timer_clear(&c->timer);
+	c->close = c->unread = 1;
+	c->state = CONN_REQUEST;
+	request_plain(c);
 }
 
 /* Throw away what is left of a refused request's body.  1 when it is gone. */
@@ -325,13 +409,15 @@ static int
 conn_skip(struct conn *c)
 {
 	size_t	 n;
+	int	 r, got = 0;
 
 	while (c->skip > 0) {
-		if (c->in.len == 0 && conn_read(c, READ_SIZE) != 1) {
-			if (c->readable)
+		if (c->in.len == 0 && (r = conn_read(c, READ_SIZE)) != 1) {
+			if (r == -1 || (got && conn_broken(c)))
 				conn_close(c);
 			return (0);
 		}
+		got = 1;
 		n = c->in.len < c->skip ? c->in.len : c->skip;
 		buf_drop(&c->in, n);
 		c->skip -= n;
@@ -349,20 +435,25 @@ conn_head(struct conn *c)
 	enum http1_more	 more;
 	const char	*why = NULL;
 	size_t		 headlen = 0, max = (size_t)conf->max_header;
-	int		 status = 400, r;
+	int		 status = 400, r, got = 0;
 
 	for (;;) {
 		more = http1_scan_head(&c->scan, buf_data(&c->in), c->in.len,
 		    max, &headlen, &status, &why);
 		if (more != HTTP1_MORE)
 			break;
-		r = conn_read(c, c->in.len < READ_SIZE ? READ_SIZE : max);
-		if (r == -1) {
-			conn_close(c);
-			return (0);
+		if (c->in.len > 0 && (status = http1_begins(&c->scan,
+		    buf_data(&c->in), c->in.len, &why)) != 0) {
+			more = HTTP1_BAD;
+			break;
 		}
-		if (r == 0)
+		r = conn_read(c, c->in.len < READ_SIZE ? READ_SIZE : max);
+		/* a reset together with a part: no other edge will tell */
+		if (r == -1 || (r == 0 && got && conn_broken(c)))
+			conn_close(c);
+		if (r != 1)
 			return (0);
+		got = 1;
 		if (c->state == CONN_IDLE) {
 			c->state = CONN_HEAD;
 			timer_start(&c->timer, &q_header);
@@ -757,7 +848,7 @@ conn_leave(int handover)
 	TAILQ_FOREACH(c, &all, link) {
 		/* nobody has judged it: as if nobody had read it */
 		if (c->state != CONN_REQUEST || c->tls != NULL ||
-		    c->in.len > IMSG_BODY_MAX || !request_unbegin(c->req))
+		    c->in.len > PROTO_CONN_MAX || !request_unbegin(c->req))
 			continue;
 		c->state = CONN_HEAD;
 		c->close = 0;
@@ -787,7 +878,8 @@ conn_settle(void)
 }
 
 size_t
-conn_drain(size_t n, void (*pass)(int, const void *, size_t))
+conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
+    size_t))
 {
 	struct conn	*c, *next;
 	size_t		 idle = 0;
@@ -806,7 +898,7 @@ conn_drain(size_t n, void (*pass)(int, const void *, size_t))
 		}
 		n--;
 		event_del(&c->ev);
-		pass(c->fd, buf_data(&c->in), c->in.len);
+		pass(c->fd, &c->addr, buf_data(&c->in), c->in.len);
 		c->fd = -1;
 		conn_close(c);
 	}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/conf.h"
+#include "common/proto.h"
 #include "worker/buf.h"
 #include "worker/http1.h"
 #include "worker/timeq.h"
@@ -45,9 +46,10 @@ struct conn {
 	struct buf	 in;
 	struct buf	 out;
 	struct http1_scan scan;
-	uint8_t		 addr[16];	/* of the peer */
+	struct proto_addr peer;		/* at the other end of fd */
+	struct proto_addr addr;		/* of the client: the peer's, or what
+					 * it said of it */
 	char		 ip[INET6_ADDRSTRLEN];	/* the same as text */
-	uint8_t		 family;	/* AF_INET or AF_INET6 */
 	uint8_t		 state;		/* enum conn_state */
 	unsigned	 readable : 1;
 	unsigned	 hup : 1;	/* the client closed its side */
@@ -55,6 +57,7 @@ struct conn {
 	unsigned	 recorded : 1;	/* an audit line of this turn */
 	unsigned	 again : 1;	/* to be read on in the next turn */
 	unsigned	 passed : 1;	/* by another worker */
+	unsigned	 hello : 1;	/* CONN_TLS: a first byte is there */
 	unsigned	 close : 1;	/* after this answer */
 	unsigned	 unread : 1;	/* input is left that nobody reads */
 	unsigned	 late : 1;	/* this request is not for this
@@ -70,9 +73,11 @@ void	conn_setup(struct event_base *, const struct worker_conf *,
 	    void (*room)(int));
 /* A new connection (fd taken over). */
 void	conn_new(int fd);
-/* One that another worker had, with input that it read.  It counts, and beyond
- * max_connections it is told 503 and closed. */
-void	conn_passed(int fd, const void *input, size_t len);
+/* One that another worker had, with the address that it knew the client by and
+ * input that it read.  It counts, and beyond max_connections it is told 503 and
+ * closed.  It is closed, too, when the address cannot be the client's. */
+void	conn_passed(int fd, const struct proto_addr *, const void *input,
+	    size_t len);
 
 /* Append to what is sent at the end of this turn.  0, or -1: no memory, the
  * connection is dead now. */
@@ -124,7 +129,8 @@ size_t	conn_unsettled(void);
 void	conn_settle(void);
 /* Those that wait go to pass (which takes over the fd), at most n per call;
  * returns how many still wait.  pass NULL: the idle ones are closed. */
-size_t	conn_drain(size_t n, void (*pass)(int, const void *, size_t));
+size_t	conn_drain(size_t n, void (*pass)(int, const struct proto_addr *,
+	    const void *, size_t));
 /* End every request: streams cleanly, others with 503. */
 void	conn_end_all(int streams_only);
 size_t	conn_count(void);

@@ -359,9 +359,9 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 	uint8_t		 addr[16];
 	char		 text[INET6_ADDRSTRLEN];
 	const char	*comma, *ip = r->conn->ip;
-	int		 family = r->conn->family;
+	int		 family = r->conn->addr.family;
 
-	memcpy(addr, r->conn->addr, sizeof(addr));
+	memcpy(addr, r->conn->addr.addr, sizeof(addr));
 	/* several fields: their order is a matter of opinion */
 	if (h != NULL && h->count[HTTP1_X_FORWARDED_FOR] == 1)
 		list = http1_value(h, HTTP1_X_FORWARDED_FOR);

@@ -12,10 +12,12 @@
 #include "worker/http1_int.h"
 
 #define METHOD_MAX	32
+#define TLS_HANDSHAKE	22	/* RFC 8446 section 5.1 */
 #define LINES_MAX	(HTTP1_FIELDS_MAX + 2)
 #define CHUNK_OVERHEAD	(16 * 1024)	/* extensions and trailers */
 #define CHUNK_DIGITS	13		/* hexadecimal: below 2^52 */
 
+static int	 method_begins(const char *, const char *);
 static int	 request_line(struct http1_head *, const char *, const char *,
 		    const char **);
 static int	 target(struct http1_head *, struct slice *, const char **);
@@ -81,6 +83,41 @@ http1_scan_head(struct http1_scan *s, const char *buf, size_t len, size_t max,
 	}
 	s->pos = len;
 	return (HTTP1_MORE);
+}
+
+int
+http1_begins(struct http1_scan *s, const char *buf, size_t len,
+    const char **why)
+{
+	static struct http1_head h;
+	const char	*p = buf, *end = buf + len, *eol;
+
+	/* an empty line may stand before it */
+	if (len > 0 && *p == '\r')
+		p += len > 1 ? 2 : 1;
+	if (s->begun || p == end)
+		return (0);
+	if ((unsigned char)*p == TLS_HANDSHAKE) {
+		*why = "a TLS handshake where HTTP is spoken";
+		return (400);
+	}
+	*why = "malformed request line";
+	if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL)
+		return (method_begins(p, end) ? 0 : 400);
+	s->begun = 1;
+	return (request_line(&h, p, eol - 1, why) == 400 ? 400 : 0);
+}
+
+/* As much of a method as there is, or one and a space. */
+static int
+method_begins(const char *p, const char *end)
+{
+	const char	*q = p;
+
+	while (q < end && q - p <= METHOD_MAX &&
+	    http1_is_tchar((unsigned char)*q))
+		q++;
+	return (q - p <= METHOD_MAX && (q == end || (q > p && *q == ' ')));
 }
 
 int

@@ -72,6 +72,7 @@ struct http1_scan {
 	size_t	 pos;		/* bytes looked at */
 	size_t	 line;		/* start of the current line */
 	size_t	 nlines;	/* complete lines so far */
+	int	 begun;		/* http1_begins() has seen a request line */
 };
 
 enum http1_more { HTTP1_MORE = 0, HTTP1_DONE = 1, HTTP1_BAD = -1 };
@@ -87,6 +88,14 @@ enum http1_more { HTTP1_MORE = 0, HTTP1_DONE = 1, HTTP1_BAD = -1 };
  */
 enum http1_more http1_scan_head(struct http1_scan *, const char *buf,
     size_t len, size_t max, size_t *headlen, int *status, const char **why);
+
+/*
+ * Can what http1_scan_head() wants more of become a request?  So that other
+ * protocols are told at once.  0, or the status to answer and close with, 400;
+ * *why is static text.
+ */
+int	http1_begins(struct http1_scan *, const char *buf, size_t len,
+	    const char **why);
 
 /*
  * Parse a whole request head.  Slices point into buf.  Returns 0, or the

@@ -85,7 +85,9 @@ static void	 drain_begin(int, uint64_t);
 static void	 drain_expired(evutil_socket_t, short, void *);
 static void	 settle_expired(evutil_socket_t, short, void *);
 static void	 maybe_draining(void);
-static void	 pass_conn(int, const void *, size_t);
+static void	 take_conn(struct imsg *);
+static void	 pass_conn(int, const struct proto_addr *, const void *,
+		    size_t);
 static void	 want_keys(void);
 static void	 audit_failed(int);
 
@@ -303,7 +305,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		accept_start();
 		break;
 	case MSG_CONN:
-		conn_passed(imsg_take_fd(m), m->data, m->len);
+		take_conn(m);
 		break;
 	case MSG_DRAIN:
 		if (proto_get_drain(m, &handover, &ms) == -1)
@@ -316,6 +318,19 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	default:
 		fatalx("%s: not now", proto_name(m->type));
 	}
+}
+
+/* Another worker had it. */
+static void
+take_conn(struct imsg *m)
+{
+	struct proto_addr	 addr;
+	const uint8_t		*input;
+	size_t			 len;
+
+	if (proto_get_conn(m, &addr, &input, &len) == -1)
+		fatalx("MSG_CONN: malformed");
+	conn_passed(imsg_take_fd(m), &addr, input, len);
 }
 
 /* No descriptor was free for what it brought.  1, or 0: we cannot live on. */
@@ -418,9 +433,10 @@ maybe_draining(void)
 
 /* To the master, which gives it to a worker of the newest generation. */
 static void
-pass_conn(int fd, const void *input, size_t len)
+pass_conn(int fd, const struct proto_addr *addr, const void *input,
+    size_t len)
 {
-	channel_send(master, MSG_CONN, 0, fd, input, len);
+	proto_send_conn(master, addr, fd, input, len);
 }
 
 static void

@@ -19,9 +19,11 @@
  * which may be set meanwhile: the longest that is not too long. */
 static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
 #define NAPS		(sizeof(naps) / sizeof(naps[0]))
+#define GRACE_MS	1000	/* for an event that has begun to end */
 
 static struct timeq	 q_beat;
 static struct timeq	 q_total;
+static struct timeq	 q_grace;
 static struct timeq	 q_life[NAPS];
 
 static void	 relay_head(void *, const struct http1_head *);
@@ -42,6 +44,8 @@ static void	 relay_stream(struct request *, const struct http1_head *);
 static int	 relay_put(struct request *, struct slice);
 static void	 relay_beat(struct timer *);
 static void	 relay_total(struct timer *);
+static void	 relay_grace(struct timer *);
+static void	 relay_late(struct request *, const char *);
 static void	 relay_nap(struct request *, int64_t);
 static void	 relay_life(struct timer *);
 
@@ -59,6 +63,7 @@ relay_setup(const struct worker_conf *conf)
 
 	timeq_init(&q_beat, conf->t_sse_keepalive, relay_beat);
 	timeq_init(&q_total, conf->t_stream_total, relay_total);
+	timeq_init(&q_grace, GRACE_MS, relay_grace);
 	for (i = 0; i < NAPS; i++)
 		timeq_init(&q_life[i], naps[i], relay_life);
 }
@@ -268,6 +273,8 @@ relay_data(void *arg, const char *p, size_t len)
 		failed |= relay_put(r, s) == -1;
 	if (failed)
 		conn_abort(r->conn);
+	else if (r->ending && sse_at_boundary(r->sse))
+		relay_end_stream(r, r->error);
 	else if (r->conn->out.len > (buf_tight() ? 0 : OUT_HIGH))
 		exchange_pause(r->ex);
 }
@@ -344,10 +351,30 @@ relay_beat(struct timer *t)
 static void
 relay_total(struct timer *t)
 {
+	relay_late((struct request *)((char *)t -
+	    offsetof(struct request, total)), "timeouts.stream_total");
+}
+
+/* Its time is over: end it behind the event that is on its way, but do not
+ * wait long for that. */
+static void
+relay_late(struct request *r, const char *why)
+{
+	r->error = why;
+	if (!r->ending && r->sse != NULL && !sse_at_boundary(r->sse)) {
+		r->ending = 1;
+		timer_start(&r->total, &q_grace);
+		return;
+	}
+	relay_end_stream(r, why);
+}
+
+static void
+relay_grace(struct timer *t)
+{
 	struct request	*r;
 
 	r = (struct request *)((char *)t - offsetof(struct request, total));
-	r->error = "timeouts.stream_total";
 	relay_end_stream(r, r->error);
 }
 
@@ -372,8 +399,7 @@ relay_life(struct timer *t)
 		relay_nap(r, left);
 		return;
 	}
-	r->error = "the credential has expired";
-	relay_end_stream(r, r->error);
+	relay_late(r, "the credential has expired");
 }
 
 static void

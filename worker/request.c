@@ -151,6 +151,21 @@ request_malformed(struct conn *c, int status, const char *why)
 }
 
 void
+request_plain(struct conn *c)
+{
+	struct request	*r;
+
+	if ((r = request_new(c)) == NULL) {
+		conn_abort(c);
+		return;
+	}
+	r->state = REQ_BODY;
+	answer_text(r, 400, AUDIT_ERROR, "HTTP without TLS",
+	    "400: HTTP without TLS was sent to a port that speaks TLS: use "
+	    "https\n");
+}
+
+void
 request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 {
 	struct request	*r;

@@ -82,6 +82,7 @@ struct request {
 	int		 lasting;	/* it may be kept: for 5 minutes */
 	int		 expect;	/* the client waits for 100 (Continue) */
 	int		 answered;	/* the event with the response came */
+	int		 ending;	/* its stream has only this event left */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
@@ -123,6 +124,9 @@ void	request_setup(const struct worker_conf *);
 /* From conn.c.  The head lies at the front of conn->in. */
 void	request_begin(struct conn *, const struct http1_head *, size_t);
 void	request_malformed(struct conn *, int status, const char *why);
+/* A client that speaks HTTP without TLS, which it must not: told so in plain
+ * text; nobody reads what it wants, and there is no line of it. */
+void	request_plain(struct conn *);
 int	request_wants_input(const struct request *);
 void	request_input(struct request *);
 void	request_writable(struct request *);

@@ -127,6 +127,12 @@ variable(const struct imsg *m)
 			same(m);
 		}
 		break;
+	case MSG_CONN:
+		if (proto_get_conn(m, &addrs[0], &key, &n) == 0) {
+			proto_send_conn(out, &addrs[0], -1, key, n);
+			same(m);
+		}
+		break;
 	case MSG_KEY_CHECK:
 		if (proto_get_key_check(m, &id64, &source, &key, &n) == 0) {
 			proto_send_key_check(out, id64, source, key, n);

@@ -285,6 +285,9 @@ def test_resource_is_an_audience(gateway, auth_server, upstream):
         for _ in range(2):      # judged, and out of the cache
             assert opens(s, t) == [401, 401, 200]
         assert opens(s, a.mint({"aud": [RESOURCE + "/up"]})) == [200, 200, 401]
+        # as clients find it
+        doc = s.gw.get(gw.METADATA_PATH + "/mcp/other").json()
+        assert opens(s, a.mint({"aud": doc["resource"]})) == [401, 401, 200]
         assert opens(s, a.mint({"aud": [RESOURCE + "/up", "x",
                                         RESOURCE + "/other"]})) == [
             200, 200, 200]
@@ -399,6 +402,28 @@ def test_stream_total(gateway, auth_server, upstream, how):
     line = g.audit(lambda l: l["method"] != "tools/list", since=mark)[0]
     assert line["action"] == ("aborted" if how is POST else "allow"), line
     assert line["error"] == "timeouts.stream_total"
+
+
+@pytest.mark.parametrize("rest", [True, False])
+def test_stream_ends_behind_an_event(gateway, auth_server, upstream, rest):
+    """What has begun to come is not cut, unless it takes for ever."""
+    g = gateway({"timeouts": {"stream_total": "200ms"}})
+    event = fu.event({"jsonrpc": "2.0", "method": "notifications/x"})
+
+    def answer(conn, req):
+        conn.send(fu.SSE_HEAD + fu.chunk(event[:9]))
+        if rest:
+            conn.pause(0.5)
+            conn.send(fu.chunk(event[9:]))
+        conn.wait_peer_close()
+        conn.close()
+    upstream.script(answer)
+    with g.client() as c:
+        c.send(c.build("GET", "/mcp", [
+            ("Accept", "text/event-stream"),
+            ("Authorization", "Bearer " + auth_server.mint())]))
+        assert c.read_head("GET").status == 200
+        ends(c, event if rest else event[:9])
 
 
 def test_end_of_a_counted_stream(gateway, auth_server, upstream):

@@ -22,6 +22,7 @@
 
 static struct event_base	*base;
 static struct worker_conf	 conf;
+static const struct proto_addr	 loopback = { AF_INET, { 127, 0, 0, 1 } };
 
 int
 worker_leaving(void)
@@ -92,7 +93,7 @@ test_blocking_socket(void **state)
 	(void)state;
 	tcp_pair(&client, &server);
 	alarm(STUCK_S);
-	conn_passed(server, "", 0);
+	conn_passed(server, &loopback, "", 0);
 	assert_int_equal(conn_count(), 1);
 	conn_end_all(0);
 	assert_int_equal(conn_count(), 0);
@@ -109,11 +110,31 @@ test_no_socket(void **state)
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	alarm(STUCK_S);
-	conn_passed(fd[0], "", 0);
+	conn_passed(fd[0], &loopback, "", 0);
 	assert_int_equal(conn_count(), 0);
 	conn_turn_end();
 	alarm(0);
 	close(fd[1]);
+}
+
+/* The address must be that of the socket's other end. */
+static void
+test_other_address(void **state)
+{
+	const struct proto_addr	 other = { AF_INET, { 10, 0, 0, 1 } };
+	const struct proto_addr	 six = { AF_INET6, { 127, 0, 0, 1 } };
+	int			 client, server;
+
+	(void)state;
+	tcp_pair(&client, &server);
+	conn_passed(server, &other, "", 0);
+	assert_int_equal(conn_count(), 0);
+	close(client);
+	tcp_pair(&client, &server);
+	conn_passed(server, &six, "", 0);
+	assert_int_equal(conn_count(), 0);
+	conn_turn_end();
+	close(client);
 }
 
 /* The client takes nothing of what was sent before. */
@@ -131,7 +152,7 @@ test_lingering_socket(void **state)
 	while (send(server, data, sizeof(data), MSG_DONTWAIT) > 0)
 		;
 	alarm(STUCK_S);
-	conn_passed(server, "", 0);
+	conn_passed(server, &loopback, "", 0);
 	conn_end_all(0);
 	assert_int_equal(conn_count(), 0);
 	conn_turn_end();
@@ -145,6 +166,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_blocking_socket),
 		cmocka_unit_test(test_no_socket),
+		cmocka_unit_test(test_other_address),
 		cmocka_unit_test(test_lingering_socket)
 	};
 

@@ -54,7 +54,7 @@ static const struct entry {
 	{ MSG_START, M, W, 0, 0, 0, 0, 0 },
 	{ MSG_DRAIN, M, W, 0, 0, 9, 9, 0 },
 	{ MSG_DRAINING, W, M, 0, 0, 0, 0, 0 },
-	{ MSG_CONN, W, M, M, W, 0, IMSG_BODY_MAX, 1 },
+	{ MSG_CONN, W, M, M, W, 17, IMSG_BODY_MAX, 1 },
 	{ MSG_AUDIT_FAILED, W, M, 0, 0, 4, 4, 0 },
 	{ MSG_AUDIT_GO, M, W, 0, 0, 0, 0, 0 },
 	{ MSG_AGAIN, W, M, 0, 0, 8, 8, 0 },
@@ -692,6 +692,36 @@ test_hostile_addrs(void **state)
 	}
 }
 
+/* A family that is none, or bytes behind an IPv4 address. */
+static void
+test_conn(void **state)
+{
+	struct proto_addr	 a = { AF_INET, { 10, 1, 2, 3 } }, b;
+	const uint8_t		*input;
+	struct imsg		 m;
+	size_t			 len;
+	uint8_t			 copy[32];
+
+	(void)state;
+	assert_int_equal(proto_send_conn(out, &a, dup(0), "GET", 3), 0);
+	m = received(ROLE_WORKER, ROLE_MASTER, MSG_CONN);
+	assert_int_equal(proto_get_conn(&m, &b, &input, &len), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(len, 3);
+	assert_memory_equal(input, "GET", 3);
+	memcpy(copy, m.data, m.len);
+	m.data = copy;
+	copy[16] = 1;
+	assert_int_equal(proto_get_conn(&m, &b, &input, &len), -1);
+	copy[0] = 6;
+	assert_int_equal(proto_get_conn(&m, &b, &input, &len), 0);
+	assert_int_equal(b.family, AF_INET6);
+	copy[0] = 5;
+	assert_int_equal(proto_get_conn(&m, &b, &input, &len), -1);
+	assert_int_equal(proto_send_conn(out, &a, dup(0), body,
+	    PROTO_CONN_MAX + 1), -1);
+}
+
 int
 main(void)
 {
@@ -708,6 +738,7 @@ main(void)
 		cmocka_unit_test(test_primed),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_conn),
 		cmocka_unit_test(test_addrs),
 		cmocka_unit_test(test_hostile_addrs),
 	};
