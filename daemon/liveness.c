@@ -7,7 +7,7 @@
 
 #define SLOW_TICKS	3	/* seconds: the log speaks of it */
 #define HUNG_TICKS	10	/* it is ended */
-#define DRAIN_TICKS	5	/* to say that it drains */
+#define DRAIN_TICKS	5	/* the same while it is to drain */
 #define BOOT_TICKS	30	/* to say hello */
 #define DYING_TICKS	5	/* to be gone, once its channel is closed */
 
@@ -79,9 +79,9 @@ is_hung(struct process *p)
 		return (1);
 	}
 	/* until then it may judge requests by a configuration of the past */
-	if (p->draining && !p->drained && ++p->undrained >= DRAIN_TICKS) {
+	if (p->draining && !p->drained && ++p->undrained >= HUNG_TICKS) {
 		log_warnx("%s (pid %d) did not stop to accept in %d s: killed",
-		    process_name(p), (int)p->pid, DRAIN_TICKS);
+		    process_name(p), (int)p->pid, HUNG_TICKS);
 		return (1);
 	}
 	return (is_silent(p));
@@ -90,6 +90,9 @@ is_hung(struct process *p)
 static int
 is_silent(struct process *p)
 {
+	unsigned	 limit = p->draining && !p->drained ? DRAIN_TICKS :
+			    HUNG_TICKS;
+
 	if (!p->pinged) {
 		p->pinged = 1;
 		p->silent = 0;
@@ -102,9 +105,9 @@ is_silent(struct process *p)
 	if (++p->silent == SLOW_TICKS)
 		log_warnx("%s (pid %d) has not answered for %d s",
 		    process_name(p), (int)p->pid, SLOW_TICKS);
-	if (p->silent < HUNG_TICKS)
+	if (p->silent < limit)
 		return (0);
-	log_warnx("%s (pid %d) has not answered for %d s: killed",
-	    process_name(p), (int)p->pid, HUNG_TICKS);
+	log_warnx("%s (pid %d) has not answered for %u s: killed",
+	    process_name(p), (int)p->pid, p->silent);
 	return (1);
 }

@@ -202,11 +202,8 @@ answer_error_data(struct request *r, int status, int code,
 }
 
 void
-answer_text(struct request *r, int status, enum audit_action action,
-    const char *error, const char *text)
+answer_text(struct request *r, int status, const char *text)
 {
-	r->action = action;
-	r->error = error;
 	answer_send(r, status, "text/plain", NULL, slice_of(text));
 }
 

@@ -34,8 +34,7 @@ void	answer_error(struct request *, int status, int code,
 void	answer_error_data(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *data);
 /* Plain text, for who does not speak MCP. */
-void	answer_text(struct request *, int status, enum audit_action,
-	    const char *error, const char *text);
+void	answer_text(struct request *, int status, const char *text);
 /* What a credential deserves that is not AUTH_OK: 401, 429 or 503. */
 void	answer_auth(struct request *, enum auth_result);
 /* What several credentials deserve, or an empty one: 400 (RFC 6750 section

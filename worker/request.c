@@ -160,9 +160,8 @@ request_plain(struct conn *c)
 		return;
 	}
 	r->state = REQ_BODY;
-	answer_text(r, 400, AUDIT_ERROR, "HTTP without TLS",
-	    "400: HTTP without TLS was sent to a port that speaks TLS: use "
-	    "https\n");
+	answer_text(r, 400, "400: HTTP without TLS was sent to a port that "
+	    "speaks TLS: use https\n");
 }
 
 void

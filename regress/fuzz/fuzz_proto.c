@@ -57,6 +57,8 @@ same(const struct imsg *m)
 static void
 fixed(const struct imsg *m)
 {
+	enum proto_type	 type;
+	enum proto_role	 role;
 	uint64_t	 ms;
 	uint32_t	 a, b;
 	int		 flag;
@@ -80,6 +82,12 @@ fixed(const struct imsg *m)
 	case MSG_FETCH_DONE:
 		if (proto_get_fetch_done(m, &flag, &ms) == 0) {
 			proto_send_fetch_done(out, flag, ms);
+			same(m);
+		}
+		break;
+	case MSG_AGAIN:
+		if (proto_get_again(m, &type, &role) == 0) {
+			proto_send_again(out, type, role);
 			same(m);
 		}
 		break;
