@@ -277,13 +277,13 @@ request_ready(struct request *r, const struct http1_head *h)
 static int
 request_near(const struct request *r, const struct http1_head *h)
 {
-	const struct conn	*c = r->conn;
+	const struct proto_addr	*a = &r->conn->peer;
 
 	if (h->count[HTTP1_X_FORWARDED_FOR] > 0 ||
 	    h->count[HTTP1_FORWARDED] > 0 || h->count[HTTP1_X_REAL_IP] > 0)
 		return (0);
-	return (c->family == AF_INET ? c->addr[0] == 127 :
-	    memcmp(c->addr, &in6addr_loopback, sizeof(c->addr)) == 0);
+	return (a->family == AF_INET ? a->addr[0] == 127 :
+	    memcmp(a->addr, &in6addr_loopback, sizeof(a->addr)) == 0);
 }
 
 /* A page that may read the answer, whatever that is. */
