@@ -42,6 +42,7 @@ static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
 static void	 relay_stream(struct request *, const struct http1_head *);
 static int	 relay_put(struct request *, struct slice);
+static int	 relay_put_closure(struct request *);
 static void	 relay_beat(struct timer *);
 static void	 relay_total(struct timer *);
 static void	 relay_grace(struct timer *);
@@ -217,7 +218,8 @@ relay_stream(struct request *r, const struct http1_head *h)
 	}
 	conn_lasts(r->conn);
 	/* only where the end is not a matter of counting */
-	if (!coded && h->body != HTTP1_BODY_LENGTH)
+	r->extensible = !coded && h->body != HTTP1_BODY_LENGTH;
+	if (r->extensible)
 		timer_start(&r->beat, &q_beat);
 	timer_start(&r->total, &q_total);
 	/* a POST's may finish: it answers what was asked in time */
@@ -455,6 +457,31 @@ request_writable(struct request *r)
 		exchange_resume(r->ex);
 }
 
+/*
+ * The response by which a subscription ends gracefully (2026-07-28,
+ * Subscriptions, Graceful Closure), in the server's place: it can no longer be
+ * asked.  Not inside of an event that has begun.  0 or -1.
+ */
+static int
+relay_put_closure(struct request *r)
+{
+	struct slice	 id = request_text(r, r->rpc_id), all;
+	struct buf	 b = { 0 };
+	int		 failed;
+
+	if (!r->extensible || id.p == NULL || !sse_at_boundary(r->sse))
+		return (0);
+	failed = buf_printf(&b, "event: message\ndata: {\"jsonrpc\":\"2.0\","
+	    "\"id\":%.*s,\"result\":{\"resultType\":\"complete\",\"_meta\":"
+	    "{\"io.modelcontextprotocol/subscriptionId\":%.*s}}}\n\n",
+	    (int)id.len, id.p, (int)id.len, id.p) == -1;
+	all = (struct slice){ buf_data(&b), b.len };
+	r->bytes_out += all.len;
+	failed |= failed || relay_put(r, all) == -1;
+	buf_free(&b);
+	return (failed ? -1 : 0);
+}
+
 void
 relay_end_stream(struct request *r, const char *why)
 {
@@ -469,6 +496,10 @@ relay_end_stream(struct request *r, const char *why)
 	r->action = unanswered ? AUDIT_ABORTED : AUDIT_ALLOW;
 	if (unanswered)
 		r->error = why;
+	if (r->listening && !r->answered && relay_put_closure(r) == -1) {
+		conn_abort(r->conn);
+		return;
+	}
 	/* where the end is the connection's, or was counted */
 	if (!r->chunked)
 		r->conn->close = 1;

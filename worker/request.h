@@ -83,6 +83,7 @@ struct request {
 	int		 expect;	/* the client waits for 100 (Continue) */
 	int		 answered;	/* the event with the response came */
 	int		 ending;	/* its stream has only this event left */
+	int		 extensible;	/* events may be added to the stream */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;

@@ -10,6 +10,7 @@ import signal
 import pytest
 
 import fake_upstream as fu
+import rawhttp
 from conftest import Site
 from gw import rpc
 
@@ -283,6 +284,51 @@ def test_listen_ended_by_the_server(gateway, upstream):
     assert line["method"] == LISTEN and line["action"] == "allow", line
 
 
+def closure(data):
+    """The id of the one event by which a subscription ends gracefully."""
+    m = re.match(rb"event: message\ndata: (.*)\n\n\Z", data)
+    doc = json.loads(m[1])
+    key = "io.modelcontextprotocol/subscriptionId"
+    assert doc == {"jsonrpc": "2.0", "id": doc["id"], "result": {
+        "resultType": "complete", "_meta": {key: doc["id"]}}}, doc
+    return doc["id"]
+
+
+@pytest.mark.parametrize("how", ["whole", "within", "coded", "length"])
+def test_listen_ended_by_a_reload(gateway, upstream, how):
+    """At drain_timeout of the old generation: with a response between two
+    events, and without one where none can be put."""
+    g = gateway({**OPEN, "drain_timeout": "300ms"})
+    event = b"data: {}\n\n"
+    sent = event + b"data: {" if how == "within" else event
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + {
+        "coded": b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+        "length": b"Content-Length: 10000\r\n"}.get(
+            how, b"Transfer-Encoding: chunked\r\n") + b"\r\n"
+
+    def answer(conn, req):
+        conn.send(head + (sent if how == "length" else fu.chunk(sent)))
+        conn.wait_peer_close()
+    upstream.script(answer)
+    id = 'a"\u00fc\\'
+    with g.client() as c:
+        c.send(c.build("POST", "/mcp", g.headers(None, new(LISTEN)),
+                       json.dumps(rpc(LISTEN, id)).encode()))
+        assert c.read_head().status == 200
+        got = b""
+        while len(got) < len(sent):
+            got += c.read_some()
+        assert got == sent
+        g.reload()
+        if how == "length":
+            with pytest.raises(rawhttp.Truncated):
+                c.read_body(10)
+        elif how == "whole":
+            assert closure(c.read_body(10)) == id
+        else:
+            assert c.read_body(10) == b""
+
+
 def test_listen_of_an_older_generation(gateway, upstream):
     """A reload does not end it, the end of the gateway does: whole, and not at
     drain_timeout (5m)."""
@@ -294,8 +340,9 @@ def test_listen_of_an_older_generation(gateway, upstream):
         g.reload()
         expect(c, feed, note(9))
         g.signal(signal.SIGTERM)
-        assert c.read_body(10) == b""   # whole, not cut off
+        got = c.read_body(10)           # whole, not cut off
         c.wait_close()
+    assert closure(got) == 9, got
     assert req.conn.peer_closed.wait(5)
     g.proc.wait(10)
     line, = g.audit(since=mark)

@@ -710,7 +710,8 @@ def test_end_of_the_gateway(reloaded):
 
 
 def test_end_of_a_subscription():
-    """subscriptions/listen (2026-07-28) ends like a standalone stream."""
+    """subscriptions/listen (2026-07-28) ends like a standalone stream, and
+    with a response."""
     s = proxy_site.ProxySite({"drain_timeout": "60s"})
     try:
         s.start()
@@ -723,7 +724,9 @@ def test_end_of_a_subscription():
                     gw.rpc("subscriptions/listen", 4)).encode()))
             assert c.read_head().status == 200
             s.gw.signal(signal.SIGTERM)
-            assert c.read_body(10) == b""
+            event = json.loads(c.read_body(10).split(b"data: ")[1])
+            assert event["id"] == 4, event
+            assert event["result"]["resultType"] == "complete", event
         s.gw.proc.wait(10)
         line = s.gw.audit_one(mark)
         assert line["action"] == "allow", line
