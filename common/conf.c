@@ -20,8 +20,8 @@
 #define LEAST		(100ULL)		/* ms, of most times */
 #define U32_MAX		0xffffffffULL
 
-const char *const conf_revisions[CONF_REVISIONS] = { "2025-03-26",
-	"2025-06-18", "2025-11-25", "2026-07-28" };
+const char *const conf_revisions[CONF_REVISIONS] = { "2024-11-05",
+	"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28" };
 
 /* -- upstreams ----------------------------------------------------------- */
 

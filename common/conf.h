@@ -196,7 +196,7 @@ struct keeper_conf {
 };
 
 /* The revisions of MCP that there are, oldest first. */
-#define CONF_REVISIONS	4
+#define CONF_REVISIONS	5
 extern const char *const conf_revisions[CONF_REVISIONS];
 
 /* The tables (common/schema.h). */

@@ -92,6 +92,8 @@ json_strerror(enum json_error e)
 		return ("not JSON");
 	case JSON_UTF8:
 		return ("invalid UTF-8 in JSON");
+	case JSON_SURROGATE:
+		return ("lone surrogate escape in JSON");
 	case JSON_DEPTH:
 		return ("JSON nested too deeply");
 	case JSON_DUPLICATE:
@@ -396,7 +398,7 @@ check_escape(struct check *c)
 	/* a high surrogate with its low one, or nothing */
 	if (v > 0xdbff || left < 12 || p[6] != '\\' || p[7] != 'u' ||
 	    (v = hex4(p + 8)) < 0xdc00 || v > 0xdfff)
-		return (JSON_UTF8);
+		return (JSON_SURROGATE);
 	c->pos += 6;
 	return (JSON_OK);
 }

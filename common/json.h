@@ -18,7 +18,8 @@
 enum json_error {
 	JSON_OK = 0,
 	JSON_SYNTAX,		/* not JSON, a BOM, or bytes after the value */
-	JSON_UTF8,		/* invalid UTF-8 or a lone surrogate escape */
+	JSON_UTF8,		/* invalid UTF-8 */
+	JSON_SURROGATE,		/* half of a pair, as an escape */
 	JSON_DEPTH,		/* deeper than JSON_DEPTH_MAX */
 	JSON_DUPLICATE,		/* a member name twice (after unescaping) */
 	JSON_TOO_MANY,		/* more than JSON_MEMBERS_MAX members */

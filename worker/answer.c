@@ -12,6 +12,7 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/cors.h"
+#include "worker/mcp.h"
 #include "worker/metadata.h"
 #include "worker/rpc.h"
 
@@ -172,9 +173,12 @@ answer_rpc_error(struct request *r, int status, int code,
 
 	len = (int)json_escape(slice_of(message), MESSAGE_MAX, text);
 
-	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,"
+	if (id.p == NULL && mcp_null_id(r))
+		id = slice_of("null");
+	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",%s%.*s%s"
 	    "\"error\":{\"code\":%d,\"message\":\"%.*s\"%s%s}}\n",
-	    id.p == NULL ? 4 : (int)id.len, id.p == NULL ? "null" : id.p,
+	    id.p == NULL ? "" : "\"id\":", (int)id.len,
+	    id.p == NULL ? "" : id.p, id.p == NULL ? "" : ",",
 	    code, len, text, data == NULL ? "" : ",\"data\":",
 	    data == NULL ? "" : data);
 	if (n < 0 || (size_t)n >= sizeof(body)) {

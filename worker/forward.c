@@ -19,6 +19,7 @@
 #include "worker/cors.h"
 #include "worker/forward.h"
 #include "worker/mcp.h"
+#include "worker/mediatype.h"
 #include "worker/session.h"
 #include "worker/withheld.h"
 
@@ -69,7 +70,8 @@ forward_request(struct request *r, const struct http1_head *h)
 {
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
 	const struct conf_server	*s = &u->servers[r->server];
-	struct slice			 ip, accept, host, session;
+	struct slice			 ip, host, session;
+	const char			*accept = mediatype_accept(h);
 	int				 stateless = mcp_stateless(r);
 	struct buf			*b = &r->head;
 	size_t				 i;
@@ -82,16 +84,14 @@ forward_request(struct request *r, const struct http1_head *h)
 	failed |= put_words(b, " HTTP/1.1\r\nHost: ", s->authority, "\r\n",
 	    NULL) == -1;
 	r->line_len = b->len;
-	accept = http1_value(h, HTTP1_ACCEPT);
-	if (accept.p == NULL || slice_is(accept, "*/*"))
-		failed |= buf_puts(b,
-		    "Accept: application/json, text/event-stream\r\n") == -1;
+	if (accept != NULL)
+		failed |= put_words(b, "Accept: ", accept, "\r\n",
+		    NULL) == -1;
 	for (i = 0; i < h->nfield; i++) {
 		if (!carried(&h->field[i]) || misleads(&h->field[i]) ||
 		    (h->field[i].id == HTTP1_LAST_EVENT_ID && stateless) ||
 		    replaced(u, &h->field[i]) ||
-		    (h->field[i].id == HTTP1_ACCEPT &&
-		    slice_is(accept, "*/*")) ||
+		    (h->field[i].id == HTTP1_ACCEPT && accept != NULL) ||
 		    (h->field[i].id == HTTP1_TRACESTATE && !traced(h)))
 			continue;
 		failed |= put_field(b, h->field[i].name,
@@ -305,7 +305,8 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 {
 	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
 
-	if (id.p == NULL)
+	/* a revision that has none neither gets nor keeps one */
+	if (id.p == NULL || r->stateless)
 		return (0);
 	if (buf_puts(out, "Mcp-Session-Id: ") == -1 ||
 	    session_seal(r, id, r->server, out) == -1)

@@ -15,10 +15,17 @@
 #include "worker/mcp.h"
 
 #define STATELESS	"2026-07-28"
+#define FIRST		"2024-11-05"	/* has JSON-RPC's error responses */
+#define ASSUMED		"2025-03-26"	/* where nothing is said */
+#define FIELDLESS	3U		/* those that know no field for it */
 #define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)	/* initialize */
 #define SENTINEL	"=?base64?"
 #define SENTINEL_END	"?="
 #define VERSION_SHOWN	32	/* bytes of one that we do not know */
+
+/* What Mcp-Name is to a method: not ours to judge; out of place; what the
+ * method acts upon, if it is there; and it must be there. */
+enum naming { NAME_ANY, NAME_NONE, NAME_MAY, NAME_MUST };
 
 static uint32_t	 revisions;	/* allowed ones, a bit each */
 
@@ -28,8 +35,8 @@ static int	 unsupported(struct request *, const char *, struct slice);
 static int	 mismatch(struct request *, const char *);
 static int	 judged(const struct http1_field *);
 static int	 plain_text(struct slice);
-static int	 method_has_name(struct slice);
-static int	 method_known(struct slice);
+static enum naming naming(const struct rpc *);
+static int	 check_name(struct request *, const struct rpc *, int);
 static int	 name_matches(struct slice, struct slice);
 static int	 base64_matches(struct slice, struct slice);
 
@@ -37,33 +44,6 @@ void
 mcp_setup(const struct worker_conf *conf)
 {
 	revisions = conf->revisions;
-}
-
-int
-mcp_is_json_type(struct slice v)
-{
-	const char	*end = v.p == NULL ? NULL : memchr(v.p, ';', v.len);
-	struct slice	 par = { NULL, 0 };
-
-	if (v.p == NULL)
-		return (0);
-	if (end != NULL) {
-		par.p = end + 1;
-		par.len = v.len - (size_t)(par.p - v.p);
-		v.len = (size_t)(end - v.p);
-	}
-	while (v.len > 0 && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\t'))
-		v.len--;
-	while (par.len > 0 && (*par.p == ' ' || *par.p == '\t')) {
-		par.p++;
-		par.len--;
-	}
-	/* a server may decode the body by what it reads here: in another
-	 * charset the same bytes are another message */
-	if (end != NULL && !slice_is_nocase(par, "charset=utf-8") &&
-	    !slice_is_nocase(par, "charset=\"utf-8\""))
-		return (0);
-	return (slice_is_nocase(v, "application/json"));
 }
 
 int
@@ -77,8 +57,8 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 	 * answer has the message's id */
 	if (r->method != METHOD_POST && !mcp_revision_ok(r))
 		return (unsupported(r, "unsupported MCP-Protocol-Version",
-		    version.p == NULL ? slice_of(conf_revisions[0]) :
-		    version));
+		    version.p == NULL ? slice_of(ASSUMED) : version));
+	r->stateless = r->method != METHOD_POST && mcp_stateless(r);
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
 		if (h->field[i].connection && judged(&h->field[i])) {
@@ -99,8 +79,28 @@ mcp_revision_ok(const struct request *r)
 {
 	struct slice	 version = request_text(r, r->mcp_version);
 
-	return (revision_allowed(version.p == NULL ?
-	    slice_of(conf_revisions[0]) : version));
+	if (version.p == NULL)
+		return ((revisions & FIELDLESS) != 0);
+	return (revision_allowed(version));
+}
+
+int
+mcp_streams(void)
+{
+	return ((revisions & LEGACY) != 0);
+}
+
+int
+mcp_null_id(const struct request *r)
+{
+	return (slice_is(request_text(r, r->mcp_version), FIRST));
+}
+
+int
+mcp_opens(const struct rpc *rpc)
+{
+	return (rpc->kind == RPC_REQUEST && rpc->version.p == NULL &&
+	    slice_is(rpc->method, "initialize"));
 }
 
 int
@@ -123,8 +123,9 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 		    "MCP-Protocol-Version differs from the body"));
 	if (check_revision(r, rpc) == -1)
 		return (-1);
-	stateless = slice_is(version, STATELESS) ||
-	    slice_is(rpc->version, STATELESS);
+	stateless = !mcp_opens(rpc) && (slice_is(version, STATELESS) ||
+	    slice_is(rpc->version, STATELESS));
+	r->stateless = stateless;
 	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
 		return (mismatch(r, "MCP-Protocol-Version is missing"));
 	if (!plain_text(method) || !plain_text(name))
@@ -133,11 +134,24 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 		return (mismatch(r, "Mcp-Method is missing"));
 	if (method.p != NULL && !slice_eq(method, rpc->method))
 		return (mismatch(r, "Mcp-Method differs from the body"));
-	if (stateless && rpc->kind == RPC_REQUEST && name.p == NULL &&
-	    method_has_name(rpc->method))
+	return (check_name(r, rpc, stateless));
+}
+
+/* 0, or -1 and answered. */
+static int
+check_name(struct request *r, const struct rpc *rpc, int stateless)
+{
+	struct slice	 name = request_text(r, r->mcp_name);
+	enum naming	 kind = NAME_NONE;
+
+	if (name.p != NULL || (stateless && rpc->kind == RPC_REQUEST))
+		kind = naming(rpc);
+	if (name.p == NULL && kind == NAME_MUST && stateless)
 		return (mismatch(r, "Mcp-Name is missing"));
-	if (name.p != NULL && method_known(rpc->method) &&
-	    (rpc->name.p == NULL || !name_matches(name, rpc->name)))
+	if (name.p == NULL || kind == NAME_ANY)
+		return (0);
+	if (kind == NAME_NONE || rpc->name.p == NULL ||
+	    !name_matches(name, rpc->name))
 		return (mismatch(r, "Mcp-Name differs from the body"));
 	return (0);
 }
@@ -148,19 +162,20 @@ check_revision(struct request *r, const struct rpc *rpc)
 {
 	struct slice	 version = request_text(r, r->mcp_version);
 
+	/* what it will be is what the answer says (Version Negotiation) */
+	if (mcp_opens(rpc) && (revisions & LEGACY) != 0)
+		return (0);
 	if (rpc->version.p != NULL && !revision_allowed(rpc->version))
 		return (unsupported(r,
 		    "unsupported protocol version in _meta", rpc->version));
 	if (version.p != NULL && !revision_allowed(version))
 		return (unsupported(r, "unsupported MCP-Protocol-Version",
 		    version));
-	/* without one it is the oldest (Protocol Version Header), but for the
-	 * request that asks for one of those that have it */
+	/* without one it is of a revision that did not have it */
 	if (version.p == NULL && rpc->version.p == NULL &&
-	    !mcp_revision_ok(r) && (!slice_is(rpc->method, "initialize") ||
-	    (revisions & LEGACY) == 0))
+	    !mcp_revision_ok(r))
 		return (unsupported(r, "MCP-Protocol-Version is missing",
-		    slice_of(conf_revisions[0])));
+		    slice_of(ASSUMED)));
 	return (0);
 }
 
@@ -227,33 +242,38 @@ plain_text(struct slice v)
 	return (1);
 }
 
-static int
-method_has_name(struct slice method)
+/* 2026-07-28, Standard Request Headers; of tasks/..., the extension's Routing
+ * Headers (SEP-2663).  Methods that nobody has told us of are their server's. */
+static enum naming
+naming(const struct rpc *rpc)
 {
-	return (slice_is(method, "tools/call") ||
-	    slice_is(method, "resources/read") ||
-	    slice_is(method, "prompts/get"));
-}
+	static const struct {
+		const char	*method;
+		enum naming	 naming;
+	} known[] = {
+		{ "tools/call", NAME_MUST }, { "resources/read", NAME_MUST },
+		{ "prompts/get", NAME_MUST }, { "tasks/get", NAME_MUST },
+		{ "tasks/update", NAME_MUST }, { "tasks/cancel", NAME_MUST },
+		{ "tasks/result", NAME_MAY },
+		{ "resources/subscribe", NAME_MAY },
+		{ "resources/unsubscribe", NAME_MAY },
+		{ "initialize", NAME_NONE }, { "ping", NAME_NONE },
+		{ "server/discover", NAME_NONE }, { "tools/list", NAME_NONE },
+		{ "prompts/list", NAME_NONE }, { "resources/list", NAME_NONE },
+		{ "resources/templates/list", NAME_NONE },
+		{ "tasks/list", NAME_NONE },
+		{ "completion/complete", NAME_NONE },
+		{ "logging/setLevel", NAME_NONE },
+		{ "subscriptions/listen", NAME_NONE }
+	};
+	size_t	 i;
 
-/* One of the specification's own: of an extension's nobody can say what its
- * Mcp-Name stands for. */
-static int
-method_known(struct slice method)
-{
-	static const char *const	 begin[] = { "completion/",
-	    "elicitation/", "initialize", "logging/", "notifications/",
-	    "ping", "prompts/", "resources/", "roots/", "sampling/",
-	    "server/", "subscriptions/", "tasks/", "tools/" };
-	size_t				 i, n;
-
-	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
-		n = strlen(begin[i]);
-		if (begin[i][n - 1] != '/' ? slice_is(method, begin[i]) :
-		    method.len > n && memcmp(method.p, begin[i], n) == 0)
-			return (1);
-	}
-	/* a response has no method, and nothing to name */
-	return (method.len == 0);
+	if (rpc->kind == RPC_RESPONSE)
+		return (NAME_NONE);
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_is(rpc->method, known[i].method))
+			return (known[i].naming);
+	return (NAME_ANY);
 }
 
 /* Plain, or =?base64?...?= (Value Encoding). */

@@ -14,8 +14,6 @@
 /* Once. */
 void	mcp_setup(const struct worker_conf *);
 
-/* application/json, with no parameter but charset=utf-8. */
-int	mcp_is_json_type(struct slice);
 /* What can be judged without the body: a GET's or DELETE's
  * MCP-Protocol-Version names a revision of mcp.revisions, and no field is
  * ambiguous.  0, or -1: answered. */
@@ -24,9 +22,17 @@ int	mcp_check_head(struct request *, const struct http1_head *);
  * mcp.revisions.  0, or -1: answered. */
 int	mcp_check_body(struct request *, const struct rpc *);
 
-/* After mcp_check_head(): is its MCP-Protocol-Version (none: the oldest) one of
- * mcp.revisions? */
+/* After mcp_check_head(): is its MCP-Protocol-Version (none: one of those that
+ * did not have it) one of mcp.revisions? */
 int	mcp_revision_ok(const struct request *);
+/* Do mcp.revisions have a revision with sessions and streams, thus with GET and
+ * DELETE? */
+int	mcp_streams(void);
+/* Does an error response without an id say null?  In 2024-11-05 JSON-RPC alone
+ * counts (section 5); later ones have no id then (Transports). */
+int	mcp_null_id(const struct request *);
+/* Does it open a session, of a revision that is yet to be agreed upon? */
+int	mcp_opens(const struct rpc *);
 /* After mcp_check_head(): does MCP-Protocol-Version name a revision without
  * sessions? */
 int	mcp_stateless(const struct request *);

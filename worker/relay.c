@@ -109,8 +109,9 @@ relay_head(void *arg, const struct http1_head *h)
 	r->answering = 1;
 	r->status = h->status;
 	r->transport = "json";
-	request_set_text(r, &r->session_id,
-	    http1_value(h, HTTP1_MCP_SESSION_ID));
+	if (!r->stateless)
+		request_set_text(r, &r->session_id,
+		    http1_value(h, HTTP1_MCP_SESSION_ID));
 	if (media == MEDIA_STREAM) {
 		r->transport = r->method == METHOD_GET ? "stream" : "sse";
 		relay_stream(r, h);
@@ -137,7 +138,7 @@ refusal(const struct request *r, const struct http1_head *h,
 	/* its challenge would send our clients to another's login */
 	if (h->status == 401 || h->status == 407)
 		return ("the upstream refused the gateway");
-	if ((wrong = session_wrong(h)) != NULL)
+	if (!r->stateless && (wrong = session_wrong(h)) != NULL)
 		return (wrong);
 	if (media == MEDIA_DOUBT)
 		return ("the upstream's Content-Type can be read in two ways");

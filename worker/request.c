@@ -17,6 +17,7 @@
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/mcp.h"
+#include "worker/mediatype.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -330,9 +331,13 @@ request_check(struct request *r, const struct http1_head *h)
 		    "unknown method", NULL);
 		return (-1);
 	}
-	if (r->method == METHOD_OPTIONS || r->method == METHOD_OTHER) {
+	/* GET and DELETE are of streams and sessions, which the last revision
+	 * has not (Earlier Streamable HTTP Revisions) */
+	if (r->method != METHOD_POST && (!mcp_streams() ||
+	    r->method == METHOD_OPTIONS || r->method == METHOD_OTHER)) {
 		answer_error(r, 405, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "method not allowed", "Allow: GET, POST, DELETE\r\n");
+		    "method not allowed", mcp_streams() ?
+		    "Allow: GET, POST, DELETE\r\n" : "Allow: POST\r\n");
 		return (-1);
 	}
 	if (h->count[HTTP1_MCP_SESSION_ID] > 1 ||
@@ -381,7 +386,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 	if (r->method != METHOD_POST)
 		return (0);
 	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
-	    !mcp_is_json_type(type)) {
+	    !mediatype_is_json(type)) {
 		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "expected Content-Type: application/json", NULL);
 		return (-1);
@@ -461,7 +466,7 @@ request_refuse(struct request *r, const struct http1_head *h)
 	    r->left > REFUSED_BODY_MAX || r->expect ||
 	    request_crowded(r, r->left) ||
 	    h->count[HTTP1_CONTENT_ENCODING] > 0 ||
-	    !mcp_is_json_type(http1_value(h, HTTP1_CONTENT_TYPE))) {
+	    !mediatype_is_json(http1_value(h, HTTP1_CONTENT_TYPE))) {
 		answer_auth(r, r->auth);
 		return;
 	}
@@ -729,7 +734,8 @@ request_whole(struct request *r)
 	}
 	code = rpc_read(r->body.p == NULL ? "" : buf_data(&r->body),
 	    r->body.len, &rpc, &why);
-	if (rpc.id.p != NULL)
+	/* null is none, and not to be echoed as one (Requests) */
+	if (rpc.id.p != NULL && !slice_is(rpc.id, "null"))
 		request_set_text(r, &r->rpc_id, rpc.id);
 	if (r->refused) {
 		request_note(r, &rpc);
@@ -758,7 +764,11 @@ request_note(struct request *r, const struct rpc *rpc)
 		request_set_text(r, &r->rpc_method, slice_of("response"));
 	/* 2026-07-28, Subscriptions: it is answered when it ends */
 	r->listening = slice_is(rpc->method, "subscriptions/listen");
-	if (slice_is(rpc->method, "tools/call"))
+	if (slice_is(rpc->method, "tools/call") ||
+	    slice_is(rpc->method, "prompts/get") ||
+	    slice_is(rpc->method, "resources/read") ||
+	    slice_is(rpc->method, "resources/subscribe") ||
+	    slice_is(rpc->method, "resources/unsubscribe"))
 		request_set_text(r, &r->tool, rpc->name);
 }
 

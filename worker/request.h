@@ -89,6 +89,7 @@ struct request {
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
 	int		 refused;	/* by auth; its body is only noted */
+	int		 stateless;	/* of a revision without sessions */
 	int		 listening;	/* to subscriptions: as a GET's stream */
 	enum audit_action action;
 	int		 has_auth;

@@ -143,7 +143,8 @@ top_scalar(struct walk *w, enum json_event event, struct slice raw)
 
 	switch (w->at[0]) {
 	case M_PARAMS:
-		w->params_bad = 1;
+		/* servers take null for none, as it is to JSON-RPC */
+		w->params_bad = event != JSON_NULL;
 		break;
 	case M_JSONRPC:
 		w->have_version = event == JSON_STRING &&

@@ -33,7 +33,9 @@ def check_error_body(r, code, ids=(None, 1)):
     assert doc["jsonrpc"] == "2.0", doc
     assert doc["error"]["code"] == code, doc
     assert isinstance(doc["error"]["message"], str), doc
-    assert "result" not in doc and doc["id"] in ids, doc
+    assert "result" not in doc and doc.get("id") in ids, doc
+    # one that is not known is left out, it is not null
+    assert ("id" in doc) == (doc.get("id") is not None), doc
 
 
 def check_audit_form(line):

@@ -14,8 +14,9 @@ import rawhttp
 from conftest import Site
 from gw import rpc
 
-ALL = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
-NEW = ALL[3]
+FIRST = "2024-11-05"
+ALL = [FIRST, "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
+NEW = ALL[4]
 OPEN = {"auth": {"enabled": False, "oauth": {"enabled": False}}}
 META = "io.modelcontextprotocol/protocolVersion"
 
@@ -35,7 +36,8 @@ def refused(r, supported, requested, id=9):
     error = r.json()["error"]
     assert error["code"] == -32022
     assert error["data"] == {"supported": supported, "requested": requested}
-    assert r.json()["id"] == id, r
+    assert r.json().get("id") == id, r
+    assert id is not None or ("id" in r.json()) == (requested == FIRST), r
 
 
 def new(method, name=None, **more):
@@ -50,14 +52,15 @@ def test_all_by_default(gateway):
     g = gateway(OPEN)
     for v in [None, *ALL]:
         assert ask(g, v).status == 200, v
-    for v in ("2024-11-05", "2025-03-27", "draft", "2026-07-28 ", "x" * 300,
+    for v in ("2024-11-06", "2025-03-27", "draft", "2026-07-28 ", "x" * 300,
               "2025-03-26,2025-06-18"):
         if v.strip() in ALL:
             continue
         refused(ask(g, v), ALL, v[:32])
 
 
-@pytest.mark.parametrize("allowed", [ALL[1:3], ALL[3:], ALL[:1], ALL[1:]])
+@pytest.mark.parametrize("allowed", [ALL[2:4], ALL[4:], ALL[:1], ALL[1:2],
+                                     ALL[2:]])
 def test_some(gateway, allowed):
     g = gateway({**OPEN, "mcp": {"revisions": allowed}})
     for v in ALL:
@@ -66,27 +69,29 @@ def test_some(gateway, allowed):
             assert r.status == 200, (v, r)
         else:
             refused(r, allowed, v)
-    # a request without one is of the oldest; one asks for a revision so
-    if ALL[0] in allowed:
+    # a request without one is of one that did not have it; one asks for a
+    # revision so
+    if ALL[0] in allowed or ALL[1] in allowed:
         assert ask(g).status == 200
     else:
-        refused(ask(g), allowed, ALL[0])
-        refused(ask(g, how="DELETE"), allowed, ALL[0], None)
+        refused(ask(g), allowed, ALL[1])
+        if allowed != [NEW]:
+            refused(ask(g, how="DELETE"), allowed, ALL[1], None)
     # only those that have sessions have a beginning of one
     if allowed == [NEW]:
-        refused(ask(g, method="initialize"), allowed, ALL[0])
+        refused(ask(g, method="initialize"), allowed, ALL[1])
     else:
         assert ask(g, method="initialize").status == 200
 
 
 def test_in_the_body(gateway):
-    g = gateway({**OPEN, "mcp": {"revisions": ALL[3:]}})
+    g = gateway({**OPEN, "mcp": {"revisions": ALL[4:]}})
     r = g.post(rpc("tools/list", 9, {"_meta": {META: "2025-06-18"}}))
-    refused(r, ALL[3:], "2025-06-18")
+    refused(r, ALL[4:], "2025-06-18")
     # field and body together
     r = g.post(rpc("tools/list", 9, {"_meta": {META: "v9"}}),
                headers={**new("tools/list"), "MCP-Protocol-Version": "v9"})
-    refused(r, ALL[3:], "v9")
+    refused(r, ALL[4:], "v9")
     # that they differ is said first, whatever they are
     for field, body in ((NEW, "v9"), ("v9", NEW), ("v8", "v9")):
         r = g.post(rpc("tools/list", 9, {"_meta": {META: body}}),
@@ -98,15 +103,15 @@ def test_in_the_body(gateway):
 
 def test_before_the_session(gateway, auth_server, upstream):
     """A client that is told 404 would begin a new session, and again."""
-    g = gateway({"mcp": {"revisions": ALL[1:3]}})
+    g = gateway({"mcp": {"revisions": ALL[2:4]}})
     token = auth_server.mint()
-    for version in (ALL[0], None):
+    for version in (ALL[1], None):
         h = {"Mcp-Session-Id": "unknown"}
         if version is not None:
             h["MCP-Protocol-Version"] = version
         refused(g.post(rpc("tools/list", 9), token=token, headers=h),
-                ALL[1:3], ALL[0])
-    h["MCP-Protocol-Version"] = ALL[1]
+                ALL[2:4], ALL[1])
+    h["MCP-Protocol-Version"] = ALL[2]
     assert g.post(token=token, headers=h).status == 404
     assert upstream.requests == []
 
@@ -117,7 +122,8 @@ def test_batches(gateway, upstream):
     for version in ALL:
         r = g.post([rpc(id=1), rpc(id=2)],
                    headers={"MCP-Protocol-Version": version})
-        assert r.status == 400 and r.json()["id"] is None, r
+        assert r.status == 400, r
+        assert r.json().get("id", 0) == (None if version == FIRST else 0), r
         assert r.json()["error"] == {
             "code": -32600, "message": "batches are not supported"}, r
     assert upstream.requests == []
@@ -167,7 +173,10 @@ def task(method="tasks/get", id="t-1", **params):
     (task("tasks/update"), "t-1", True),
     (task("tasks/cancel"), "t-1", True),
     (task(id="\u00fc"), "=?base64?w7w=?=", True),
-    (task(), None, True),               # an extension's field: the server's
+    (task(), None, False),
+    (task("tasks/result"), None, True), # of 2025-11-25, which has no field
+    (task("tasks/result"), "t-1", True),
+    (task("tasks/result"), "t-2", False),
     (task(name="t-2", uri="t-3"), "t-1", True),
     (task(), "t-2", False),
     (task(name="t-2"), "t-2", False),
@@ -178,7 +187,11 @@ def task(method="tasks/get", id="t-1", **params):
     (rpc("tasks/get", 9, {"task": {"taskId": "t-1"}}), "t-1", False),
     # of others it is not the name
     (rpc("tools/call", 9, {"name": "a", "taskId": "t-1"}), "t-1", False),
-    (rpc("tools/x", 9, {"taskId": "t-1"}), "t-1", False)])
+    (rpc("tasks/list", 9, {"taskId": "t-1"}), "t-1", False),
+    # of what we do not know the server knows it
+    (rpc("x", 9, {"taskId": "t-1"}), "t-1", True),
+    (rpc("tools/x", 9, {"name": "a"}), "b", True),
+    (rpc("x", 9, None), "any", True)])
 def test_tasks(shared, msg, name, ok):
     g, upstream = shared
     upstream.forget()
@@ -365,7 +378,7 @@ def test_parameters_are_carried(gateway, upstream):
 
 
 @pytest.mark.parametrize("value,want", [
-    ([], "at least one revision"), (["2024-11-05"], r"revisions\[0\]"),
+    ([], "at least one revision"), (["2024-10-07"], r"revisions\[0\]"),
     ("2025-06-18", "a list of revisions"), ([["2025-06-18"]], "got a list")])
 def test_bad_lists(make_gateway, value, want):
     rc, out = make_gateway({"mcp": {"revisions": value}}).check()

@@ -409,7 +409,7 @@ test_worker_insane(void **state)
 	WITH(w.key_cache_ttl = UINT64_MAX);
 	WITH(w.tls_cert = NULL);
 	WITH(w.revisions = 0);
-	WITH(w.revisions = 0x10);
+	WITH(w.revisions = 0x20);
 	/* nobody to ask */
 	WITH((w.oauth.enabled = 0, w.nkeys = 0));
 	net = nets[0];

@@ -133,7 +133,7 @@ test_syntax(void **state)
 }
 
 static void
-test_utf8(void **state)
+test_surrogates(void **state)
 {
 	static const struct text t[] = {
 		{ T("\"\\ud800\"") }, { T("\"\\udbff\"") },
@@ -144,7 +144,17 @@ test_utf8(void **state)
 		{ T("\"\\ud800\\ue000\"") }, { T("\"\\ud800") },
 		{ T("\"\\ud800\\udc0") }, { T("\"\\ud800\\udc0g\"") },
 		{ T("\"\\ud800\xed\xb0\x80\"") },
-		{ T("{\"\\ud800\":1}") },
+		{ T("{\"\\ud800\":1}") }
+	};
+
+	(void)state;
+	expect_all(t, N(t), JSON_SURROGATE);
+}
+
+static void
+test_utf8(void **state)
+{
+	static const struct text t[] = {
 		{ T("\"\x80\"") }, { T("\"\xbf\"") }, { T("\"\xc0\x80\"") },
 		{ T("\"\xc0\xaf\"") }, { T("\"\xc1\xbf\"") },
 		{ T("\"\xc2\"") }, { T("\"\xc2") }, { T("\"\xc2\xc0\"") },
@@ -571,6 +581,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_surrogates),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_depth),

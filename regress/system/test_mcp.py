@@ -1,0 +1,171 @@
+"""What is the protocol's own among the rules: how a revision is agreed upon,
+what a refusal says, and what the log keeps of what was asked for."""
+
+import json
+
+import pytest
+
+import fake_upstream as fu
+import gw
+import proxy_site
+from gw import rpc
+
+FIRST = "2024-11-05"
+NEW = "2026-07-28"
+META = "io.modelcontextprotocol/protocolVersion"
+OPEN = {"auth": {"enabled": False, "oauth": {"enabled": False}}}
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from proxy_site.serve()
+
+
+@pytest.fixture(autouse=True)
+def fresh(site):
+    site.fresh()
+
+
+def new(method, name=None, **more):
+    h = {"MCP-Protocol-Version": NEW, "Mcp-Method": method}
+    if name is not None:
+        h["Mcp-Name"] = name
+    return {**h, **{k.replace("_", "-"): v for k, v in more.items()}}
+
+
+# -- revisions ---------------------------------------------------------------
+
+def test_session_of_the_first_revision(site):
+    """With the field or, as its clients do, without."""
+    site.up.script(fu.json_result({"protocolVersion": FIRST},
+                                  [("Mcp-Session-Id", "s1")]))
+    r = site.ask(body=rpc("initialize", 1, {"protocolVersion": FIRST}))
+    assert r.json()["result"]["protocolVersion"] == FIRST, r
+    s = r.header("Mcp-Session-Id")
+    for h in ([], [("MCP-Protocol-Version", FIRST)]):
+        assert site.ask(headers=[("Mcp-Session-Id", s), *h]).status == 200
+        req = site.up.requests[-1]
+        assert req.header("Mcp-Session-Id") == "s1"
+        assert req.header("MCP-Protocol-Version") == (FIRST if h else None)
+
+
+def test_no_id_is_null_in_the_first_alone(site):
+    for version in (None, FIRST, "2025-03-26", "2025-11-25", NEW):
+        h = [] if version is None else [("MCP-Protocol-Version", version)]
+        doc = site.ask(body=b"{", headers=h).json()
+        assert doc["error"]["code"] == -32700
+        assert doc.get("id", "none") == (
+            None if version == FIRST else "none"), (version, doc)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "OPTIONS"])
+def test_no_streams(gateway, upstream, method):
+    g = gateway({**OPEN, "mcp": {"revisions": [NEW]}})
+    for h in ({}, {"MCP-Protocol-Version": NEW, "Mcp-Session-Id": "s"},
+              {"MCP-Protocol-Version": "2025-06-18"}):
+        with g.client() as c:
+            r = c.request(method, "/mcp", g.headers(None, h))
+        assert r.status == 405 and r.header("Allow") == "POST", r
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("value", ["s1", "no session \u00e9"])
+def test_sessions_are_not_minted(site, value):
+    """2026-07-28 has none, whatever the upstream says."""
+    site.up.answer = fu.json_result({}, [("Mcp-Session-Id", value)])
+    mark = site.gw.audit_mark()
+    r = site.ask(body=rpc("tools/list"), headers=new("tools/list"))
+    assert r.status == 200 and r.headers("Mcp-Session-Id") == [], r
+    r = site.ask(body=rpc("tools/list", 1, {"_meta": {META: NEW}}),
+                 headers=new("tools/list", Mcp_Session_Id="x"))
+    assert r.status == 200 and r.headers("Mcp-Session-Id") == [], r
+    assert site.up.requests[-1].headers("Mcp-Session-Id") == []
+    site.up.answer = fu.status(405, fields=[("Mcp-Session-Id", value)])
+    r = site.ask("GET", headers={"MCP-Protocol-Version": NEW})
+    assert r.status == 405, r
+    assert r.headers("Mcp-Session-Id") == [], r
+    assert [x["session_id"] for x in site.gw.audit_lines(mark)] == [None] * 3
+
+
+# -- fields ------------------------------------------------------------------
+
+def test_parameters_of_tools(site):
+    """Whatever they are called."""
+    body = rpc("tools/call", 1, {"name": "run", "arguments": {}})
+    r = site.ask(body=body, headers=new("tools/call", "run") | {
+        "Mcp-Param-tenant_id": "7", "mcp-param-_": "=?base64?w7w=?=",
+        "Mcp_Param-x": "1", "Mcp-Param_x": "1", "X_Param": "1"})
+    assert r.status == 200, r
+    req = site.up.requests[-1]
+    assert req.header("Mcp-Param-tenant_id") == "7"
+    assert req.header("mcp-param-_") == "=?base64?w7w=?="
+    assert [n for n, _ in req.fields if "_" in n] == [
+        "Mcp-Param-tenant_id", "mcp-param-_"]
+
+
+BOTH = "application/json, text/event-stream"
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("accept,want", [
+    ([], BOTH), (["*/*"], BOTH), (["*/*;q=0.1"], BOTH),
+    (["application/json, */*;q=0.5"], BOTH),
+    (["text/html", "image/png, */* ; q=0.8"], BOTH),
+    (["application/*, text/*"], BOTH), (["APPLICATION/*", "Text/*"], BOTH),
+    (["text/event-stream, application/*;q=0.001"], BOTH),
+    (["application/*"], "application/json"), (["text/*"], "text/event-stream"),
+    (["*/*, text/event-stream;q=0"], "application/json"),
+    (["*/*;q=1, application/*;q=0.000"], "text/event-stream"),
+    # these stay as they are: no range, or of nothing that we have
+    (["application/json"], None), (["text/event-stream;q=0.5"], None),
+    (["application/json;q=0.9", "text/event-stream"], None),
+    (["*/*;q=0"], None), (["image/*"], None), (["text/html"], None),
+    (["*"], None), (["a*/*b"], None), ([""], None)])
+def test_accept(site, accept, want, method):
+    h = [("Authorization", "Bearer " + site.token),
+         ("Content-Type", "application/json")]
+    body = json.dumps(rpc()).encode() if method == "POST" else None
+    site.up.answer = fu.status(405)
+    with site.gw.client() as c:
+        r = c.request(method, "/mcp", h + [("Accept", a) for a in accept],
+                      body)
+    assert r.status == 405, r
+    assert site.up.requests[-1].headers("Accept") == (
+        accept if want is None else [want])
+
+
+# -- the log -----------------------------------------------------------------
+
+@pytest.mark.parametrize("method,params,want", [
+    ("tools/call", {"name": "run", "arguments": {}}, "run"),
+    ("prompts/get", {"name": "greet", "uri": "x:"}, "greet"),
+    ("resources/read", {"uri": "file:///a", "name": "x"}, "file:///a"),
+    ("resources/subscribe", {"uri": "file:///b"}, "file:///b"),
+    ("resources/unsubscribe", {"uri": "u\u00fc\n"}, "u\u00fc\n"),
+    ("resources/read", {"uri": "f" * 4000}, "f" * 256),
+    ("prompts/list", {"name": "greet"}, None),
+    ("completion/complete", {"ref": {"name": "x"}}, None),
+    ("tools/list", None, None)])
+def test_what_was_asked_for(site, method, params, want):
+    mark = site.gw.audit_mark()
+    assert site.ask(body=rpc(method, 1, params)).status == 200
+    assert site.gw.audit_one(mark).get("tool") == want
+
+
+def test_surrogates_have_a_word_of_their_own(site):
+    raw = b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":"%s"}}'
+    for text, say in ((b"\\ud800", "lone surrogate escape in JSON"),
+                      (b"\xed\xa0\x80", "invalid UTF-8 in JSON")):
+        r = site.ask(body=raw % text)
+        assert r.status == 400 and r.json()["error"] == {
+            "code": -32700, "message": say}, r
+
+
+def test_null_is_no_parameters(site):
+    raw = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}'
+    assert site.ask(body=raw).status == 200
+    assert site.up.requests[-1].body == raw
+    # and where there must be a name it is none
+    r = site.ask(body=rpc("tools/call", 3) | {"params": None},
+                 headers=new("tools/call", "run"))
+    assert r.status == 400 and r.json()["error"]["code"] == -32020, r
