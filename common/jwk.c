@@ -24,12 +24,17 @@ static const struct {
 	{ "RS512", JWS_RS512 }, { "PS256", JWS_PS256 },
 	{ "PS384", JWS_PS384 }, { "PS512", JWS_PS512 },
 	{ "ES256", JWS_ES256 }, { "ES384", JWS_ES384 },
-	{ "ES512", JWS_ES512 }, { "EdDSA", JWS_EDDSA }
+	{ "ES512", JWS_ES512 }, { "EdDSA", JWS_EDDSA },
+	{ "Ed25519", JWS_ED25519 }, { "Ed448", JWS_ED448 }
 };
 
 static EVP_PKEY	*make_rsa(const struct jwk *);
 static EVP_PKEY	*make_ec(const struct jwk *);
+static int	 point_ok(EVP_PKEY *);
+static void	 trim(uint8_t *, size_t *);
+static const char *check_rsa(struct jwk *);
 static EVP_PKEY	*make_okp(const struct jwk *);
+static int	 okp_allows(enum jwk_curve, enum jws_alg);
 static void	 make_id(struct jwk *);
 static int	 get_key(struct rbuf *, struct jwk *);
 
@@ -59,6 +64,10 @@ jws_alg_name(enum jws_alg alg)
 int
 jwk_allows(const struct jwk *k, enum jws_alg alg)
 {
+	/* of those, EdDSA and the curve's own name are one algorithm */
+	if (k->type == JWK_OKP)
+		return (okp_allows(k->curve, alg) && (k->alg == JWS_NONE ||
+		    okp_allows(k->curve, k->alg)));
 	if (alg == JWS_NONE || (k->alg != JWS_NONE && k->alg != alg))
 		return (0);
 	switch (k->type) {
@@ -69,39 +78,69 @@ jwk_allows(const struct jwk *k, enum jws_alg alg)
 		    (k->curve == JWK_P384 && alg == JWS_ES384) ||
 		    (k->curve == JWK_P521 && alg == JWS_ES512));
 	case JWK_OKP:
-		return (alg == JWS_EDDSA);
+		break;
 	}
 	return (0);
 }
 
-/* Build pkey and id.  NULL, or why the key cannot be used. */
-const char *
-jwk_finish(struct jwk *k)
+static int
+okp_allows(enum jwk_curve curve, enum jws_alg alg)
 {
-	size_t	 skip = 0, bits;
+	return (alg == JWS_EDDSA ||
+	    (curve == JWK_ED25519 && alg == JWS_ED25519) ||
+	    (curve == JWK_ED448 && alg == JWS_ED448));
+}
+
+/* A number in its shortest form. */
+static void
+trim(uint8_t *p, size_t *len)
+{
+	size_t	 skip = 0;
+
+	while (skip < *len && p[skip] == 0)
+		skip++;
+	memmove(p, p + skip, *len - skip);
+	*len -= skip;
+}
+
+static const char *
+check_rsa(struct jwk *k)
+{
+	size_t	 bits;
+	unsigned bit;
+
+	trim(k->a, &k->alen);
+	trim(k->b, &k->blen);
+	if (k->alen == 0)
+		return ("RSA modulus is zero");
+	bits = k->alen * 8;
+	for (bit = 0x80; (k->a[0] & bit) == 0; bit >>= 1)
+		bits--;
+	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+		return ("RSA modulus is not 2048 to 8192 bits");
+	if (k->blen == 0 || k->blen > 8 || (k->b[k->blen - 1] & 1) == 0 ||
+	    (k->blen == 1 && k->b[0] < 3))
+		return ("RSA exponent is even, too small or too large");
+	return (NULL);
+}
+
+const char *
+jwk_finish(struct jwk *k, int thorough)
+{
+	const char	*why;
 
 	switch (k->type) {
 	case JWK_RSA:
-		while (skip < k->alen && k->a[skip] == 0)
-			skip++;
-		memmove(k->a, k->a + skip, k->alen - skip);
-		k->alen -= skip;
-		if (k->alen == 0)
-			return ("RSA modulus is zero");
-		bits = k->alen * 8;
-		for (skip = 0x80; (k->a[0] & skip) == 0; skip >>= 1)
-			bits--;
-		if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-			return ("RSA modulus is not 2048 to 8192 bits");
-		if (k->blen == 0 || k->blen > 8 ||
-		    (k->b[k->blen - 1] & 1) == 0 ||
-		    (k->blen == 1 && k->b[0] < 3))
-			return ("RSA exponent is even, too small or too "
-			    "large");
+		if ((why = check_rsa(k)) != NULL)
+			return (why);
 		k->pkey = make_rsa(k);
 		break;
 	case JWK_EC:
 		k->pkey = make_ec(k);
+		if (k->pkey != NULL && thorough && !point_ok(k->pkey)) {
+			EVP_PKEY_free(k->pkey);
+			k->pkey = NULL;
+		}
 		break;
 	case JWK_OKP:
 		k->pkey = make_okp(k);
@@ -117,25 +156,34 @@ static EVP_PKEY *
 from_params(const char *type, OSSL_PARAM_BLD *bld)
 {
 	OSSL_PARAM	*params = NULL;
-	EVP_PKEY_CTX	*ctx = NULL, *check = NULL;
+	EVP_PKEY_CTX	*ctx = NULL;
 	EVP_PKEY	*pkey = NULL;
 
 	if ((params = OSSL_PARAM_BLD_to_param(bld)) == NULL ||
 	    (ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL)) == NULL ||
 	    EVP_PKEY_fromdata_init(ctx) != 1 ||
 	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		goto done;
-	/* a point must be on its curve */
-	if ((check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)) == NULL ||
-	    EVP_PKEY_public_check_quick(check) != 1) {
-		EVP_PKEY_free(pkey);
 		pkey = NULL;
-	}
-done:
-	EVP_PKEY_CTX_free(check);
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
 	return (pkey);
+}
+
+/*
+ * A point must be on its curve.  Of an RSA key the same call would test the
+ * modulus for primality, which takes a tenth of a second of large ones and
+ * tells nothing: whoever made the set can sign for it anyway.
+ */
+static int
+point_ok(EVP_PKEY *pkey)
+{
+	EVP_PKEY_CTX	*ctx;
+	int		 ok;
+
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	ok = ctx != NULL && EVP_PKEY_public_check_quick(ctx) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return (ok);
 }
 
 static EVP_PKEY *
@@ -281,7 +329,7 @@ jwk_set_unpack(const void *data, size_t len)
 	for (i = 0; i < n; i++) {
 		if (get_key(&r, &set->keys[set->n]) == -1)
 			goto bad;
-		if (jwk_finish(&set->keys[set->n]) == NULL)
+		if (jwk_finish(&set->keys[set->n], 0) == NULL)
 			set->n++;
 	}
 	if (wire_end(&r) == -1)

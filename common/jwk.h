@@ -19,13 +19,14 @@
 #define JWK_JSON_MAX	(1024 * 1024)	/* bytes of a JWKS document */
 #define JWK_PACKED_MAX	(256 * 1024)	/* bytes of a packed set */
 
-/* Signature algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1). */
+/* Signature algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864
+ * section 2.2). */
 enum jws_alg {
 	JWS_NONE = 0,
 	JWS_RS256, JWS_RS384, JWS_RS512,
 	JWS_PS256, JWS_PS384, JWS_PS512,
 	JWS_ES256, JWS_ES384, JWS_ES512,
-	JWS_EDDSA,
+	JWS_EDDSA, JWS_ED25519, JWS_ED448,
 	JWS_ALG_MAX
 };
 
@@ -65,8 +66,13 @@ typedef void (*jwk_skip_cb)(void *, size_t index, const char *kid,
 struct jwk_set *jwk_set_parse(const char *, size_t, jwk_skip_cb, void *,
     const char **why);
 void	jwk_set_pack(const struct jwk_set *, struct wbuf *);
-/* NULL when the body is not what jwk_set_pack() makes; a key that OpenSSL
- * refuses is left out. */
+/*
+ * NULL when the body is not what jwk_set_pack() makes; a key that OpenSSL
+ * refuses is left out.  Cheap, for it runs where requests wait: what
+ * jwk_set_parse() has checked of a key is not checked again as far as that
+ * takes arithmetic.  Whatever the bytes, the keys are safe to use: they verify
+ * nothing that they should not, beyond what their maker has signed.
+ */
 struct jwk_set *jwk_set_unpack(const void *, size_t);
 void	jwk_set_free(struct jwk_set *);		/* NULL is fine */
 

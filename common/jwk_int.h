@@ -4,8 +4,8 @@
 
 #include "common/jwk.h"
 
-/* Check a key's numbers and build pkey and id.  NULL, or why it cannot be
- * used (static text). */
-const char *jwk_finish(struct jwk *);
+/* Check a key's numbers and build pkey and id; thorough: as one from the
+ * network.  NULL, or why it cannot be used (static text). */
+const char *jwk_finish(struct jwk *, int thorough);
 
 #endif

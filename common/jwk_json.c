@@ -130,7 +130,7 @@ read_key(yajl_val v, struct jwk *k)
 	else
 		return ("unknown kty");
 	if (why == NULL)
-		why = jwk_finish(k);
+		why = jwk_finish(k, 1);
 	if (why == NULL && k->alg != JWS_NONE && !jwk_allows(k, k->alg)) {
 		EVP_PKEY_free(k->pkey);
 		k->pkey = NULL;

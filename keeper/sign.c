@@ -139,10 +139,36 @@ tls13(const uint8_t *p, size_t len, int client)
 	return (memcmp(p + 64, context, n) == 0);
 }
 
-/* Two random numbers, then curve_type, the curve, and a point. */
+/*
+ * Two random numbers, then curve_type, a NamedCurve that TLS 1.2 has (RFC 8422
+ * section 5.1.1), and a point of just its length: on NIST curves uncompressed,
+ * the only form left (section 5.1.2).
+ */
 static int
 server_tls12(const uint8_t *p, size_t len)
 {
-	return (len > RANDOMS_LEN + 4 && p[RANDOMS_LEN] == NAMED_CURVE &&
-	    p[RANDOMS_LEN + 3] == len - RANDOMS_LEN - 4);
+	static const struct {
+		unsigned	 curve;
+		size_t		 point;
+		int		 nist;
+	} curves[] = {
+		{ 0x0017, 65, 1 },	/* secp256r1 */
+		{ 0x0018, 97, 1 },	/* secp384r1 */
+		{ 0x0019, 133, 1 },	/* secp521r1 */
+		{ 0x001d, 32, 0 },	/* x25519 */
+		{ 0x001e, 56, 0 }	/* x448 */
+	};
+	unsigned	 curve;
+	size_t		 i;
+
+	if (len <= RANDOMS_LEN + 4 || p[RANDOMS_LEN] != NAMED_CURVE)
+		return (0);
+	p += RANDOMS_LEN + 1;
+	len -= RANDOMS_LEN + 4;
+	curve = (unsigned)p[0] << 8 | p[1];
+	for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
+		if (curves[i].curve == curve)
+			return (len == curves[i].point && p[2] == len &&
+			    (!curves[i].nist || p[3] == 4));
+	return (0);
 }

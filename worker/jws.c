@@ -57,7 +57,7 @@ jws_verify(const struct jwk *k, enum jws_alg alg, struct slice text,
 		return (0);
 	if (md_ctx == NULL && (md_ctx = EVP_MD_CTX_new()) == NULL)
 		return (0);
-	ok = alg == JWS_EDDSA ? verify_eddsa(k, text, sig, len) :
+	ok = k->type == JWK_OKP ? verify_eddsa(k, text, sig, len) :
 	    verify_hash(k, alg, text, sig, len);
 	EVP_MD_CTX_reset(md_ctx);
 	ERR_clear_error();

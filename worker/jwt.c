@@ -184,12 +184,12 @@ find_key(const struct jwk_set *keys, const struct parts *p,
     const struct jwk **key, const char **why)
 {
 	enum auth_result r = AUTH_UNKNOWN_KEY;
-	size_t		 i;
+	size_t		 i, tries = 0;
 
 	if (!p->has_kid)
 		return (try_keys(keys, p, key, why));
 	*why = "no key of the key set has its kid";
-	for (i = 0; i < keys->n; i++) {
+	for (i = 0; i < keys->n && tries < JWT_KEY_TRIES; i++) {
 		if (!keys->keys[i].has_kid ||
 		    strcmp(keys->keys[i].kid, p->kid) != 0)
 			continue;
@@ -200,6 +200,7 @@ find_key(const struct jwk_set *keys, const struct parts *p,
 		}
 		if (!jwk_allows(&keys->keys[i], p->alg))
 			continue;
+		tries++;
 		*key = &keys->keys[i];
 		r = AUTH_BAD_SIGNATURE;
 		*why = "the key of its kid did not make the signature";
@@ -215,7 +216,7 @@ try_keys(const struct jwk_set *keys, const struct parts *p,
 {
 	size_t	 i, tries = 0;
 
-	for (i = 0; i < keys->n && tries < JWT_NOKID_TRIES; i++) {
+	for (i = 0; i < keys->n && tries < JWT_KEY_TRIES; i++) {
 		if (!jwk_allows(&keys->keys[i], p->alg))
 			continue;
 		tries++;
@@ -224,7 +225,7 @@ try_keys(const struct jwk_set *keys, const struct parts *p,
 			return (AUTH_OK);
 	}
 	*why = tries == 0 ? "no kid, and no key of the key set is for its "
-	    "alg" : tries == JWT_NOKID_TRIES ? "no kid, and none of the "
+	    "alg" : tries == JWT_KEY_TRIES ? "no kid, and none of the "
 	    "first 8 keys for its alg made the signature" :
 	    "no kid, and no key made the signature";
 	return (tries == 0 ? AUTH_UNKNOWN_KEY : AUTH_BAD_SIGNATURE);

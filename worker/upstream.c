@@ -4,12 +4,11 @@
  * reached.  Nothing is sent twice: an exchange moves on as long as nothing of
  * it has been sent.
  */
-#include <arpa/inet.h>
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/up_addr.h"
 #include "worker/up_tls.h"
 #include "worker/upstream_int.h"
 
@@ -77,14 +76,9 @@ server_setup(struct server *s, struct upstream *u,
 	s->up = u;
 	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->fresh);
-	if (inet_pton(AF_INET, conf->host, s->addrs[0].addr) == 1)
-		s->addrs[0].family = AF_INET;
-	else if (inet_pton(AF_INET6, conf->host, s->addrs[0].addr) == 1)
-		s->addrs[0].family = AF_INET6;
-	else
-		return;
-	s->naddrs = 1;
-	s->resolved = 1;
+	s->literal = up_addr_literal(conf->host, &s->addrs[0]);
+	s->resolved = s->literal;
+	s->naddrs = s->literal ? 1 : 0;
 }
 
 /* One queue for all upstreams that have the same time: each turn of the loop
@@ -113,17 +107,22 @@ queue_of(uint64_t ms, void (*expired)(struct timer *))
 void
 upstream_set_addrs(size_t i, const struct proto_addr *addrs, size_t n)
 {
-	struct server	*s;
+	struct proto_addr	 fit[PROTO_ADDRS_MAX];
+	struct server		*s;
+	size_t			 k;
 
-	if (i >= nservers || n > PROTO_ADDRS_MAX)
+	if (i >= nservers || n > PROTO_ADDRS_MAX || servers[i].literal)
 		return;
 	s = &servers[i];
 	s->resolved = 1;
+	if ((k = up_addr_fit(s->conf->host, addrs, n, fit)) < n)
+		log_warnx("upstream %s: %zu addresses that %s cannot have",
+		    s->up->conf->name, n - k, s->conf->host);
 	/* a name that is gone for now does not unmake what worked */
-	if (n == 0)
+	if (k == 0)
 		return;
-	memcpy(s->addrs, addrs, n * sizeof(*addrs));
-	s->naddrs = n;
+	memcpy(s->addrs, fit, k * sizeof(*fit));
+	s->naddrs = k;
 	s->first = 0;
 }
 

@@ -45,7 +45,8 @@ struct exchange_cb {
 void	upstream_setup(struct event_base *, const struct worker_conf *);
 
 /* The addresses of a server's name (servers of all upstreams are counted one
- * after the other), from the fetcher; n 0: none known. */
+ * after the other), from the fetcher; n 0: none known.  Those that the host
+ * cannot have (up_addr.h) are left out; a literal address stays what it is. */
 void	upstream_set_addrs(size_t server, const struct proto_addr *, size_t n);
 /* 1 when every name has been resolved once (with whatever result). */
 int	upstream_resolved(void);

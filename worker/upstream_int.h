@@ -50,6 +50,7 @@ struct server {
 	size_t		 naddrs;
 	size_t		 first;		/* address that worked last */
 	int		 resolved;
+	int		 literal;	/* the host is an address */
 	struct upconn_list idle;
 	struct upconn_list fresh;	/* idle since this turn */
 	uint64_t	 fresh_turn;	/* which turn that was */

@@ -150,7 +150,9 @@ test_nothing_else(void **state)
 {
 	struct sign_key	*server = key_of(ec, 0), *client = key_of(ec, 1);
 	uint8_t		 tbs[512];
+	unsigned	 curve;
 	size_t		 i, len;
+	int		 good;
 
 	(void)state;
 #define REFUSED(key, n)	assert_int_equal(sign(key, 0x0403, tbs, (n), sig,	\
@@ -185,6 +187,26 @@ test_nothing_else(void **state)
 	REFUSED(server, len + 1);
 	tbs[64] = 1;		/* explicit_prime */
 	REFUSED(server, len);
+	/* every curve id, with every length: none but those of TLS 1.2, with
+	 * the point that it has */
+	for (curve = 0; curve <= 0xffff; curve += curve < 0x40 ? 1 : 0x101)
+		for (i = 1; i <= 255; i++) {
+			memset(tbs, 4, sizeof(tbs));
+			tbs[64] = 3;
+			tbs[65] = (uint8_t)(curve >> 8);
+			tbs[66] = (uint8_t)curve;
+			tbs[67] = (uint8_t)i;
+			good = (curve == 23 && i == 65) ||
+			    (curve == 24 && i == 97) ||
+			    (curve == 25 && i == 133) ||
+			    (curve == 29 && i == 32) ||
+			    (curve == 30 && i == 56);
+			assert_int_equal(sign(server, 0x0403, tbs, 68 + i, sig,
+			    sizeof(sig)) != 0, good);
+			tbs[68] = 2;	/* compressed */
+			assert_int_equal(sign(server, 0x0403, tbs, 68 + i, sig,
+			    sizeof(sig)) != 0, good && curve >= 29);
+		}
 #undef REFUSED
 	sign_key_free(server);
 	sign_key_free(client);
