@@ -345,3 +345,34 @@ def test_no_descriptor_for_a_keeper(gateway, auth_server):
     while g.post(token=auth_server.mint()).status != 200:
         assert time.monotonic() < deadline, g.log()
     assert g.workers() == [pid]
+
+
+def nofile(pid):
+    limits = pathlib.Path("/proc/%d/limits" % pid).read_text()
+    return int(re.search(r"Max open files +([0-9]+)", limits)[1])
+
+
+def test_reload_raises_the_limit(gateway):
+    """As a start does, for workers of each generation."""
+    g = gateway({"workers": 1, "limits": {"max_connections": 8}})
+    subprocess.run(["prlimit", "--pid", str(g.pid), "--nofile=1000:"],
+                   check=True)
+    g.reload({"limits": {"max_connections": 900}})
+    assert nofile(max(g.workers())) >= 2 * 900 + 64
+    # many workers need as many channels in the master
+    subprocess.run(["prlimit", "--pid", str(g.pid), "--nofile=1000:"],
+                   check=True)
+    g.reload({"limits": {"max_connections": 8}, "workers": 40})
+    assert nofile(g.pid) >= 16 * 40
+
+
+def test_reload_that_needs_too_many(gateway):
+    g = gateway({"workers": 1, "limits": {"max_connections": 8}})
+    status = pathlib.Path("/proc/%d/status" % g.pid).read_text()
+    if int(re.search(r"CapEff:\s*(\w+)", status)[1], 16) & 1 << 24:
+        pytest.skip("with CAP_SYS_RESOURCE there is no limit")
+    subprocess.run(["prlimit", "--pid", str(g.pid), "--nofile=1100:1100"],
+                   check=True)
+    log = g.reload({"limits": {"max_connections": 9000}}, expect="rejected")
+    assert "RLIMIT_NOFILE" in log
+    assert g.get("/readyz").status == 200
