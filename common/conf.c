@@ -219,6 +219,9 @@ ROWS_OF(worker) {
 	    0, CONF_LIST_MAX),
 	ROW_ARRAY(S, proxies, nproxies, "trusted_proxies", 0, CONF_LIST_MAX,
 	    &net_schema),
+	ROW_FLAG(S, proxy_protocol, "proxy_protocol.enabled", 0),
+	ROW_ARRAY(S, proxy_peers, nproxy_peers,
+	    "proxy_protocol.trusted_cidrs", 0, CONF_LIST_MAX, &net_schema),
 	ROW_FLAG(S, audit_allow, "audit.on_failure", 0),
 	ROW_SIZE(S, max_body, "limits.max_body", KiB, GiB, 4 * MiB),
 	ROW_SIZE(S, max_header, "limits.max_header", KiB, 64 * KiB,
@@ -251,11 +254,12 @@ worker_sane(const void *p)
 	const struct worker_conf	*w = p;
 
 	/* OAuth without auth would be a door that looks shut, and auth without
-	 * anybody to ask a door for nobody.  Client certificates are for
-	 * TLS. */
+	 * anybody to ask, or a listener that believes nobody, a door for
+	 * nobody.  Client certificates are for TLS. */
 	return (w->default_upstream < w->nupstreams &&
 	    (!w->oauth.enabled || w->auth_enabled) &&
 	    (!w->auth_enabled || w->oauth.enabled || w->nkeys > 0) &&
+	    (!w->proxy_protocol || w->nproxy_peers > 0) &&
 	    (w->tls_client_ca == NULL || w->tls_cert != NULL));
 }
 

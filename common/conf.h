@@ -148,6 +148,9 @@ struct worker_conf {
 	size_t		 norigins;
 	struct conf_net	*proxies;	/* trusted_proxies */
 	size_t		 nproxies;
+	int		 proxy_protocol;	/* proxy_protocol.enabled */
+	struct conf_net	*proxy_peers;	/* proxy_protocol.trusted_cidrs */
+	size_t		 nproxy_peers;
 	int		 audit_allow;	/* audit.on_failure: allow */
 	uint64_t	 max_body;
 	uint64_t	 max_header;

@@ -509,7 +509,7 @@ proto_send_conn(struct channel *ch, const struct proto_addr *a, int fd,
 
 	if (len > PROTO_CONN_MAX)
 		len = PROTO_CONN_MAX + 1;	/* refused there */
-	body[0] = a->family == AF_INET6 ? 6 : 4;
+	body[0] = a->family == AF_INET6 ? 6 : a->family == AF_INET ? 4 : 0;
 	memcpy(body + 1, a->addr, sizeof(a->addr));
 	if (len > 0 && len <= PROTO_CONN_MAX)
 		memcpy(body + CONN_BODY, input, len);
@@ -520,14 +520,16 @@ int
 proto_get_conn(const struct imsg *m, struct proto_addr *a,
     const uint8_t **input, size_t *len)
 {
-	static const uint8_t	 zero[12];
+	static const uint8_t	 zero[16];
 
 	if (m->len < CONN_BODY || m->len > IMSG_BODY_MAX ||
-	    (m->data[0] != 4 && m->data[0] != 6) ||
+	    (m->data[0] != 4 && m->data[0] != 6 && m->data[0] != 0) ||
+	    (m->data[0] == 0 && memcmp(m->data + 1, zero, 16) != 0) ||
 	    (m->data[0] == 4 && memcmp(m->data + 5, zero, 12) != 0))
 		return (-1);
 	memset(a, 0, sizeof(*a));
-	a->family = m->data[0] == 6 ? AF_INET6 : AF_INET;
+	a->family = m->data[0] == 6 ? AF_INET6 : m->data[0] == 4 ? AF_INET :
+	    AF_UNSPEC;
 	memcpy(a->addr, m->data + 1, sizeof(a->addr));
 	*input = m->data + CONN_BODY;
 	*len = m->len - CONN_BODY;

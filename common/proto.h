@@ -103,8 +103,9 @@ enum proto_type {
 	MSG_DRAINING,
 	/* worker to master, and master to a worker of the newest generation:
 	 * an idle client connection; fd: the socket; u8 4 or 6, 16 bytes: the
-	 * client's address (the first 4 of them, the others 0; or all); bytes
-	 * unparsed input */
+	 * client's address (the first 4 of them, the others 0; or all), or 0
+	 * and 0: a PROXY protocol header is still to come; bytes unparsed
+	 * input */
 	MSG_CONN,
 	/* worker to master: u32 errno; a write to the audit log failed */
 	MSG_AUDIT_FAILED,

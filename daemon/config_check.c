@@ -71,6 +71,7 @@ cfg_check(struct cfg *c)
 	cfg_fill_upstreams(c);
 	check_upstreams(c);
 	check_limits(c);
+	cfg_check_proxy(c);
 	check_user(c);
 	check_ca(c);
 	if (c->nerrors + c->ndropped > 0)

@@ -186,6 +186,9 @@ void	cfg_origins(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
 void	cfg_proxies(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_proxy_peers(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_check_proxy(struct cfg *);	/* after the walk */
 void	cfg_issuer(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_jwks_url(struct cfg *, const struct ynode *,

@@ -125,6 +125,12 @@ static const struct cfg_key tls_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL }
 };
 
+static const struct cfg_key proxy_keys[] = {
+	{ "enabled", cfg_bool, AT(w.proxy_protocol), 0, 0, NULL },
+	{ "trusted_cidrs", cfg_proxy_peers, AT(w), 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL }
+};
+
 const struct cfg_key cfg_root_keys[] = {
 	{ "listen", cfg_listen, 0, 0, 0, NULL },
 	{ "workers", cfg_workers, AT(workers), 1, CFG_WORKERS_MAX, NULL },
@@ -142,6 +148,7 @@ const struct cfg_key cfg_root_keys[] = {
 	{ "audit", NULL, 0, 0, 0, audit_keys },
 	{ "allowed_origins", cfg_origins, AT(w), 0, 0, NULL },
 	{ "trusted_proxies", cfg_proxies, AT(w), 0, 0, NULL },
+	{ "proxy_protocol", NULL, 0, 0, 0, proxy_keys },
 	{ "auth", NULL, 0, 0, 0, auth_keys },
 	{ NULL, NULL, 0, 0, 0, NULL }
 };

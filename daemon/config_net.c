@@ -19,6 +19,8 @@
 
 static int	 listen_host(const char *, struct config *, in_port_t);
 static int	 origin_get(const char *, char *, size_t, const char **);
+static void	 nets_get(struct cfg *, const struct ynode *,
+		    struct conf_net **, size_t *);
 static const char *net_get(const char *, struct conf_net *);
 static const char *net_prefix(const char *, struct conf_net *);
 static int	 net_mask(struct conf_net *);
@@ -102,33 +104,66 @@ cfg_proxies(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
 	struct worker_conf	*w = dst;
-	struct conf_net		*net;
+
+	(void)k;
+	nets_get(c, n, &w->proxies, &w->nproxies);
+}
+
+void
+cfg_proxy_peers(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct worker_conf	*w = dst;
+
+	(void)k;
+	nets_get(c, n, &w->proxy_peers, &w->nproxy_peers);
+}
+
+void
+cfg_check_proxy(struct cfg *c)
+{
+	const struct ynode	*n;
+
+	if (!c->conf->w.proxy_protocol)
+		return;
+	/* whoever is believed may call itself anything */
+	n = cfg_node(c, "proxy_protocol.trusted_cidrs");
+	if (n == NULL)
+		cfg_missing(c, "proxy_protocol.trusted_cidrs", NULL,
+		    "required when proxy_protocol.enabled is true");
+	else if (ynode_isnull(n) || (n->kind == YNODE_LIST &&
+	    n->nchildren == 0))
+		cfg_expected(c, n, "at least one address");
+}
+
+static void
+nets_get(struct cfg *c, const struct ynode *n, struct conf_net **v,
+    size_t *count)
+{
 	const struct ynode	*item;
 	const char		*reason, *s;
 	char			 right[NET_STRLEN];
 	size_t			 total;
 
-	(void)k;
 	if ((total = cfg_list(c, n, CONF_LIST_MAX,
 	    "a list of addresses")) == 0)
 		return;
-	if ((w->proxies = calloc(total, sizeof(*w->proxies))) == NULL) {
+	if ((*v = calloc(total, sizeof(**v))) == NULL) {
 		cfg_nomem(c);
 		return;
 	}
 	for (item = n->first; item != NULL; item = item->next) {
 		if ((s = cfg_scalar(c, item, "an address")) == NULL)
 			continue;
-		net = &w->proxies[w->nproxies];
-		if ((reason = net_get(s, net)) != NULL)
+		if ((reason = net_get(s, &(*v)[*count])) != NULL)
 			cfg_expected(c, item, "ADDRESS or ADDRESS/PREFIX (%s)",
 			    reason);
-		else if (net_mask(net)) {
-			net_format(net, right, sizeof(right));
+		else if (net_mask(&(*v)[*count])) {
+			net_format(&(*v)[*count], right, sizeof(right));
 			cfg_expected(c, item, "a network without bits beyond "
 			    "its prefix, such as %s", right);
 		} else
-			w->nproxies++;
+			(*count)++;
 	}
 }
 

@@ -18,8 +18,10 @@
 
 #include "common/imsg.h"
 #include "common/log.h"
+#include "common/net.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/proxy_proto.h"
 #include "worker/request.h"
 #include "worker/tls.h"
 
@@ -51,6 +53,9 @@ static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write, q_look;
 
 static struct conn *conn_make(int);
+static void	 conn_expect_proxy(struct conn *);
+static void	 log_proxy(const struct conn *, const char *);
+static int	 conn_proxy(struct conn *);
 static void	 conn_expect_tls(struct conn *);
 static void	 conn_no_room(struct conn *);
 static void	 conn_close_passed(int);
@@ -106,9 +111,71 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
-	if (tls_on())
+	if (conf->proxy_protocol)
+		conn_expect_proxy(c);
+	else if (tls_on())
 		conn_expect_tls(c);
 	conn_process(c);
+}
+
+/* Anybody else could call himself what he likes. */
+static void
+conn_expect_proxy(struct conn *c)
+{
+	c->state = CONN_PROXY;
+	if (net_has(conf->proxy_peers, conf->nproxy_peers, c->peer.family,
+	    c->peer.addr))
+		return;
+	log_proxy(c, "not in proxy_protocol.trusted_cidrs");
+	conn_close(c);
+}
+
+static void
+log_proxy(const struct conn *c, const char *why)
+{
+	static uint64_t	 logged;
+	static unsigned	 n;
+
+	n++;
+	if (logged != 0 && clock_mono() - logged < NO_ROOM_LOG_MS)
+		return;
+	log_warnx("%u connections refused, the last from %s: %s", n, c->ip,
+	    why);
+	logged = clock_mono();
+	n = 0;
+}
+
+/* What the proxy says of the client; nothing behind it is read yet.  1 when
+ * it is known. */
+static int
+conn_proxy(struct conn *c)
+{
+	static uint8_t	 buf[PROXY_PROTO_MAX];
+	struct proto_addr addr;
+	const char	*why;
+	ssize_t		 n, used;
+
+	do
+		n = recv(c->fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		return (0);
+	if (n <= 0) {
+		conn_close(c);
+		return (0);
+	}
+	used = proxy_proto_read(buf, (size_t)n, &addr, &why);
+	if (used > 0 && recv(c->fd, buf, (size_t)used, MSG_DONTWAIT) != used)
+		used = -1;
+	if (used == -1)
+		log_proxy(c, why);
+	if (used == -1 || (used == 0 && c->hup)) {
+		conn_close(c);
+		return (0);
+	}
+	if (used > 0 && addr.family != AF_UNSPEC)
+		conn_address(c, &addr);
+	return (used > 0);
 }
 
 static void
@@ -137,12 +204,16 @@ conn_passed(int fd, const struct proto_addr *addr, const void *input,
 		conn_close(c);
 		return;
 	}
-	conn_address(c, addr);
+	if (addr->family != AF_UNSPEC)
+		conn_address(c, addr);
 	if (len > 0 && buf_append(&c->in, input, len) == -1)
 		conn_close(c);
 	else if (nconns > conf->max_connections)
 		conn_no_room(c);
-	else if (!tls_on())
+	else if (addr->family == AF_UNSPEC) {
+		conn_expect_proxy(c);
+		conn_process(c);
+	} else if (!tls_on())
 		conn_process(c);
 	else if (len > 0)
 		conn_plain(c);
@@ -153,10 +224,14 @@ conn_passed(int fd, const struct proto_addr *addr, const void *input,
 	}
 }
 
-/* A worker that was taken over must not pass for any client it likes. */
+/* A worker that was taken over must not pass for any client it likes, unless
+ * the socket's other end may. */
 static int
 conn_believable(const struct conn *c, const struct proto_addr *a)
 {
+	if (conf->proxy_protocol)
+		return (net_has(conf->proxy_peers, conf->nproxy_peers,
+		    c->peer.family, c->peer.addr));
 	return (same_address(a, &c->peer));
 }
 
@@ -324,6 +399,13 @@ conn_process(struct conn *c)
 
 	for (;;) {
 		switch (c->state) {
+		case CONN_PROXY:
+			if (conn_passable(c) || !conn_proxy(c))
+				return;
+			c->state = CONN_IDLE;
+			if (tls_on())
+				conn_expect_tls(c);
+			break;
 		case CONN_TLS:
 			if (conn_passable(c) || (!c->hello && !conn_hello(c)))
 				return;
@@ -362,6 +444,8 @@ conn_process(struct conn *c)
 static int
 conn_passable(const struct conn *c)
 {
+	if (c->state == CONN_PROXY)
+		return (handing_over);
 	if (c->state == CONN_TLS)
 		return (handing_over && !c->hello);
 	return (handing_over && c->tls == NULL && c->skip == 0 &&
@@ -881,6 +965,7 @@ size_t
 conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
     size_t))
 {
+	static const struct proto_addr	 unsaid;
 	struct conn	*c, *next;
 	size_t		 idle = 0;
 
@@ -898,7 +983,8 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 		}
 		n--;
 		event_del(&c->ev);
-		pass(c->fd, &c->addr, buf_data(&c->in), c->in.len);
+		pass(c->fd, c->state == CONN_PROXY ? &unsaid : &c->addr,
+		    buf_data(&c->in), c->in.len);
 		c->fd = -1;
 		conn_close(c);
 	}

@@ -29,6 +29,7 @@ enum conn_state {
 	CONN_HEAD,	/* a part of a head is in */
 	CONN_REQUEST,	/* req is being served */
 	CONN_SEND,	/* the answer is whole, in out */
+	CONN_PROXY,	/* a PROXY protocol header comes first */
 	CONN_TLS,	/* a handshake is under way */
 	CONN_LINGER,	/* our side is closed; the client may still send */
 	CONN_DEAD

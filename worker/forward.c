@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "common/log.h"
+#include "common/net.h"
 #include "worker/answer.h"
 #include "worker/auth.h"
 #include "worker/conn.h"
@@ -48,7 +49,6 @@ static int	 put_via(struct buf *, const struct http1_head *);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
-static int	 trusted(int, const uint8_t *);
 static int	 address_parse(struct slice, int *, uint8_t *);
 static void	 random_hex(char *, size_t);
 
@@ -366,7 +366,8 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 	/* several fields: their order is a matter of opinion */
 	if (h != NULL && h->count[HTTP1_X_FORWARDED_FOR] == 1)
 		list = http1_value(h, HTTP1_X_FORWARDED_FOR);
-	while (list.len > 0 && trusted(family, addr)) {
+	while (list.len > 0 && net_has(conf->proxies, conf->nproxies, family,
+	    addr)) {
 		comma = memrchr(list.p, ',', list.len);
 		item.p = comma == NULL ? list.p : comma + 1;
 		item.len = list.len - (size_t)(item.p - list.p);
@@ -405,26 +406,6 @@ address_parse(struct slice s, int *family, uint8_t *addr)
 		return (-1);
 	*family = f;
 	memcpy(addr, raw, sizeof(raw));
-	return (0);
-}
-
-static int
-trusted(int family, const uint8_t *addr)
-{
-	const struct conf_net	*n;
-	size_t			 i, whole;
-	unsigned		 rest;
-
-	for (i = 0; i < conf->nproxies; i++) {
-		n = &conf->proxies[i];
-		whole = n->prefix / 8;
-		rest = n->prefix % 8;
-		if (n->family == family &&
-		    memcmp(n->addr, addr, whole) == 0 &&
-		    (rest == 0 ||
-		    ((n->addr[whole] ^ addr[whole]) >> (8 - rest)) == 0))
-			return (1);
-	}
 	return (0);
 }
 

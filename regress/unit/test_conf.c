@@ -107,6 +107,9 @@ worker_sample(void)
 	w.norigins = 2;
 	w.proxies = nets;
 	w.nproxies = 2;
+	w.proxy_protocol = 1;
+	w.proxy_peers = nets + 1;
+	w.nproxy_peers = 1;
 	w.audit_allow = 1;
 	w.max_body = 1024;
 	w.max_header = 2048;
@@ -273,6 +276,9 @@ test_worker(void **state)
 	assert_int_equal(x->nproxies, 2);
 	assert_memory_equal(&x->proxies[0], &nets[0], sizeof(nets[0]));
 	assert_memory_equal(&x->proxies[1], &nets[1], sizeof(nets[1]));
+	assert_int_equal(x->proxy_protocol, 1);
+	assert_int_equal(x->nproxy_peers, 1);
+	assert_memory_equal(&x->proxy_peers[0], &nets[1], sizeof(nets[1]));
 	assert_int_equal(x->audit_allow, 1);
 	assert_int_equal(x->max_body, 1024);
 	assert_int_equal(x->max_header, 2048);
@@ -415,6 +421,8 @@ test_worker_insane(void **state)
 	net = nets[0];
 	net.prefix = 33;
 	WITH((w.proxies = &net, w.nproxies = 1));
+	WITH((w.proxy_peers = &net, w.nproxy_peers = 1));
+	WITH((w.nproxy_peers = 0));
 	net = nets[1];
 	net.prefix = 129;
 	WITH((w.proxies = &net, w.nproxies = 1));
