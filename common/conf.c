@@ -130,6 +130,7 @@ ROWS_OF(key) {
 	ROW_NUMBER(S, created, I64, "created_at", SCHEMA_LOCAL, 0, INT64_MAX,
 	    0),
 	ROW_NUMBER(S, expires, I64, "expires_at", 0, 0, INT64_MAX, 0),
+	ROW_BYTES(S, mark, 0),
 #undef S
 };
 

@@ -25,6 +25,7 @@
 #define CONF_FIELDS_MAX		64	/* headers of one upstream */
 #define CONF_UNSET		UINT64_MAX	/* a time: as for all */
 #define CONF_SECRET_LEN		32
+#define CONF_MARK_LEN		32
 #define CONF_LIST_MAX		1024	/* scopes, origins, proxies */
 #define CONF_KEYS_MAX		4096	/* API keys */
 #define CONF_NO_PREFIX_MAX	8	/* of them without a prefix */
@@ -112,6 +113,8 @@ struct conf_key {
 	char		*scopes;	/* space-joined; "" when none */
 	int64_t		 created;	/* seconds since the epoch; 0: unsaid */
 	int64_t		 expires;	/* the same; 0: never */
+	uint8_t		 mark[CONF_MARK_LEN];	/* digest of its hash: which
+						 * key it is, whatever its id */
 };
 
 /* The same key, at the same index, as the keeper knows it. */

@@ -3,6 +3,8 @@
  * of it (struct conf_key) and what only the keeper may (struct conf_hash), at
  * the same index.
  */
+#include <openssl/evp.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ static void	 key_id(struct cfg *, const struct ynode *,
 		    const struct cfg_key *, void *);
 static void	 key_hash(struct cfg *, const struct ynode *,
 		    const struct cfg_key *, void *);
+static void	 key_mark(struct cfg *, struct key_parts *);
 static void	 key_prefix(struct cfg *, const struct ynode *,
 		    const struct cfg_key *, void *);
 static void	 key_scopes(struct cfg *, const struct ynode *,
@@ -51,6 +54,8 @@ static void	 check_twins(struct cfg *, const struct ynode *,
 		    const char *);
 static void	 twins_tell(struct cfg *, struct twin *, size_t);
 static int	 twin_compare(const void *, const void *);
+
+#define MARK	"mcpgw API key "
 
 static const struct cfg_key key_keys[] = {
 	{ "id", key_id, 0, 0, 0, NULL },
@@ -138,6 +143,25 @@ key_hash(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		return;
 	if ((why = phc_parse(s, strlen(s), &parts->hash->hash)) != NULL)
 		cfg_expected(c, n, "%s", why);
+	else
+		key_mark(c, parts);
+}
+
+/*
+ * What tells workers this key from another with the same id.  It tells no
+ * more: who has it cannot try keys, for the salt is not known.
+ */
+static void
+key_mark(struct cfg *c, struct key_parts *parts)
+{
+	char	 text[sizeof(MARK) - 1 + PHC_STRLEN] = MARK;
+	size_t	 n = 0;
+
+	phc_format(&parts->hash->hash, text + sizeof(MARK) - 1);
+	if (EVP_Q_digest(NULL, "SHA256", NULL, text, strlen(text),
+	    parts->key->mark, &n) != 1 || n != CONF_MARK_LEN)
+		cfg_nomem(c);
+	explicit_bzero(text, sizeof(text));
 }
 
 static void

@@ -314,6 +314,7 @@ judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
 	if (v.key == NULL)
 		return (1);
 	who->key_id = slice_of(v.key->id);
+	who->key_mark = v.key->mark;
 	who->scopes = slice_of(v.key->scopes);
 	who->until = v.key->expires * 1000;
 	return (1);

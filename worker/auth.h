@@ -26,6 +26,7 @@ struct auth_who {
 	struct slice	 client_id;	/* p NULL: unknown */
 	struct slice	 sub;		/* of a token */
 	struct slice	 key_id;	/* of an API key */
+	const uint8_t	*key_mark;	/* its mark in the configuration */
 	struct slice	 scopes;
 	int64_t		 until;		/* ms since the epoch when it is good
 					 * no more, leeway included; 0: no end */

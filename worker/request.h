@@ -109,6 +109,7 @@ struct request {
 	struct text	 client_id;	/* whole, as are the next two */
 	struct text	 sub;
 	struct text	 key_id;
+	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;
 	struct text	 client_ip;
 	struct text	 origin;	/* when it is one that is allowed */

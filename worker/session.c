@@ -169,7 +169,7 @@ mac_of(const struct request *r, struct slice id,
 	struct slice	 sub = request_text(r, r->sub);
 	struct slice	 key = request_text(r, r->key_id);
 	const char	*name = conf->upstreams[r->upstream].name;
-	uint8_t		 who = key.p != NULL ? API_KEY :
+	uint8_t		 who = r->key_mark != NULL ? API_KEY :
 			    r->has_auth ? TOKEN : NOBODY;
 	int		 ok = m != NULL;
 
@@ -177,8 +177,11 @@ mac_of(const struct request *r, struct slice id,
 	add(m, server, SERVER_LEN, &ok);
 	add(m, id.p, id.len, &ok);
 	add(m, &who, 1, &ok);
-	if (who == API_KEY)
+	if (who == API_KEY) {
+		/* its id alone would be inherited with the name */
 		add(m, key.p, key.len, &ok);
+		add(m, r->key_mark, CONF_MARK_LEN, &ok);
+	}
 	if (who == TOKEN) {
 		add(m, conf->oauth.issuer, strlen(conf->oauth.issuer), &ok);
 		add(m, client.p, client.len, &ok);

@@ -97,6 +97,23 @@ def test_keys_and_tokens(gateway, auth_server, upstream):
         refused(g, credential, session)
 
 
+def test_another_key_of_the_same_name(gateway, auth_server, upstream):
+    """Who gets an id that was another's does not get the sessions with it; the
+    same hash is the same key, in another order and spelling, too."""
+    a, b, new = Key("agent-7"), Key("b"), Key("agent-7")
+    g = gateway({"auth": {"keys": [a.entry, b.entry]}})
+    s = initialize(g, upstream, a.key)
+    h = a.entry["hash"]
+    again = {**a.entry, "hash": h[1:] if h.startswith("$") else "$" + h}
+    g.reload({"auth": {"keys": [b.entry, again]}})
+    assert use(g, a.key, s).status == 200
+    g.reload({"auth": {"keys": [new.entry, b.entry]}})
+    refused(g, new.key, s)
+    refused(g, new.key, s, method="DELETE")
+    g.reload({"auth": {"keys": [a.entry, b.entry]}})
+    assert use(g, a.key, s).status == 200
+
+
 def test_without_authentication(gateway, upstream):
     g = gateway({"auth": {"enabled": False, "oauth": {"enabled": False}}})
     s = initialize(g, upstream)

@@ -22,8 +22,8 @@ static struct conf_host hosts[] = { { "127.0.0.1", 80 },
     { "mcp.example", 8080 } };
 
 static struct conf_key keys[] = {
-	{ "ci-pipeline", "*", 0, 0 },
-	{ "b", "", 1700000000, 1800000000 },
+	{ "ci-pipeline", "*", 0, 0, "0123456789abcdef" },
+	{ "b", "", 1700000000, 1800000000, { 1, [31] = 2 } },
 };
 
 static struct conf_hash hashes[] = {
@@ -257,6 +257,8 @@ test_worker(void **state)
 	/* no worker needs it */
 	assert_int_equal(x->keys[1].created, 0);
 	assert_int_equal(x->keys[1].expires, 1800000000);
+	assert_memory_equal(x->keys[0].mark, keys[0].mark, CONF_MARK_LEN);
+	assert_memory_equal(x->keys[1].mark, keys[1].mark, CONF_MARK_LEN);
 	assert_string_equal(x->key_header, "X-API-Key");
 	assert_string_equal(x->key_scheme, "ApiKey");
 	assert_int_equal(x->key_cache_ttl, 300000);

@@ -34,7 +34,8 @@ static void
 entry_check(const char *id, const char *list, int64_t expires)
 {
 	struct conf_key	 key = { (char *)(uintptr_t)id,
-			    (char *)(uintptr_t)list, 1778336581, expires };
+			    (char *)(uintptr_t)list, 1778336581, expires,
+			    { 0 } };
 	struct config	*conf;
 	char		 text[KEY_ENTRY_MAX + 256];
 	size_t		 head;
@@ -72,7 +73,7 @@ static void
 test_entry_text(void **state)
 {
 	struct conf_key	 key = { (char[]){ "ci" }, (char[]){ "a *" },
-			    1778336581, 1778336582 };
+			    1778336581, 1778336582, { 0 } };
 	char		 text[KEY_ENTRY_MAX] = "";
 	size_t		 len;
 
