@@ -42,6 +42,8 @@ struct conf_server {
 	char		*path;		/* begins with '/' */
 	uint16_t	 port;
 	int		 tls;		/* https */
+	char		*query;		/* without '?', or NULL: the client's;
+					 * it may hold a secret */
 };
 
 /* A header field with a fixed value, which may be a secret. */

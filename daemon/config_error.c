@@ -236,8 +236,8 @@ describe(const struct ynode *n, char *buf, size_t size)
 	(void)snprintf(buf, size, "%s", s);
 }
 
-/* Hashes of API keys, header fields for upstreams, secrets, and passwords in
- * URLs are not for the log. */
+/* Hashes of API keys, header fields and queries for upstreams, secrets, and
+ * passwords in URLs are not for the log. */
 static int
 is_secret(const struct ynode *n)
 {
@@ -249,6 +249,9 @@ is_secret(const struct ynode *n)
 	for (up = n; up->parent != NULL; up = up->parent) {
 		if (up->key == NULL)
 			continue;
+		if (strcmp(up->key, "upstreams") == 0 &&
+		    strchr(n->text, '?') != NULL)
+			return (1);
 		if (strcmp(up->key, "headers") == 0 ||
 		    strcmp(up->key, "secret") == 0)
 			return (1);

@@ -205,7 +205,9 @@ same_server(const struct conf_server *a, const struct conf_server *b)
 	return (a->authority != NULL && b->authority != NULL &&
 	    a->path != NULL && b->path != NULL && a->tls == b->tls &&
 	    strcmp(a->authority, b->authority) == 0 &&
-	    strcmp(a->path, b->path) == 0);
+	    strcmp(a->path, b->path) == 0 &&
+	    strcmp(a->query == NULL ? "" : a->query,
+	    b->query == NULL ? "" : b->query) == 0);
 }
 
 static void
@@ -219,10 +221,9 @@ server_get(struct cfg *c, const struct ynode *n, struct conf_server *s)
 	    &text, &u))
 		return;
 	s->tls = strcmp(u.scheme, "https") == 0;
-	if ((!s->tls && strcmp(u.scheme, "http") != 0) || u.has_query ||
-	    u.has_fragment) {
-		cfg_expected(c, n, "http[s]://HOST[:PORT]/PATH without a "
-		    "query or fragment");
+	if ((!s->tls && strcmp(u.scheme, "http") != 0) || u.has_fragment) {
+		cfg_expected(c, n, "http[s]://HOST[:PORT]/PATH[?QUERY] "
+		    "without a fragment");
 		return;
 	}
 	s->port = cfg_url_port(&u);
@@ -231,6 +232,9 @@ server_get(struct cfg *c, const struct ynode *n, struct conf_server *s)
 	    sizeof(authority)));
 	if ((s->path = u.path_len > 0 ? strndup(u.path, u.path_len) :
 	    strdup("/")) == NULL)
+		cfg_nomem(c);
+	if (u.query_len > 0 &&
+	    (s->query = strndup(u.query, u.query_len)) == NULL)
 		cfg_nomem(c);
 }
 

@@ -45,6 +45,8 @@ cfg_url_parse(const char *s, struct cfg_url *u)
 		return ("it has brackets outside the host");
 	s += u->path_len;
 	u->has_query = *s == '?';
+	u->query = s + u->has_query;
+	u->query_len = strcspn(u->query, "#");
 	s = strchr(s, '#');
 	u->has_fragment = s != NULL;
 	if (s != NULL && strchr(s + 1, '#') != NULL)

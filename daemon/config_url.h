@@ -16,6 +16,8 @@ struct cfg_url {
 	const char	*path;		/* in the text: from the first '/', */
 	size_t		 path_len;	/* may be empty */
 	int		 has_query;
+	const char	*query;		/* behind the '?', when there is one */
+	size_t		 query_len;
 	int		 has_fragment;
 };
 

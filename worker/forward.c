@@ -78,7 +78,10 @@ forward_request(struct request *r, const struct http1_head *h)
 	int				 failed;
 
 	failed = put_words(b, forward_method(r), " ", s->path, NULL) == -1;
-	if (h->query.p != NULL)
+	/* of two parameters of one name servers take either */
+	if (s->query != NULL)
+		failed |= put_words(b, "?", s->query, NULL) == -1;
+	else if (h->query.p != NULL)
 		failed |= buf_puts(b, "?") == -1 ||
 		    buf_append(b, h->query.p, h->query.len) == -1;
 	failed |= put_words(b, " HTTP/1.1\r\nHost: ", s->authority, "\r\n",

@@ -103,6 +103,8 @@ server_id(const struct conf_upstream *u, const struct conf_server *s,
 	add(m, s->tls ? "https" : "http", s->tls ? 5 : 4, &ok);
 	add(m, s->authority, strlen(s->authority), &ok);
 	add(m, s->path, strlen(s->path), &ok);
+	if (s->query != NULL)
+		add(m, s->query, strlen(s->query), &ok);
 	if (end(m, ok, mac) == -1)
 		fatalx("session_setup");
 	memcpy(id, mac, SERVER_LEN);

@@ -372,7 +372,8 @@ exchange_other_server(struct exchange *ex)
 	return (0);
 }
 
-/* Rewrite request line and Host for another server; the query stays. */
+/* Rewrite request line and Host for another server; the client's query
+ * stays. */
 static int
 exchange_aim(struct exchange *ex, const struct server *s)
 {
@@ -386,10 +387,15 @@ exchange_aim(struct exchange *ex, const struct server *s)
 	query = buf_data(&ex->head) + skip;
 	if ((end = memchr(query, ' ', ex->line_len - skip)) == NULL)
 		return (-1);
+	/* what the old server's URL says is not for another */
+	if (old->query != NULL)
+		end = query;
 	memset(&b, 0, sizeof(b));
-	if (buf_printf(&b, "%s %s%.*s HTTP/1.1\r\nHost: %s\r\n", ex->method,
-	    s->conf->path, (int)(end - query), query,
-	    s->conf->authority) == -1) {
+	if (buf_printf(&b, "%s %s%s%.*s HTTP/1.1\r\nHost: %s\r\n",
+	    ex->method, s->conf->path, s->conf->query == NULL ? "" : "?",
+	    s->conf->query == NULL ? (int)(end - query) :
+	    (int)strlen(s->conf->query), s->conf->query == NULL ? query :
+	    s->conf->query, s->conf->authority) == -1) {
 		buf_free(&b);
 		return (-1);
 	}

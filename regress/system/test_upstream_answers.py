@@ -237,3 +237,26 @@ def test_loop(gateway):
     assert r.status == 508, r
     assert "leads back to this gateway" in r.json()["error"]["message"], r
     assert len(g.audit(since=mark)) == 2
+
+
+def test_url_with_a_query(gateway, auth_server, upstream):
+    """Sent with every request, to every server its own; shown nowhere."""
+    port = gw.free_port()
+    dead = "http://127.0.0.1:%d/a?key=s3cr3t-1" % port
+    g = gateway({"workers": 1, "upstreams": [
+        {"name": "up", "urls": [dead, upstream.url + "?key=s3cr3t-2&x=%20"]},
+        {"name": "one", "url": dead}],
+        "default_upstream": "up"})
+    token = auth_server.mint()
+    for query in ("", "?", "?key=mine"):
+        for _ in range(2):      # one of them was meant for the dead server
+            assert g.post(token=token, path="/mcp" + query).status == 200
+    assert {q.target for q in upstream.requests} == \
+        {upstream.path + "?key=s3cr3t-2&x=%20"}
+    for _ in range(4):
+        r = g.post(token=token, path="/mcp/one")
+        assert r.status == 502 and b"s3cr3t" not in r.raw_head + r.body, r
+    assert g.get("/readyz").body.find(b"s3cr3t") == -1
+    g.wait_log(r"upstream one: .* is down: Connection refused")
+    assert "s3cr3t" not in g.log()
+    assert "s3cr3t" not in json.dumps(g.audit())

@@ -32,9 +32,9 @@ static struct conf_hash hashes[] = {
 };
 
 static struct conf_server servers[] = {
-	{ "127.0.0.1", "127.0.0.1", "/", 80, 0 },
-	{ "::1", "[::1]:8080", "/mcp", 8080, 1 },
-	{ "mcp.example", "mcp.example", "/mcp", 443, 1 },
+	{ "127.0.0.1", "127.0.0.1", "/", 80, 0, NULL },
+	{ "::1", "[::1]:8080", "/mcp", 8080, 1, "a=b&c" },
+	{ "mcp.example", "mcp.example", "/mcp", 443, 1, NULL },
 };
 
 static struct conf_field fields[] = {
@@ -194,6 +194,7 @@ upstream_same(const struct conf_upstream *a, const struct conf_upstream *b)
 		string_same(a->servers[i].host, b->servers[i].host);
 		string_same(a->servers[i].authority, b->servers[i].authority);
 		string_same(a->servers[i].path, b->servers[i].path);
+		string_same(a->servers[i].query, b->servers[i].query);
 		assert_int_equal(a->servers[i].port, b->servers[i].port);
 		assert_int_equal(a->servers[i].tls, b->servers[i].tls);
 	}
@@ -385,6 +386,7 @@ test_worker_insane(void **state)
 	WITH_SERVER(server.port = 0);
 	WITH_SERVER(server.path = "mcp");
 	WITH_SERVER(server.path = "/a b");
+	WITH_SERVER(server.query = "a b");
 	WITH_SERVER(server.authority = "a\r\nb");
 	WITH_SERVER(server.host = "");
 #undef WITH_SERVER

@@ -337,8 +337,8 @@ test_upstream_mistakes(void **state)
 	    "upstreams[0].name: expected a name of 1 to 64 letters, digits, "
 	    "_ and -, got \"a/b\"" },
 	{ "upstreams: [{name: a, url: 'ftp://x/'}]\n", "1:28: "
-	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
-	    "query or fragment, got \"ftp://x/\"" },
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH[?QUERY] "
+	    "without a fragment, got \"ftp://x/\"" },
 	{ "upstreams: [{name: a, url: 'http://x/', urls: ['http://y/']}]\n",
 	    "1:28: upstreams[0].url: expected url or urls, not both" },
 	{ "upstreams: [{name: a, urls: []}]\n", "1:29: upstreams[0].urls: "
@@ -349,12 +349,18 @@ test_upstream_mistakes(void **state)
 	{ "upstreams: [{name: a, url: 'http://x/', health: {path: x}}]\n",
 	    "1:56: upstreams[0].health.path: expected a path that begins with "
 	    "/, got \"x\"" },
-	{ "upstreams: [{name: a, url: 'http://x/?q'}]\n", "1:28: "
-	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
-	    "query or fragment, got \"http://x/?q\"" },
+	{ "upstreams: [{name: a, url: 'http://x/?q#f'}]\n", "1:28: "
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH[?QUERY] "
+	    "without a fragment, got a value that is not shown" },
+	{ "upstreams: [{name: a, urls: ['http://y/?q', 'http://y/?q']}]\n",
+	    "1:45: upstreams[0].urls[1]: expected each URL once, got a value "
+	    "that is not shown" },
+	{ "upstreams: [{name: a, url: 'http://x/', health: {path: 'x?k=1'}}]\n",
+	    "1:56: upstreams[0].health.path: expected a path that begins with "
+	    "/, got a value that is not shown" },
 	{ "upstreams: [{name: a, url: 'http://x/#f'}]\n", "1:28: "
-	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH without a "
-	    "query or fragment, got \"http://x/#f\"" },
+	    "upstreams[0].url: expected http[s]://HOST[:PORT]/PATH[?QUERY] "
+	    "without a fragment, got \"http://x/#f\"" },
 	{ "upstreams: [{name: a, url: 'http://u:pw@x/'}]\n", "1:28: "
 	    "upstreams[0].url: expected a URL such as "
 	    "http://127.0.0.1:8080/mcp (a user or password is not allowed in "
