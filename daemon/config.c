@@ -63,33 +63,7 @@ config_load_text(const char *path, const char *text, size_t len,
 void
 config_free(struct config *conf)
 {
-	size_t	 i;
-
-	if (conf == NULL)
-		return;
-	free(conf->listen);
-	free(conf->user);
-	free(conf->pid_file);
-	free(conf->default_upstream);
-	free(conf->audit_path);
-	free(conf->jwks_url);
-	free(conf->ca_file);
-	free(conf->ca);
-	for (i = 0; conf->up_files != NULL && i < conf->w.nupstreams; i++) {
-		free(conf->up_files[i].ca);
-		free(conf->up_files[i].cert);
-		free(conf->up_files[i].key);
-	}
-	free(conf->up_files);
-	if (conf->session_secret != NULL)
-		freezero(conf->session_secret, strlen(conf->session_secret));
-	free(conf->session_secret_file);
-	free(conf->tls_cert_file);
-	free(conf->tls_key_file);
-	free(conf->tls_client_ca_file);
-	keeper_conf_clear(&conf->k);
-	worker_conf_clear(&conf->w);
-	free(conf);
+	schema_free(&config_schema, conf);
 }
 
 int
@@ -224,7 +198,7 @@ parse(const char *name, const char *text, size_t len, int files,
 	else if (len > CONFIG_FILE_MAX)
 		cfg_error_at(&c, NULL, 0, 0, "cannot be read: too large");
 	else if ((c.root = ytree_parse(text, len, tree_error, &c)) != NULL) {
-		cfg_walk(&c, c.root, cfg_root_keys, c.conf);
+		cfg_walk(&c, c.root, &cfg_root, c.conf);
 		if (c.root->kind == YNODE_MAP || ynode_isnull(c.root))
 			cfg_check(&c);
 	}

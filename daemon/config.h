@@ -34,7 +34,6 @@ struct config {
 					 * cgroup's CPU quota */
 	char		*user;
 	char		*pid_file;
-	uint64_t	 drain_timeout;	/* ms */
 	char		*default_upstream; /* as written, or NULL */
 	/* audit */
 	char		*audit_path;
@@ -46,6 +45,7 @@ struct config {
 	size_t		 ca_len;
 	int		 public_url_set; /* written in the file */
 	struct config_files *up_files;	/* by the upstream's index */
+	size_t		 nup_files;
 	/* session: what workers get of it is in w */
 	char		*session_secret;
 	char		*session_secret_file;
@@ -62,6 +62,8 @@ struct config {
 	/* everything workers need, as they get it */
 	struct worker_conf w;
 };
+
+extern const struct schema config_schema;
 
 /* Called for every error, in the order of the file:
  * "FILE:LINE:COLUMN: key.path: expected ..." */

@@ -58,14 +58,16 @@ static int	 twin_compare(const void *, const void *);
 #define MARK	"mcpgw API key "
 
 static const struct cfg_key key_keys[] = {
-	{ "id", key_id, 0, 0, 0, NULL },
-	{ "hash", key_hash, 0, 0, 0, NULL },
-	{ "prefix", key_prefix, 0, 0, 0, NULL },
-	{ "scopes", key_scopes, 0, 0, 0, NULL },
-	{ "created_at", key_created, 0, 0, 0, NULL },
-	{ "expires_at", key_expires, 0, 0, 0, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL }
+	{ "id", key_id, 0, 0, 0 },
+	{ "hash", key_hash, 0, 0, 0 },
+	{ "prefix", key_prefix, 0, 0, 0 },
+	{ "scopes", key_scopes, 0, 0, 0 },
+	{ "created_at", key_created, 0, 0, 0 },
+	{ "expires_at", key_expires, 0, 0, 0 },
+	{ NULL, NULL, 0, 0, 0 }
 };
+
+static const struct cfg_map key_map = { NULL, key_keys };
 
 void
 cfg_keys(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
@@ -91,7 +93,7 @@ cfg_keys(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		parts.key = &conf->w.keys[conf->w.nkeys++];
 		parts.hash = &conf->k.keys[conf->k.nkeys++];
 		if (item->kind == YNODE_MAP) {
-			cfg_walk(c, item, key_keys, &parts);
+			cfg_walk(c, item, &key_map, &parts);
 			key_whole(c, item, parts.key);
 		} else if (item->kind != YNODE_BAD)
 			cfg_expected(c, item, "a mapping with id and hash");

@@ -14,14 +14,9 @@
 #include "daemon/config_int.h"
 #include "daemon/duration.h"
 
-#define SECOND		1000ULL
-#define MINUTE		(60 * SECOND)
-#define KiB		1024ULL
-#define MiB		(1024 * KiB)
 #define KEY_THREADS_MAX	4	/* by default */
 
 static uint32_t	 key_threads(void);
-static void	 defaults_worker(struct worker_conf *);
 static void	 check_auth(struct cfg *);
 static void	 check_required(struct cfg *);
 static void	 check_upstreams(struct cfg *);
@@ -35,17 +30,13 @@ static int	 given(const struct cfg *, const char *);
 int
 cfg_defaults(struct config *conf)
 {
+	schema_defaults(&config_schema, conf);
 	if ((conf->listen = strdup("127.0.0.1:7332")) == NULL ||
 	    cfg_listen_set(conf, conf->listen) == -1)
 		return (-1);
 	conf->workers = cfg_cpus();
-	conf->drain_timeout = 5 * MINUTE;
-	conf->jwks_cache_ttl = 5 * MINUTE;
-	conf->argon2_memory = 64 * MiB;
-	conf->argon2_passes = 16;
-	conf->argon2_lanes = 16;
 	conf->k.threads = key_threads();
-	defaults_worker(&conf->w);
+	conf->w.oauth.accept_resource = -1;	/* unset */
 	return (0);
 }
 
@@ -77,7 +68,6 @@ cfg_check(struct cfg *c)
 	if (c->nerrors + c->ndropped > 0)
 		return;
 	fill_strings(c);
-	c->conf->w.t_drain = c->conf->drain_timeout;
 	/*
 	 * With neither OAuth nor keys there is nobody to ask: the gateway is
 	 * unauthenticated, as the manual says, whatever auth.enabled is.
@@ -85,26 +75,6 @@ cfg_check(struct cfg *c)
 	if (!c->conf->w.oauth.enabled && c->conf->w.nkeys == 0)
 		c->conf->w.auth_enabled = 0;
 	c->conf->k.remember = c->conf->w.key_cache_ttl > 0;
-}
-
-static void
-defaults_worker(struct worker_conf *w)
-{
-	w->oauth.leeway_ms = 30 * SECOND;
-	w->oauth.accept_resource = -1;		/* unset */
-	w->key_cache_ttl = 5 * MINUTE;
-	w->revisions = (1U << CONF_REVISIONS) - 1;
-	w->max_body = 4 * MiB;
-	w->max_header = 16 * KiB;
-	w->max_connections = 8192;
-	w->buffered = 256 * MiB;
-	w->t_header = 10 * SECOND;
-	w->t_body = 30 * SECOND;
-	w->t_keepalive = 75 * SECOND;
-	w->t_connect = 5 * SECOND;
-	w->t_response = 60 * SECOND;
-	w->t_stream_idle = 0;
-	w->t_sse_keepalive = 15 * SECOND;
 }
 
 static void

@@ -1,11 +1,12 @@
 /*
  * What the files of the configuration share among themselves; nobody else
- * includes this.  config.c holds the interface, config_keys.c the table of
- * keys, config_value.c, config_auth.c, config_upstream.c and config_net.c the
- * values, config_claims.c audiences and claims, config_tls.c certificates,
- * config_session.c the sessions' secret, config_check.c defaults and what
- * several keys must agree on, config_error.c the errors, config_file.c the
- * files, config_url.c URLs, config_cpus.c the CPUs.
+ * includes this.  config.c holds the interface, config_keys.c the tables of
+ * keys, config_walk.c the walk along them, config_value.c, config_auth.c,
+ * config_upstream.c and config_net.c the values, config_claims.c audiences and
+ * claims, config_tls.c certificates, config_session.c the sessions' secret,
+ * config_check.c defaults and what several keys must agree on, config_error.c
+ * the errors, config_file.c the files, config_url.c URLs, config_cpus.c the
+ * CPUs.
  */
 #ifndef DAEMON_CONFIG_INT_H
 #define DAEMON_CONFIG_INT_H
@@ -20,6 +21,7 @@
 #define CFG_URL_MAX	1024	/* bytes of any URL or audience */
 #define CFG_SCOPE_MAX	256	/* bytes of one scope */
 #define CFG_SCOPES_MAX	4096	/* bytes of all of them: they go in a header */
+#define CFG_FILE_MAX	4096	/* bytes of a file's path */
 #define CFG_PATH_MAX	256	/* bytes of a key's path in messages */
 #define CFG_CA_MAX	(1024 * 1024)
 #define CFG_WORKERS_MAX	256
@@ -48,15 +50,20 @@ struct cfg_key;
 typedef void (*cfg_parse_fn)(struct cfg *, const struct ynode *,
     const struct cfg_key *, void *dst);
 
-/* One known key.  A parser checks the value, tells what is wrong with it and
- * writes to dst only what is right. */
+/* A key with a parser of its own, which checks the value, tells what is wrong
+ * with it and writes to dst only what is right. */
 struct cfg_key {
-	const char		*name;		/* NULL ends a table */
-	cfg_parse_fn		 parse;		/* NULL: sub says more */
+	const char		*name;		/* dotted; NULL ends a table */
+	cfg_parse_fn		 parse;
 	size_t			 offset;	/* of dst in the struct */
 	uint64_t		 min;		/* of times, sizes, numbers */
 	uint64_t		 max;
-	const struct cfg_key	*sub;		/* a mapping of these */
+};
+
+/* What a mapping of the file, with those in it, may hold. */
+struct cfg_map {
+	const struct schema	*schema;	/* its rows with a form; or NULL */
+	const struct cfg_key	*keys;		/* and these, which go first */
 };
 
 /* config_error.c */
@@ -85,19 +92,18 @@ void	cfg_nomem(struct cfg *);
 size_t	cfg_errors_tell(struct cfg *, config_error_cb, void *);
 
 /* config_keys.c */
-void	cfg_walk(struct cfg *, const struct ynode *, const struct cfg_key *,
+extern const struct cfg_map cfg_root;
+
+/* config_walk.c */
+/* Hold a mapping against what is known; values go to base and its offsets. */
+void	cfg_walk(struct cfg *, const struct ynode *, const struct cfg_map *,
 	    void *base);
-extern const struct cfg_key cfg_root_keys[];
 /* The node at a dotted path below the top, or NULL. */
 const struct ynode *cfg_node(const struct cfg *, const char *path);
 
 /* config_value.c */
 void	cfg_bool(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* int */
-void	cfg_workers(struct cfg *, const struct ynode *,
-	    const struct cfg_key *, void *);	/* unsigned */
-void	cfg_threads(struct cfg *, const struct ynode *,
-	    const struct cfg_key *, void *);	/* uint32_t */
 void	cfg_number(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* uint64_t */
 void	cfg_duration(struct cfg *, const struct ynode *,

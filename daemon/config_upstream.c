@@ -9,10 +9,6 @@
 #include "daemon/config_int.h"
 
 #define UP(field)	offsetof(struct conf_upstream, field)
-#define SECOND		1000ULL
-#define MINUTE		(60 * SECOND)
-#define HOUR		(60 * MINUTE)
-#define UNSET		UINT64_MAX	/* of a time: as for all upstreams */
 #define FIELD_VALUE_MAX	4000
 
 static void	 upstream_name(struct cfg *, const struct ynode *,
@@ -38,43 +34,21 @@ static void	 required(struct cfg *, const struct ynode *);
 static void	 repeated(struct cfg *, const struct ynode *);
 static void	 inherit(uint64_t *, uint64_t);
 
-static const struct cfg_key tls_keys[] = {
-	{ "ca_file", upstream_file, 0, 0, 0, NULL },
-	{ "server_name", server_name, UP(tls_server_name), 0, 0, NULL },
-	{ "cert_file", upstream_file, 0, 1, 0, NULL },
-	{ "key_file", upstream_file, 0, 2, 0, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL }
-};
-
-static const struct cfg_key timeouts_keys[] = {
-	{ "connect", cfg_duration, UP(t_connect), 100, 10 * MINUTE, NULL },
-	{ "response", cfg_duration, UP(t_response), 100, 24 * HOUR, NULL },
-	{ "stream_idle", cfg_duration_off, UP(t_stream_idle), 100,
-	    168 * HOUR, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL }
-};
-
-static const struct cfg_key health_keys[] = {
-	{ "path", health_path, UP(health_path), 0, 0, NULL },
-	{ "interval", cfg_duration, UP(health_interval), SECOND, HOUR, NULL },
-	{ "timeout", cfg_duration, UP(health_timeout), 100, 10 * MINUTE,
-	    NULL },
-	{ NULL, NULL, 0, 0, 0, NULL }
-};
-
 static const struct cfg_key upstream_keys[] = {
-	{ "name", upstream_name, UP(name), 0, 0, NULL },
-	{ "url", upstream_url, 0, 0, 0, NULL },
-	{ "urls", upstream_urls, 0, 0, 0, NULL },
-	{ "headers", upstream_headers, 0, 0, 0, NULL },
-	{ "identity_headers", cfg_bool, UP(identity_headers), 0, 0, NULL },
-	{ "tls", NULL, 0, 0, 0, tls_keys },
-	{ "timeouts", NULL, 0, 0, 0, timeouts_keys },
-	{ "max_connections", cfg_number, UP(max_connections), 1, 1000000,
-	    NULL },
-	{ "health", NULL, 0, 0, 0, health_keys },
-	{ NULL, NULL, 0, 0, 0, NULL }
+	{ "name", upstream_name, UP(name), 0, 0 },
+	{ "url", upstream_url, 0, 0, 0 },
+	{ "urls", upstream_urls, 0, 0, 0 },
+	{ "headers", upstream_headers, 0, 0, 0 },
+	{ "tls.ca_file", upstream_file, 0, 0, 0 },
+	{ "tls.server_name", server_name, UP(tls_server_name), 0, 0 },
+	{ "tls.cert_file", upstream_file, 0, 1, 0 },
+	{ "tls.key_file", upstream_file, 0, 2, 0 },
+	{ "health.path", health_path, UP(health_path), 0, 0 },
+	{ NULL, NULL, 0, 0, 0 }
 };
+
+static const struct cfg_map upstream_map = { &conf_upstream_schema,
+	upstream_keys };
 
 void
 cfg_upstreams(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
@@ -96,13 +70,12 @@ cfg_upstreams(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_nomem(c);
 		return;
 	}
+	c->conf->nup_files = total;
 	for (item = n->first; item != NULL; item = item->next) {
 		u = &w->upstreams[w->nupstreams++];
-		u->t_connect = u->t_response = u->t_stream_idle = UNSET;
-		u->health_interval = 10 * SECOND;
-		u->health_timeout = 5 * SECOND;
+		schema_defaults(&conf_upstream_schema, u);
 		if (item->kind == YNODE_MAP) {
-			cfg_walk(c, item, upstream_keys, u);
+			cfg_walk(c, item, &upstream_map, u);
 			required(c, item);
 			repeated(c, item);
 		} else if (item->kind != YNODE_BAD)
@@ -145,7 +118,7 @@ upstream_name(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 static void
 inherit(uint64_t *t, uint64_t all)
 {
-	if (*t == UNSET)
+	if (*t == CONF_UNSET)
 		*t = all;
 }
 

@@ -51,28 +51,6 @@ cfg_bool(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 }
 
 void
-cfg_threads(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
-    void *dst)
-{
-	uint64_t	 v = 0;
-
-	cfg_number(c, n, k, &v);
-	if (v > 0 && v <= UINT32_MAX)
-		*(uint32_t *)dst = (uint32_t)v;
-}
-
-void
-cfg_workers(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
-    void *dst)
-{
-	uint64_t	 v = 0;
-
-	cfg_number(c, n, k, &v);
-	if (v > 0 && v <= UINT_MAX)
-		*(unsigned *)dst = (unsigned)v;
-}
-
-void
 cfg_number(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {

@@ -224,7 +224,7 @@ switch_to(struct generation *g)
 			proto_send_empty(p->channel, MSG_START);
 	if (old != NULL) {
 		old->state = GEN_DRAINING;
-		drain(old, 1, g->conf->drain_timeout);
+		drain(old, 1, g->conf->w.t_drain);
 	}
 	if (!started) {
 		started = 1;
@@ -644,7 +644,7 @@ master_stop(void)
 	else
 		log_info("stopping");
 	TAILQ_FOREACH(g, generation_all(), link)
-		drain(g, 0, stopping ? 0 : g->conf->drain_timeout);
+		drain(g, 0, stopping ? 0 : g->conf->w.t_drain);
 	stopping = 1;
 	supervise_stop();
 	stop_when_empty();

@@ -124,7 +124,7 @@ test_defaults(void **state)
 	assert_string_equal(conf->user, "_mcpgw");
 	assert_string_equal(conf->pid_file, "/run/mcpgw.pid");
 	assert_string_equal(conf->audit_path, "/var/log/mcpgw/audit.jsonl");
-	assert_int_equal(conf->drain_timeout, 300000);
+	assert_int_equal(conf->w.t_drain, 300000);
 	assert_int_equal(conf->w.t_drain, 300000);
 	assert_int_equal(conf->w.t_header, 10000);
 	assert_int_equal(conf->w.t_body, 30000);
