@@ -259,8 +259,10 @@ conn_no_room(struct conn *c)
 {
 	static const char	 text[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-	    "Retry-After: 1\r\nConnection: close\r\n\r\n";
+	    "Retry-After: 1\r\nConnection: close\r\nX-Request-Id: ";
+	char			 id[REQUEST_ID_LEN + 1];
 
+	request_make_id(id);
 	log_no_room();
 	if (tls_on()) {
 		conn_linger(c);
@@ -271,7 +273,9 @@ conn_no_room(struct conn *c)
 	c->state = CONN_REQUEST;
 	if (c->in.len > 0)
 		request_malformed(c, 503, "limits.max_connections reached");
-	else if (conn_send(c, text, sizeof(text) - 1) == 0)
+	else if (conn_send(c, text, sizeof(text) - 1) == 0 &&
+	    conn_send(c, id, REQUEST_ID_LEN) == 0 &&
+	    conn_send(c, "\r\n\r\n", 4) == 0)
 		conn_answered(c);
 }
 

@@ -34,7 +34,6 @@ static const struct worker_conf	*conf;
 
 static struct request *request_new(struct conn *);
 static void	 request_free(struct request *);
-static void	 request_id(char *);
 static enum request_method request_method(struct slice);
 static void	 put_hex(char *, uint64_t);
 static void	 request_route(struct request *, const struct http1_head *);
@@ -70,8 +69,8 @@ request_setup(const struct worker_conf *c)
 }
 
 /* The parts of an id: unique among processes and restarts, then a count. */
-static void
-request_id(char *id)
+void
+request_make_id(char *id)
 {
 	static char		 first[16];
 	static uint64_t		 random, count;
@@ -107,7 +106,7 @@ request_new(struct conn *c)
 	r->framing = HTTP1_BODY_NONE;
 	r->minor = 1;
 	r->action = AUDIT_ERROR;
-	request_id(r->id);
+	request_make_id(r->id);
 	c->req = r;
 	return (r);
 }

@@ -124,6 +124,10 @@ struct request {
 /* Once. */
 void	request_setup(const struct worker_conf *);
 
+/* An id for an answer that no request was read for: REQUEST_ID_LEN digits and
+ * a NUL. */
+void	request_make_id(char *);
+
 /* From conn.c.  The head lies at the front of conn->in. */
 void	request_begin(struct conn *, const struct http1_head *, size_t);
 void	request_malformed(struct conn *, int status, const char *why);

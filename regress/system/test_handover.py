@@ -257,7 +257,9 @@ def test_handed_over_connections_count(gateway, auth_server, upstream):
     alive = 0
     for c in clients:
         try:
-            alive += c.read_response().status == 200
+            r = c.read_response()
+            alive += r.status == 200
+            assert r.header("X-Request-Id"), r
         except rawhttp.Truncated:
             pass
     assert alive == LIMIT
