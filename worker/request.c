@@ -277,7 +277,7 @@ request_ready(struct request *r, const struct http1_head *h)
 static int
 request_near(const struct request *r, const struct http1_head *h)
 {
-	const struct proto_addr	*a = &r->conn->peer;
+	const struct proto_addr	*a = &r->conn->addr;
 
 	if (h->count[HTTP1_X_FORWARDED_FOR] > 0 ||
 	    h->count[HTTP1_FORWARDED] > 0 || h->count[HTTP1_X_REAL_IP] > 0)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gw import rpc
+from gw import free_port, rpc
 from test_tls import Cert, Files
 
 SIG = b"\r\n\r\n\0\r\nQUIT\n"
@@ -172,3 +172,20 @@ def test_configuration(make_gateway):
     assert rc == 78 and "proxy_protocol.trusted_cidrs[0]: expected a " \
         "network without bits beyond its prefix, such as 10.0.0.0/8" in out
     assert make_gateway(protocol("10.0.0.0/8", "::1")).check()[0] == 0
+
+
+def test_readiness_tells_no_names_to_those_behind(proxied, auth_server):
+    """The proxy may be on this host: who asks is the client."""
+    g = proxied(protocol(
+        "127.0.0.1/32", workers=1, default_upstream="gone",
+        upstreams=[{"name": "gone", "url":
+                    "http://127.0.0.1:%d/mcp" % free_port()}]))
+    token = auth_server.mint()
+    for _ in range(3):
+        assert post(g, token, V1)[0] == 502
+    for header, told in ((V1, False), (INET6, False),
+                         (inet("127.0.0.1"), True), (v2(0, 0, b""), True)):
+        with g.client() as c:
+            c.send(header)
+            r = c.request("GET", "/readyz")
+        assert r.status == 503 and (b"gone" in r.body) == told, r
