@@ -67,6 +67,7 @@ ROWS_OF(upstream) {
 	ROW_ARRAY(S, headers, nheaders, "headers", 0, CONF_FIELDS_MAX,
 	    &header_schema),
 	ROW_FLAG(S, identity_headers, "identity_headers", 0),
+	ROW_FLAG(S, cookies, "cookies", 0),
 	ROW_STR(S, tls_ca, "tls.ca_file", FORM_NONE, SCHEMA_ABSENT,
 	    CONF_PEM_MAX),
 	ROW_STR(S, tls_server_name, "tls.server_name", FORM_NONE,

@@ -59,6 +59,7 @@ struct conf_upstream {
 	struct conf_field *headers;	/* set on every request */
 	size_t		 nheaders;
 	int		 identity_headers;	/* say who the caller is */
+	int		 cookies;	/* it may have some */
 	char		*tls_ca;	/* PEM, or NULL: system_ca */
 	char		*tls_server_name;	/* or NULL: the server's host */
 	char		*tls_cert;	/* PEM of our certificate, or NULL */

@@ -17,6 +17,7 @@
 #include "worker/answer.h"
 #include "worker/auth.h"
 #include "worker/conn.h"
+#include "worker/cookies.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
 #include "worker/mcp.h"
@@ -56,6 +57,7 @@ void
 forward_setup(const struct worker_conf *c)
 {
 	conf = c;
+	cookies_setup(c);
 }
 
 const char *
@@ -116,6 +118,8 @@ forward_request(struct request *r, const struct http1_head *h)
 	if (session.p != NULL)
 		failed |= put_field(b, slice_of("Mcp-Session-Id"),
 		    session) == -1;
+	if (u->cookies)
+		failed |= cookies_put_request(b, h, u) == -1;
 	for (i = 0; i < u->nheaders; i++)
 		failed |= put_field(b, slice_of(u->headers[i].name),
 		    slice_of(u->headers[i].value)) == -1;
@@ -260,6 +264,9 @@ forward_response(struct request *r, const struct http1_head *h)
 	if (http1_is_event_stream(h))
 		failed |= put_streaming(h, out) == -1;
 	failed |= put_session(r, h, out) == -1;
+	if (conf->upstreams[r->upstream].cookies)
+		failed |= cookies_put_response(out, h,
+		    &conf->upstreams[r->upstream]) == -1;
 	failed |= put_field(out, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
 	if (h->count[HTTP1_DATE] == 0)

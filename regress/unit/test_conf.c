@@ -47,7 +47,7 @@ static struct conf_upstream ups[] = {
 	    .t_response = 100, .health_interval = 1000,
 	    .health_timeout = 100 },
 	{ .name = "b", .servers = servers + 1, .nservers = 2,
-	    .headers = fields, .nheaders = 2, .identity_headers = 1,
+	    .headers = fields, .nheaders = 2, .identity_headers = 1, .cookies = 1,
 	    .tls_ca = "CA\n", .tls_server_name = "x.example",
 	    .tls_cert = "CERT\n", .tls_key = 7, .t_connect = 101,
 	    .t_response = 102, .t_stream_idle = 103,
@@ -204,6 +204,7 @@ upstream_same(const struct conf_upstream *a, const struct conf_upstream *b)
 		string_same(a->headers[i].value, b->headers[i].value);
 	}
 	assert_int_equal(a->identity_headers, b->identity_headers);
+	assert_int_equal(a->cookies, b->cookies);
 	string_same(a->tls_ca, b->tls_ca);
 	string_same(a->tls_server_name, b->tls_server_name);
 	string_same(a->tls_cert, b->tls_cert);

@@ -1,0 +1,167 @@
+/*
+ * mcpgw.<upstream>.<name>: a dot is in no upstream's name, so that no name
+ * can be read as another upstream's.
+ */
+#include <string.h>
+
+#include "worker/cookies.h"
+
+#define PREFIX	"mcpgw."
+
+static char	 path[CONF_STR_MAX] = "/";	/* where clients send them */
+
+static int	 put_own(struct buf *, struct slice, const char *, int *);
+static int	 put_renamed(struct buf *, struct slice, const char *);
+static struct slice next_part(struct slice *);
+static int	 strip(struct slice *, const char *);
+static int	 put(struct buf *, struct slice);
+static int	 kept(struct slice);
+
+void
+cookies_setup(const struct worker_conf *conf)
+{
+	const char	*p = strstr(conf->oauth.public_url, "://");
+
+	p = p == NULL ? NULL : strchr(p + 3, '/');
+	if (p != NULL && strpbrk(p, ";,") == NULL && strlen(p) < sizeof(path))
+		memcpy(path, p, strlen(p) + 1);
+}
+
+int
+cookies_put_request(struct buf *b, const struct http1_head *h,
+    const struct conf_upstream *u)
+{
+	size_t	 i;
+	int	 any = 0, failed = 0;
+
+	for (i = 0; i < u->nheaders; i++)
+		if (strcasecmp(u->headers[i].name, "Cookie") == 0)
+			return (0);	/* the configuration's is sent */
+	for (i = 0; i < h->nfield; i++)
+		if (!h->field[i].connection &&
+		    slice_is_nocase(h->field[i].name, "Cookie"))
+			failed |= put_own(b, h->field[i].value, u->name,
+			    &any) == -1;
+	if (any)
+		failed |= buf_puts(b, "\r\n") == -1;
+	return (failed ? -1 : 0);
+}
+
+/* Go on with the field, of which any is there already. */
+static int
+put_own(struct buf *b, struct slice list, const char *upstream, int *any)
+{
+	struct slice	 pair;
+	int		 failed = 0;
+
+	while (list.len > 0) {
+		pair = next_part(&list);
+		if (!strip(&pair, PREFIX) || !strip(&pair, upstream) ||
+		    !strip(&pair, ".") || pair.len == 0 || *pair.p == '=' ||
+		    memchr(pair.p, '=', pair.len) == NULL)
+			continue;
+		failed |= buf_puts(b, *any ? "; " : "Cookie: ") == -1;
+		failed |= put(b, pair) == -1;
+		*any = 1;
+	}
+	return (failed ? -1 : 0);
+}
+
+int
+cookies_put_response(struct buf *b, const struct http1_head *h,
+    const struct conf_upstream *u)
+{
+	size_t	 i;
+	int	 failed = 0;
+
+	for (i = 0; i < h->nfield; i++)
+		if (!h->field[i].connection &&
+		    slice_is_nocase(h->field[i].name, "Set-Cookie"))
+			failed |= put_renamed(b, h->field[i].value,
+			    u->name) == -1;
+	return (failed ? -1 : 0);
+}
+
+static int
+put_renamed(struct buf *b, struct slice v, const char *upstream)
+{
+	struct slice	 part = next_part(&v);
+	size_t		 n;
+	int		 failed;
+
+	for (n = 0; n < part.len && http1_is_tchar((unsigned char)part.p[n]);
+	    n++)
+		;
+	if (n == 0 || n == part.len || part.p[n] != '=')
+		return (0);
+	failed = buf_puts(b, "Set-Cookie: " PREFIX) == -1 ||
+	    buf_puts(b, upstream) == -1 || buf_puts(b, ".") == -1 ||
+	    put(b, part) == -1;
+	while (v.len > 0) {
+		part = next_part(&v);
+		if (kept(part))
+			failed |= buf_puts(b, "; ") == -1 ||
+			    put(b, part) == -1;
+	}
+	failed |= buf_puts(b, "; Path=") == -1 || buf_puts(b, path) == -1 ||
+	    buf_puts(b, "\r\n") == -1;
+	return (failed ? -1 : 0);
+}
+
+/* Take what is before the next semicolon, without spaces around it. */
+static struct slice
+next_part(struct slice *v)
+{
+	const char	*semi = memchr(v->p, ';', v->len);
+	struct slice	 s = { v->p, semi == NULL ? v->len :
+			    (size_t)(semi - v->p) };
+	size_t		 skip = s.len + (semi != NULL);
+
+	v->p += skip;
+	v->len -= skip;
+	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
+	    s.p[s.len - 1] == '\t'))
+		s.len--;
+	return (s);
+}
+
+static int
+strip(struct slice *s, const char *prefix)
+{
+	size_t	 n = strlen(prefix);
+
+	if (s->len < n || memcmp(s->p, prefix, n) != 0)
+		return (0);
+	s->p += n;
+	s->len -= n;
+	return (1);
+}
+
+static int
+put(struct buf *b, struct slice s)
+{
+	return (buf_append(b, s.p, s.len));
+}
+
+/* Attributes that say how long and how, not where. */
+static int
+kept(struct slice attribute)
+{
+	static const char *const names[] = { "Expires", "HttpOnly", "Max-Age",
+	    "Partitioned", "Priority", "SameSite", "Secure" };
+	const char	*eq = memchr(attribute.p, '=', attribute.len);
+	size_t		 i;
+
+	if (eq != NULL)
+		attribute.len = (size_t)(eq - attribute.p);
+	while (attribute.len > 0 && attribute.p[attribute.len - 1] == ' ')
+		attribute.len--;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_is_nocase(attribute, names[i]))
+			return (1);
+	return (0);
+}
