@@ -31,6 +31,7 @@ struct check {
 	size_t		 used;
 	uint32_t	 objects;	/* begun so far */
 	unsigned	 depth;
+	unsigned	 strict;	/* as deep as that: json_walk_lax() */
 	uint32_t	 open[JSON_DEPTH_MAX];	/* object number; 0: array */
 	json_cb		 cb;		/* or NULL */
 	void		*arg;
@@ -115,6 +116,13 @@ json_check(const char *text, size_t len)
 enum json_error
 json_walk(const char *text, size_t len, json_cb cb, void *arg)
 {
+	return (json_walk_lax(text, len, JSON_DEPTH_MAX, cb, arg));
+}
+
+enum json_error
+json_walk_lax(const char *text, size_t len, unsigned strict, json_cb cb,
+    void *arg)
+{
 	struct check	 c;
 	enum json_error	 e;
 
@@ -129,6 +137,7 @@ json_walk(const char *text, size_t len, json_cb cb, void *arg)
 	c.used = 0;
 	c.objects = 0;
 	c.depth = 0;
+	c.strict = strict;
 	c.cb = cb;
 	c.arg = arg;
 	e = check_text(&c);
@@ -257,7 +266,8 @@ check_name(struct check *c)
 	if (c->pos >= c->len || c->p[c->pos] != '"')
 		return (JSON_SYNTAX);
 	if ((e = check_string(c, &off, &len)) != JSON_OK ||
-	    (e = name_add(c, off, len)) != JSON_OK)
+	    (c->depth <= c->strict &&
+	    (e = name_add(c, off, len)) != JSON_OK))
 		return (e);
 	skip_space(c);
 	if (c->pos >= c->len || c->p[c->pos] != ':')
@@ -398,7 +408,8 @@ check_escape(struct check *c)
 	/* a high surrogate with its low one, or nothing */
 	if (v > 0xdbff || left < 12 || p[6] != '\\' || p[7] != 'u' ||
 	    (v = hex4(p + 8)) < 0xdc00 || v > 0xdfff)
-		return (JSON_SURROGATE);
+		return (c->depth > c->strict ? JSON_OK :
+		    JSON_SURROGATE);
 	c->pos += 6;
 	return (JSON_OK);
 }
@@ -408,9 +419,9 @@ check_utf8(struct check *c)
 {
 	size_t	 n = utf8_len(c->p + c->pos, c->len - c->pos);
 
-	if (n == 0)
+	if (n == 0 && c->depth <= c->strict)
 		return (JSON_UTF8);
-	c->pos += n;
+	c->pos += n == 0 ? 1 : n;
 	return (JSON_OK);
 }
 

@@ -47,7 +47,15 @@ typedef void (*json_cb)(void *, enum json_event, struct slice raw);
  * random seed).
  */
 enum json_error json_walk(const char *, size_t len, json_cb, void *);
-/* The same, telling nobody. */
+/*
+ * The same, but only as strict as that about what is nested so deep at most:
+ * deeper down invalid UTF-8, lone surrogates and member names that come twice
+ * are let pass.  Where values begin and end is never in doubt; what is told
+ * of the depth beyond is good for nothing but to be judged by itself.
+ */
+enum json_error json_walk_lax(const char *, size_t len, unsigned strict,
+	    json_cb, void *);
+/* json_walk(), telling nobody. */
 enum json_error json_check(const char *, size_t len);
 const char *json_strerror(enum json_error);
 

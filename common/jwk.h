@@ -52,17 +52,29 @@ struct jwk_set {
 	size_t		 n;
 };
 
-/* Called for every entry that cannot be used: its index, its kid (escaped by
- * the log) and the reason. */
-typedef void (*jwk_skip_cb)(void *, size_t index, const char *kid,
-    const char *why);
+/* An entry that cannot be used. */
+struct jwk_skip {
+	size_t		 index;
+	char		 kid[JWK_KID_MAX + 1];	/* "": none; as it came */
+	const char	*why;		/* static text */
+	int		 is_private;	/* somebody published a secret */
+};
 
-/* Read a JWKS document.  Entries that we cannot use (symmetric, use other
- * than sig, key_ops without verify, unknown type, curve or algorithm, RSA under 2048 or over
- * 8192 bits, e even or under 3, point not on its curve, private members) are
- * skipped and told to skip; they never spoil the set.  *why is a static text
+/* Called for every entry that cannot be used. */
+typedef void (*jwk_skip_cb)(void *, const struct jwk_skip *);
+
+#define JWK_UNUSABLE	"no usable key"
+
+/*
+ * Read a JWKS document (RFC 7517 section 5), with or without a BOM.  Entries
+ * that we cannot use (symmetric, use other than sig, key_ops without verify,
+ * unknown type, curve or algorithm, RSA under 2048 or over 8192 bits, e even
+ * or under 3, point not on its curve, private members, a member twice, no
+ * UTF-8) are skipped and told to skip; they never spoil the set.  A member
+ * that is null is absent, and so is an empty key_ops.  *why is a static text
  * naming what is wrong: not JSON, no "keys" array, more than JWK_SET_MAX
- * entries, "no usable key".  NULL then; else a set to jwk_set_free(). */
+ * entries, JWK_UNUSABLE.  NULL then; else a set to jwk_set_free().
+ */
 struct jwk_set *jwk_set_parse(const char *, size_t, jwk_skip_cb, void *,
     const char **why);
 void	jwk_set_pack(const struct jwk_set *, struct wbuf *);

@@ -85,12 +85,19 @@ easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
     long ms)
 {
 	struct curl_blob blob;
+	struct curl_slist *more;
 	CURL		*e;
 
 	if ((e = curl_easy_init()) == NULL)
 		return (NULL);
 	g->accept = curl_slist_append(NULL,
 	    "Accept: application/json, application/jwk-set+json");
+	if ((more = curl_slist_append(g->accept,
+	    "Accept-Encoding: identity")) != NULL)
+		g->accept = more;
+	/* some servers send gzip all the same; what counts for g->max is what
+	 * comes out of it */
+	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, g);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, g->error);

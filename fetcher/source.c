@@ -9,6 +9,8 @@
  */
 #include <sys/queue.h>
 
+#include <openssl/sha.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@
 #define PACE_MS		1500
 #define RETRY_MIN	1000
 #define RETRY_MAX	60000
+#define SAID_MAX	16	/* skipped keys of one document in the log */
 
 struct user {
 	TAILQ_ENTRY(user) link;
@@ -54,6 +57,13 @@ struct source {
 	uint8_t		*packed;
 	size_t		 packed_len;
 	int		 restored;	/* from before a crash */
+	uint8_t		 said[32];	/* what was skipped last, hashed */
+};
+
+/* What one document has that cannot be used. */
+struct skips {
+	size_t		 n;
+	struct jwk_skip	 skip[JWK_SET_MAX];
 };
 
 static struct event_base	*base;
@@ -69,7 +79,9 @@ static void	 fetched(void *, const struct http_reply *);
 static int	 take(struct source *, const struct http_reply *, char *, size_t);
 static int	 keep(struct source *, struct jwk_set *);
 static int	 type_ok(const char *);
-static void	 skipped(void *, size_t, const char *, const char *);
+static void	 skipped(void *, const struct jwk_skip *);
+static void	 say_skipped(struct source *, const struct skips *);
+static void	 name_skipped(const struct skips *, char *, size_t);
 static void	 schedule(struct source *);
 static void	 prime_over(struct source *, int, const char *);
 static void	 refresh_due(evutil_socket_t, short, void *);
@@ -297,7 +309,7 @@ fetched(void *arg, const struct http_reply *r)
 {
 	struct source	*s = arg;
 	struct user	*u, *next;
-	char		 why[512] = "";
+	char		 why[768] = "";
 	int		 ok;
 
 	s->get = NULL;
@@ -352,9 +364,10 @@ schedule(struct source *s)
 static int
 take(struct source *s, const struct http_reply *r, char *why, size_t size)
 {
-	struct jwk_set	*set;
-	const char	*reason = NULL;
-	int		 kept;
+	static struct skips	 skips;
+	struct jwk_set		*set;
+	const char		*reason = NULL;
+	int			 kept;
 
 	if (!r->ok) {
 		snprintf(why, size, "%s", r->error);
@@ -366,9 +379,13 @@ take(struct source *s, const struct http_reply *r, char *why, size_t size)
 		    r->content_type == NULL ? "" : r->content_type);
 		return (-1);
 	}
-	if ((set = jwk_set_parse(r->body, r->len, skipped, s, &reason)) ==
-	    NULL) {
+	memset(&skips, 0, sizeof(skips));
+	set = jwk_set_parse(r->body, r->len, skipped, &skips, &reason);
+	say_skipped(s, &skips);
+	if (set == NULL) {
 		snprintf(why, size, "%s", reason);
+		if (strcmp(reason, JWK_UNUSABLE) == 0)
+			name_skipped(&skips, why, size);
 		return (-1);
 	}
 	kept = keep(s, set);
@@ -423,12 +440,61 @@ keep(struct source *s, struct jwk_set *set)
 }
 
 static void
-skipped(void *arg, size_t index, const char *kid, const char *why)
+skipped(void *arg, const struct jwk_skip *skip)
 {
-	struct source	*s = arg;
+	struct skips	*skips = arg;
 
-	log_debug("oauth: jwks %s: key %zu (kid \"%.64s\") skipped: %s",
-	    s->url, index, kid == NULL ? "" : kid, why);
+	if (skips->n < JWK_SET_MAX)
+		skips->skip[skips->n++] = *skip;
+}
+
+/* Once, and not with every refresh. */
+static void
+say_skipped(struct source *s, const struct skips *skips)
+{
+	const struct jwk_skip	*k;
+	uint8_t			 hash[sizeof(s->said)];
+	size_t			 i;
+
+	SHA256((const unsigned char *)skips->skip,
+	    skips->n * sizeof(skips->skip[0]), hash);
+	if (memcmp(hash, s->said, sizeof(hash)) == 0)
+		return;
+	memcpy(s->said, hash, sizeof(hash));
+	for (i = 0; i < skips->n && i < SAID_MAX; i++) {
+		k = &skips->skip[i];
+		if (k->is_private)
+			log_warnx("oauth: jwks %s: key %zu (kid \"%.64s\") "
+			    "skipped: %s; whoever has seen it can make "
+			    "tokens", s->url, k->index, k->kid, k->why);
+		else
+			log_info("oauth: jwks %s: key %zu (kid \"%.64s\") "
+			    "skipped: %s", s->url, k->index, k->kid, k->why);
+	}
+	if (i < skips->n)
+		log_info("oauth: jwks %s: %zu more keys skipped", s->url,
+		    skips->n - i);
+}
+
+/* Behind "no usable key": which ones there are, and why not. */
+static void
+name_skipped(const struct skips *skips, char *why, size_t size)
+{
+	size_t	 i, n = strlen(why);
+	int	 len;
+
+	for (i = 0; i < skips->n && n < size; i++) {
+		len = snprintf(why + n, size - n, "%s key %zu (kid "
+		    "\"%.64s\"): %s", i == 0 ? ":" : ";",
+		    skips->skip[i].index, skips->skip[i].kid,
+		    skips->skip[i].why);
+		if (len < 0 || (size_t)len >= size - n) {
+			/* as many as are whole */
+			why[n] = '\0';
+			break;
+		}
+		n += (size_t)len;
+	}
 }
 
 static void

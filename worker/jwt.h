@@ -74,7 +74,8 @@ void	jwt_policy_init(struct jwt_policy *, const struct conf_oauth *,
  * AUTH_UNBOUND come from a token with a good signature: *claims is set too, so
  * that the log can say whose it was.  Otherwise *claims is NULL.
  * AUTH_UNKNOWN_KEY: kid (JWK_KID_MAX + 1 bytes) holds the kid looked for;
- * a token without a kid that no key fits is AUTH_BAD_SIGNATURE, or
+ * a token that has tried JWT_KEY_TRIES keys tries no more; one without a kid
+ * that no key fits is AUTH_BAD_SIGNATURE, or
  * AUTH_UNKNOWN_KEY with an empty kid when no key allows its algorithm.
  * *why says what is wrong, NULL for AUTH_OK: static text, fit for a log.
  */

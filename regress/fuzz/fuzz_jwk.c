@@ -5,10 +5,23 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/jwk.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+skipped(void *arg, const struct jwk_skip *s)
+{
+	size_t	*n = arg;
+
+	/* a name that ends, and a reason, or nobody could say what was wrong */
+	if (memchr(s->kid, '\0', sizeof(s->kid)) == NULL || s->why == NULL ||
+	    s->index < *n)
+		abort();
+	*n = s->index + 1;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -16,9 +29,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct jwk_set	*set, *again;
 	struct wbuf	 w;
 	const char	*why = NULL;
+	size_t		 n = 0;
 
 	jwk_set_free(jwk_set_unpack(data, len));
-	set = jwk_set_parse((const char *)data, len, NULL, NULL, &why);
+	set = jwk_set_parse((const char *)data, len, skipped, &n,
+	    &why);
 	if (set == NULL) {
 		if (why == NULL)
 			abort();
