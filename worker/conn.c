@@ -169,7 +169,7 @@ conn_proxy(struct conn *c)
 		used = -1;
 	if (used == -1)
 		log_proxy(c, why);
-	if (used == -1 || (used == 0 && c->hup)) {
+	if (used == -1 || (used == 0 && (c->hup || conn_broken(c)))) {
 		conn_close(c);
 		return (0);
 	}

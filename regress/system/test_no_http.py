@@ -12,6 +12,7 @@ import pytest
 import rawhttp
 from gw import rpc
 from test_handover import JSON, assert_late, bearer, post
+from test_proxy_protocol import V1, protocol, serve
 from test_tls import Cert, files, tls_gateway  # noqa: F401
 
 QUIET = {"timeouts": {"header": "60s", "body": "60s", "keepalive": "60s"}}
@@ -68,15 +69,32 @@ def part(kind, auth_server):
 @pytest.mark.parametrize("kind", ["head", "body", "refused body"])
 @pytest.mark.parametrize("end", ["reset", "close"])
 def test_end_together_with_a_part(patient, auth_server, kind, end):
-    pid = patient.workers()[0]
-    assert patient.get("/healthz").status == 200
-    before = patient.descriptors(pid)
-    first, last = part(kind, auth_server)
-    clients = [patient.client() for _ in range(100)]
+    forgotten(patient, end, b"", *part(kind, auth_server))
+
+
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_end_together_with_a_proxy_header(make_gateway, end):
+    g = serve(make_gateway({**QUIET, **protocol("127.0.0.0/8"),
+                            "workers": 1}))
+    forgotten(g, end, V1, V1[:10], V1[10:20])
+
+
+def healthy(g, header):
+    with g.client() as c:
+        c.send(header)
+        assert c.request("GET", "/healthz").status == 200
+
+
+def forgotten(g, end, header, first, last):
+    """Who sends both and ends is gone at once."""
+    pid = g.workers()[0]
+    healthy(g, header)
+    before = g.descriptors(pid)
+    clients = [g.client() for _ in range(100)]
     for c in clients:
         c.send(first)
     # they have been read when this has an answer
-    assert patient.get("/healthz").status == 200
+    healthy(g, header)
     for c in clients:
         if end == "reset":
             c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
@@ -84,9 +102,9 @@ def test_end_together_with_a_part(patient, auth_server, kind, end):
         c.send(last)
         c.close()
     deadline = time.monotonic() + 5
-    while patient.descriptors(pid) > before:
+    while g.descriptors(pid) > before:
         assert time.monotonic() < deadline, "%d descriptors, had %d" % (
-            patient.descriptors(pid), before)
+            g.descriptors(pid), before)
 
 
 # -- a port that speaks TLS ---------------------------------------------------
