@@ -207,8 +207,8 @@ int
 auth_judge(struct slice token, struct slice client_ip, size_t upstream,
     enum auth_result *result, struct auth_who *who)
 {
+	static struct token_hash hash;
 	const struct jwt_claims	*claims = NULL;
-	struct token_hash	 hash;
 
 	memset(who, 0, sizeof(*who));
 	*result = AUTH_INVALID;
@@ -236,6 +236,9 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 	if (claims->client_id[0] != '\0')
 		who->client_id = slice_of(claims->client_id);
 	who->sub = slice_of(claims->sub);
+	if (claims->client_id[0] == '\0' && claims->sub[0] == '\0')
+		who->token = (struct slice){ (const char *)hash.b,
+		    sizeof(hash.b) };
 	who->scopes = slice_of(claims->scopes);
 	return (1);
 }

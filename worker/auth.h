@@ -25,6 +25,8 @@ enum credential {
 struct auth_who {
 	struct slice	 client_id;	/* p NULL: unknown */
 	struct slice	 sub;		/* of a token */
+	struct slice	 token;		/* a digest of one that names neither
+					 * a client nor sub, else p NULL */
 	struct slice	 key_id;	/* of an API key */
 	const uint8_t	*key_mark;	/* its mark in the configuration */
 	struct slice	 scopes;

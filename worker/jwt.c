@@ -163,7 +163,7 @@ type_ok(const struct conf_strings *required, const char *typ)
 	size_t	 i;
 
 	if (typ != NULL && strcasecmp(type_short(typ), "at+jwt") != 0 &&
-	    strcasecmp(typ, "JWT") != 0)
+	    strcasecmp(type_short(typ), "JWT") != 0)
 		return (0);
 	for (i = 0; i < required->n; i++)
 		if (typ != NULL && strcasecmp(type_short(typ),

@@ -441,6 +441,7 @@ request_judge(struct request *r, const struct http1_head *h)
 	r->why = result == AUTH_OK ? NULL : who.why;
 	request_keep_text(r, &r->client_id, who.client_id);
 	request_keep_text(r, &r->sub, who.sub);
+	request_keep_text(r, &r->token, who.token);
 	request_keep_text(r, &r->key_id, who.key_id);
 	r->key_mark = who.key_mark;
 	request_keep_text(r, &r->scopes, who.scopes);

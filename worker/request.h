@@ -106,8 +106,9 @@ struct request {
 	struct text	 rpc_method;
 	struct text	 rpc_id;	/* raw JSON */
 	struct text	 tool;
-	struct text	 client_id;	/* whole, as are the next two */
+	struct text	 client_id;	/* whole, as are the next three */
 	struct text	 sub;
+	struct text	 token;		/* its digest, when it names nobody */
 	struct text	 key_id;
 	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;

@@ -21,7 +21,7 @@
 #define CODED_LEN	((HEADER_LEN * 4 + 2) / 3)
 
 /* Who: one byte in the MAC. */
-enum { NOBODY, TOKEN, API_KEY };
+enum { NOBODY, TOKEN, API_KEY, ONE_TOKEN };
 
 static const struct worker_conf	*conf;
 static EVP_MAC			*hmac;
@@ -161,7 +161,8 @@ session_seal(const struct request *r, struct slice id, size_t server,
 	return (buf_append(out, id.p, id.len));
 }
 
-/* Not of the token, which changes at every refresh. */
+/* Not of the token, which changes at every refresh; unless it names nobody,
+ * for then it is all that tells its bearer from others. */
 static int
 mac_of(const struct request *r, struct slice id,
     const uint8_t server[SERVER_LEN], uint8_t mac[MAC_LEN])
@@ -170,8 +171,10 @@ mac_of(const struct request *r, struct slice id,
 	struct slice	 client = request_text(r, r->client_id);
 	struct slice	 sub = request_text(r, r->sub);
 	struct slice	 key = request_text(r, r->key_id);
+	struct slice	 token = request_text(r, r->token);
 	const char	*name = conf->upstreams[r->upstream].name;
 	uint8_t		 who = r->key_mark != NULL ? API_KEY :
+			    token.p != NULL ? ONE_TOKEN :
 			    r->has_auth ? TOKEN : NOBODY;
 	int		 ok = m != NULL;
 
@@ -184,7 +187,12 @@ mac_of(const struct request *r, struct slice id,
 		add(m, key.p, key.len, &ok);
 		add(m, r->key_mark, CONF_MARK_LEN, &ok);
 	}
+	if (who == ONE_TOKEN)
+		add(m, token.p, token.len, &ok);
 	if (who == TOKEN) {
+		/* memory failed: it would be everybody's */
+		if (client.len == 0 && sub.len == 0)
+			ok = 0;
 		add(m, conf->oauth.issuer, strlen(conf->oauth.issuer), &ok);
 		add(m, client.p, client.len, &ok);
 		add(m, sub.p, sub.len, &ok);
