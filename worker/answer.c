@@ -167,27 +167,58 @@ answer_rpc_error(struct request *r, int status, int code,
     enum audit_action action, const char *message, const char *data,
     const char *extra)
 {
-	char		 body[RPC_ERROR_MAX], text[6 * MESSAGE_MAX];
-	struct slice	 id = request_text(r, r->rpc_id);
-	int		 n, len;
+	struct refusal	*f = &r->refusal;
 
-	len = (int)json_escape(slice_of(message), MESSAGE_MAX, text);
+	/* the first reason is the one that counts */
+	if (f->status != 0) {
+		answer_refusal(r);
+		return;
+	}
+	f->status = status;
+	f->code = code;
+	f->action = action;
+	f->message = message;
+	if (data != NULL)
+		request_keep_text(r, &f->data, (struct slice){ data,
+		    strlen(data) + 1 });
+	if (extra != NULL)
+		request_keep_text(r, &f->extra, (struct slice){ extra,
+		    strlen(extra) + 1 });
+	if ((data != NULL && !f->data.set) || (extra != NULL &&
+	    !f->extra.set))
+		conn_abort(r->conn);
+	else if (request_may_note(r))
+		request_note_body(r);
+	else
+		answer_refusal(r);
+}
 
+void
+answer_refusal(struct request *r)
+{
+	const struct refusal	*f = &r->refusal;
+	struct slice		 id = request_text(r, r->rpc_id);
+	struct slice		 data = request_text(r, f->data);
+	struct slice		 extra = request_text(r, f->extra);
+	char			 body[RPC_ERROR_MAX], text[6 * MESSAGE_MAX];
+	int			 n, len;
+
+	len = (int)json_escape(slice_of(f->message), MESSAGE_MAX, text);
 	if (id.p == NULL && mcp_null_id(r))
 		id = slice_of("null");
 	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",%s%.*s%s"
 	    "\"error\":{\"code\":%d,\"message\":\"%.*s\"%s%s}}\n",
 	    id.p == NULL ? "" : "\"id\":", (int)id.len,
 	    id.p == NULL ? "" : id.p, id.p == NULL ? "" : ",",
-	    code, len, text, data == NULL ? "" : ",\"data\":",
-	    data == NULL ? "" : data);
+	    f->code, len, text, data.p == NULL ? "" : ",\"data\":",
+	    data.p == NULL ? "" : data.p);
 	if (n < 0 || (size_t)n >= sizeof(body)) {
 		conn_abort(r->conn);
 		return;
 	}
-	r->action = action;
-	r->error = message;
-	answer_send(r, status, "application/json", extra,
+	r->action = f->action;
+	r->error = f->message;
+	answer_send(r, f->status, "application/json", extra.p,
 	    (struct slice){ body, (size_t)n });
 }
 

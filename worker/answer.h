@@ -30,6 +30,9 @@ void	answer_setup(const struct conf_oauth *);
  */
 void	answer_error(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *extra);
+/* What answer_error() left for later, when the body was small enough to be
+ * waited for: the request's end, now, whatever became of the body. */
+void	answer_refusal(struct request *);
 /* The same with a "data" member, given as JSON text. */
 void	answer_error_data(struct request *, int status, int code,
 	    enum audit_action, const char *message, const char *data);

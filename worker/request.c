@@ -28,7 +28,8 @@
 #define BODY_READ	(64 * 1024)
 #define BODY_READS	8		/* in one go */
 #define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
-#define REFUSED_BODY_MAX (16 * 1024)	/* read for the log's sake */
+#define REFUSED_BODY_MAX (16 * 1024)	/* read for the id's and the log's
+					 * sake */
 
 static const struct worker_conf	*conf;
 
@@ -50,7 +51,7 @@ static void	 request_judge(struct request *, const struct http1_head *);
 static void	 request_accept(struct request *, const struct http1_head *);
 static int	 request_session(struct request *,
 		    const struct http1_head *);
-static void	 request_refuse(struct request *, const struct http1_head *);
+static void	 request_refuse(struct request *);
 static void	 request_drop_head(struct request *);
 static const struct http1_head *request_head(struct request *);
 static void	 request_note(struct request *, const struct rpc *);
@@ -448,32 +449,39 @@ request_judge(struct request *r, const struct http1_head *h)
 	if (result == AUTH_OK)
 		request_accept(r, h);
 	else
-		request_refuse(r, h);
+		request_refuse(r);
 }
 
-/*
- * It may not come in.  A small body is read all the same, so that the log
- * says what was tried and the answer echoes the id.
- */
+/* It may not come in. */
 static void
-request_refuse(struct request *r, const struct http1_head *h)
+request_refuse(struct request *r)
 {
-	struct conn	*c = r->conn;
-
 	if (r->why != NULL && log_verbose())
 		log_debug("request %s: credential refused, %s: %s", r->id,
 		    auth_result_name(r->auth), r->why);
-	if (r->method != METHOD_POST || r->framing != HTTP1_BODY_LENGTH ||
-	    r->left > REFUSED_BODY_MAX || r->expect ||
-	    request_crowded(r, r->left) ||
-	    h->count[HTTP1_CONTENT_ENCODING] > 0 ||
-	    !mediatype_is_json(http1_value(h, HTTP1_CONTENT_TYPE))) {
-		answer_auth(r, r->auth);
-		return;
-	}
-	r->refused = 1;
+	answer_auth(r, r->auth);
+}
+
+int
+request_may_note(const struct request *r)
+{
+	const struct conn	*c = r->conn;
+
+	if (!r->mcp || r->method != METHOD_POST || r->state != REQ_BODY ||
+	    r->headlen == 0 || r->framing == HTTP1_BODY_NONE || r->expect ||
+	    c->late || c->unread)
+		return (0);
+	if (r->framing == HTTP1_BODY_LENGTH &&
+	    (r->left > REFUSED_BODY_MAX || r->left > conf->max_body))
+		return (0);
+	return (!request_crowded(r, REFUSED_BODY_MAX));
+}
+
+void
+request_note_body(struct request *r)
+{
 	request_drop_head(r);
-	conn_body_timer(c);
+	conn_body_timer(r->conn);
 	request_input(r);
 }
 
@@ -515,7 +523,7 @@ request_give_up(struct request *r, enum auth_result result)
 	r->auth = result;
 	if (result == AUTH_UNKNOWN_KEY)
 		r->why = "no key of the key set has its kid";
-	request_refuse(r, request_head(r));
+	request_refuse(r);
 }
 
 /* It may come in: take its head apart for the upstream, then its body. */
@@ -678,7 +686,8 @@ request_grow(struct request *r, const char *p, size_t n)
 {
 	int	 status = 503;
 
-	if (n > conf->max_body - r->body.len)
+	if (n > conf->max_body - r->body.len || (r->refusal.status != 0 &&
+	    n > REFUSED_BODY_MAX - r->body.len))
 		status = 413;
 	else if (!request_crowded(r, n) && buf_append(&r->body, p, n) == 0) {
 		r->bytes_in = r->body.len;
@@ -738,10 +747,10 @@ request_whole(struct request *r)
 	/* null is none, and not to be echoed as one (Requests) */
 	if (rpc.id.p != NULL && !slice_is(rpc.id, "null"))
 		request_set_text(r, &r->rpc_id, rpc.id);
-	if (r->refused) {
+	if (r->refusal.status != 0) {
 		request_note(r, &rpc);
 		rpc_free(&rpc);
-		answer_auth(r, r->auth);
+		answer_refusal(r);
 		return;
 	}
 	if (code != 0) {
@@ -777,10 +786,6 @@ void
 request_body_late(struct request *r)
 {
 	r->framing = HTTP1_BODY_NONE;
-	if (r->refused) {
-		answer_auth(r, r->auth);
-		return;
-	}
 	answer_error(r, 408, RPC_INVALID_REQUEST, AUDIT_ERROR,
 	    "the request body took too long", NULL);
 }

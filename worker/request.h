@@ -45,6 +45,16 @@ struct text {
 	int		 set;
 };
 
+/* An answer that waits for the body, whose id it is to echo. */
+struct refusal {
+	int		 status;	/* 0: none */
+	int		 code;
+	enum audit_action action;
+	const char	*message;	/* static text */
+	struct text	 data;		/* with their NUL, if they are set */
+	struct text	 extra;
+};
+
 struct request {
 	TAILQ_ENTRY(request) wait_link;	/* while REQ_AUTH */
 	struct timer	 timer;
@@ -88,7 +98,7 @@ struct request {
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
-	int		 refused;	/* by auth; its body is only noted */
+	struct refusal	 refusal;	/* its body is only noted */
 	int		 stateless;	/* of a revision without sessions */
 	int		 listening;	/* to subscriptions: as a GET's stream */
 	enum audit_action action;
@@ -164,6 +174,10 @@ void	request_give_up(struct request *, enum auth_result);
 void	request_set_text(struct request *, struct text *, struct slice s);
 void	request_keep_text(struct request *, struct text *, struct slice s);
 struct slice request_text(const struct request *, struct text);
+/* It is refused: can its body be had all the same, for the id and for the log?
+ * Then read it; answer_refusal() follows, perhaps from within. */
+int	request_may_note(const struct request *);
+void	request_note_body(struct request *);
 /* The whole answer is queued and this is its last word: record and let go. */
 void	request_finish(struct request *);
 /* Record now, before the answer ends. */

@@ -169,3 +169,96 @@ def test_null_is_no_parameters(site):
     r = site.ask(body=rpc("tools/call", 3) | {"params": None},
                  headers=new("tools/call", "run"))
     assert r.status == 400 and r.json()["error"]["code"] == -32020, r
+
+
+# -- whose refusal it is -----------------------------------------------------
+
+ASK = rpc("tools/call", "the-id", {"name": "run"})
+SMALL = json.dumps(ASK).encode()
+CHUNKED = b"5\r\n" + SMALL[:5] + b"\r\n%x\r\n" % (len(SMALL) - 5) + \
+    SMALL[5:] + b"\r\n0\r\n\r\n"
+REFUSED = {
+    "path": (404, -32600, {}, "/mcp/none"),
+    "session": (404, -32600, {"Mcp-Session-Id": "x"}, "/mcp"),
+    "type": (415, -32600, {"Content-Type": "text/plain"}, "/mcp"),
+    "coding": (415, -32600, {"Content-Encoding": "identity"}, "/mcp"),
+    "origin": (403, -31403, {"Origin": "https://evil.test"}, "/mcp"),
+    "field": (400, -32600, {"Connection": "mcp-name", "Mcp-Name": "x"},
+              "/mcp"),
+    "fields": (400, -32020, [("Mcp-Method", "tools/call")] * 2, "/mcp"),
+    "sessions": (400, -32600, [("Mcp-Session-Id", "x")] * 2, "/mcp"),
+    "token": (401, -31401, {"Authorization": "Bearer nobody"}, "/mcp"),
+    "mismatch": (400, -32020, {"Mcp-Method": "x"}, "/mcp"),
+}
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_has_the_id(site, case, how):
+    """What was refused before its body was looked at, too."""
+    status, code, extra, path = REFUSED[case]
+    extra = list(extra.items()) if isinstance(extra, dict) else extra
+    names = [n for n, _ in extra]
+    h = [(n, v) for n, v in site.headers()
+         if n not in names] + extra
+    body = SMALL
+    if how == "chunked":
+        h.append(("Transfer-Encoding", "chunked"))
+        body = None
+    mark = site.gw.audit_mark()
+    with site.gw.client() as c:
+        if body is None:
+            c.send(c.build("POST", path, h, None) + CHUNKED)
+            r = c.read_response()
+        else:
+            r = c.request("POST", path, h, body)
+        line = site.refused(r, mark, status, code, ("the-id",),
+                            action="deny" if code in (-31403, -31401)
+                            else "error")
+        assert line["method"] == "tools/call" and line["tool"] == "run", line
+        assert line["bytes_in"] == len(SMALL), line
+        # the connection is good for more
+        assert site.ask(client=c).status == 200
+    assert [q.id for q in site.up.requests] == [1]
+
+
+@pytest.mark.parametrize("body", [
+    b" " * 20000 + SMALL, SMALL[:-1], b"[%s]" % SMALL, b"\xff"])
+def test_a_refusal_without_an_id(site, body):
+    """Large, not whole, not a message: the refusal stays the same."""
+    r = site.ask(body=body, headers={"Mcp-Session-Id": "x"})
+    assert r.status == 404 and "id" not in r.json(), r
+    assert r.json()["error"]["message"] == "unknown session"
+
+
+def test_a_refusal_of_too_many_chunks(site):
+    """What is too much is not read, and nothing but the first reason told."""
+    h = site.headers([("Mcp-Session-Id", "x"),
+                      ("Transfer-Encoding", "chunked")])
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", h, None) +
+               b"3000\r\n" + b" " * 0x3000 + b"\r\n" +
+               b"3000\r\n" + b" " * 0x3000 + b"\r\n")
+        r = c.read_response()
+        assert r.status == 404 and "id" not in r.json(), r
+        assert r.header("Connection") == "close", r
+
+
+def test_a_refusal_of_broken_chunks(site):
+    h = site.headers([("Mcp-Session-Id", "x"),
+                      ("Transfer-Encoding", "chunked")])
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", h, None) + b"x\r\n")
+        r = c.read_response()
+        assert r.status == 404 and "id" not in r.json(), r
+        assert r.header("Connection") == "close", r
+
+
+def test_a_refusal_does_not_wait_for_who_waits(site):
+    """A client that asked whether to send its body gets no 100 first."""
+    h = site.headers([("Mcp-Session-Id", "x"), ("Expect", "100-continue"),
+                      ("Content-Length", str(len(SMALL)))])
+    with site.gw.client() as c:
+        c.send(c.build("POST", "/mcp", h, None))
+        r = c.read_response()
+        assert r.status == 404 and "id" not in r.json(), r
