@@ -58,6 +58,7 @@ struct conf_upstream {
 	size_t		 nservers;	/* at least 1 */
 	struct conf_field *headers;	/* set on every request */
 	size_t		 nheaders;
+	char		*host;		/* of all servers in Host, or NULL */
 	int		 identity_headers;	/* say who the caller is */
 	int		 cookies;	/* it may have some */
 	char		*tls_ca;	/* PEM, or NULL: system_ca */
@@ -73,6 +74,14 @@ struct conf_upstream {
 	uint64_t	 health_interval;	/* ms */
 	uint64_t	 health_timeout;
 };
+
+/* What Host says. */
+static inline const char *
+conf_server_authority(const struct conf_upstream *u,
+    const struct conf_server *s)
+{
+	return (u->host != NULL ? u->host : s->authority);
+}
 
 /* Address and prefix length, as in trusted_proxies. */
 struct conf_net {
@@ -152,6 +161,9 @@ struct worker_conf {
 	size_t		 default_upstream;	/* index */
 	char		**origins;	/* allowed_origins */
 	size_t		 norigins;
+	int		 any_host;	/* allowed_hosts: [*] */
+	char		**allowed_hosts;	/* without ports */
+	size_t		 nallowed_hosts;
 	struct conf_net	*proxies;	/* trusted_proxies */
 	size_t		 nproxies;
 	int		 proxy_protocol;	/* proxy_protocol.enabled */

@@ -190,6 +190,10 @@ void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct config */
 void	cfg_origins(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
+void	cfg_host(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *; min 1: a port may be there */
+void	cfg_hosts(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* struct worker_conf */
 void	cfg_proxies(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
 void	cfg_proxy_peers(struct cfg *, const struct ynode *,

@@ -78,6 +78,7 @@ static const struct cfg_key keys[] = {
 	{ "audit.path", cfg_path, AT(audit_path), 0, 0 },
 	{ "audit.on_failure", cfg_on_failure, AT(w.audit_allow), 0, 0 },
 	{ "allowed_origins", cfg_origins, AT(w), 0, 0 },
+	{ "allowed_hosts", cfg_hosts, AT(w), 0, 0 },
 	{ "trusted_proxies", cfg_proxies, AT(w), 0, 0 },
 	{ "proxy_protocol.trusted_cidrs", cfg_proxy_peers, AT(w), 0, 0 },
 	{ "auth.keys", cfg_keys, 0, 0, 0 },

@@ -100,6 +100,57 @@ cfg_origins(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 }
 
 void
+cfg_host(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct cfg_url	 u;
+	const char	*s;
+	char		 url[300], authority[270];
+	int		 len;
+
+	if ((s = cfg_scalar(c, n, "the name of a host")) == NULL)
+		return;
+	len = snprintf(url, sizeof(url), "http://%s", s);
+	if (len < 0 || (size_t)len >= sizeof(url) ||
+	    cfg_url_parse(url, &u) != NULL || u.path_len > 0 ||
+	    u.has_query || u.has_fragment || (u.port != 0 && k->min == 0))
+		cfg_expected(c, n, k->min == 0 ? "HOST or \"*\"" :
+		    "HOST or HOST:PORT");
+	else
+		cfg_copy(c, dst, cfg_url_authority(&u, authority,
+		    sizeof(authority)));
+}
+
+void
+cfg_hosts(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	struct worker_conf	*w = dst;
+	const struct ynode	*item;
+	size_t			 total;
+	char			*host;
+
+	if ((total = cfg_list(c, n, CONF_LIST_MAX,
+	    "a list of hosts")) == 0)
+		return;
+	if ((w->allowed_hosts = calloc(total, sizeof(char *))) == NULL) {
+		cfg_nomem(c);
+		return;
+	}
+	for (item = n->first; item != NULL; item = item->next) {
+		if (item->kind == YNODE_SCALAR &&
+		    strcmp(item->text, "*") == 0) {
+			w->any_host = 1;
+			continue;
+		}
+		host = NULL;
+		cfg_host(c, item, k, &host);
+		if (host != NULL)
+			w->allowed_hosts[w->nallowed_hosts++] = host;
+	}
+}
+
+void
 cfg_proxies(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {

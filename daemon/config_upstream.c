@@ -39,6 +39,7 @@ static const struct cfg_key upstream_keys[] = {
 	{ "url", upstream_url, 0, 0, 0 },
 	{ "urls", upstream_urls, 0, 0, 0 },
 	{ "headers", upstream_headers, 0, 0, 0 },
+	{ "host", cfg_host, UP(host), 1, 0 },
 	{ "tls.ca_file", upstream_file, 0, 0, 0 },
 	{ "tls.server_name", server_name, UP(tls_server_name), 0, 0 },
 	{ "tls.cert_file", upstream_file, 0, 1, 0 },
@@ -254,7 +255,10 @@ header_ok(struct cfg *c, const struct ynode *n)
 		    "%d letters, digits and -", CFG_FIELD_MAX);
 		return (0);
 	}
-	if (cfg_field_reserved(n->key)) {
+	/* what it sets by default only may be set otherwise */
+	if (cfg_field_reserved(n->key) &&
+	    strcasecmp(n->key, "Forwarded") != 0 &&
+	    strncasecmp(n->key, "X-Forwarded-", 12) != 0) {
 		cfg_error(c, n, "expected a header field that the gateway "
 		    "does not set itself");
 		return (0);

@@ -5,7 +5,10 @@
  */
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -24,6 +27,25 @@ static int			 room = 1;
 static void	 accept_event(evutil_socket_t, short, void *);
 static void	 accept_again(evutil_socket_t, short, void *);
 static void	 accept_poll(void);
+
+int
+accept_loopback(int fd)
+{
+	union {
+		struct sockaddr_storage	 ss;
+		struct sockaddr_in	 sin;
+		struct sockaddr_in6	 sin6;
+	} a;
+	socklen_t	 len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	if (getsockname(fd, (struct sockaddr *)&a, &len) == -1)
+		return (1);
+	if (a.ss.ss_family == AF_INET)
+		return (ntohl(a.sin.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET);
+	return (a.ss.ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_LOOPBACK(&a.sin6.sin6_addr));
+}
 
 void
 accept_setup(struct event_base *b, int fd)

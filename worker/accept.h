@@ -4,6 +4,8 @@
 
 #include <event2/event.h>
 
+/* Can what listens there be reached from this host only? */
+int	accept_loopback(int fd);
 /* fd (taken over) is the listen socket; nothing is accepted yet. */
 void	accept_setup(struct event_base *, int fd);
 void	accept_start(void);

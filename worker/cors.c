@@ -7,6 +7,7 @@
 
 #include "worker/cors.h"
 
+#define TOKENS_MAX	64	/* of one list; a longer one is not repeated */
 #define PREFIX		"Access-Control-"
 #define MAX_AGE		"600"	/* s: no longer after allowed_origins changed */
 
@@ -91,12 +92,15 @@ static int
 tokens_ok(struct slice list)
 {
 	struct slice	 item;
-	size_t		 i;
+	size_t		 i, n = 0;
 
-	while (http1_list_next(&list, &item))
+	while (http1_list_next(&list, &item)) {
+		if (++n > TOKENS_MAX)
+			return (0);
 		for (i = 0; i < item.len; i++)
 			if (!http1_is_tchar((unsigned char)item.p[i]))
 				return (0);
+	}
 	return (1);
 }
 
@@ -109,8 +113,8 @@ put_tokens(struct buf *b, struct slice list)
 	if (!tokens_ok(list))
 		return (0);
 	while (http1_list_next(&list, &item))
-		if (item.len > 0 && buf_printf(b, ", %.*s", (int)item.len,
-		    item.p) == -1)
+		if (item.len > 0 && (buf_append(b, ", ", 2) == -1 ||
+		    buf_append(b, item.p, item.len) == -1))
 			return (-1);
 	return (0);
 }

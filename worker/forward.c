@@ -13,13 +13,13 @@
 #include <strings.h>
 
 #include "common/log.h"
-#include "common/net.h"
 #include "worker/answer.h"
 #include "worker/auth.h"
 #include "worker/conn.h"
 #include "worker/cookies.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
+#include "worker/forwarded.h"
 #include "worker/mcp.h"
 #include "worker/mediatype.h"
 #include "worker/session.h"
@@ -50,7 +50,14 @@ static int	 put_via(struct buf *, const struct http1_head *);
 static int	 put_traceparent(struct buf *, const struct http1_head *);
 static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
-static int	 address_parse(struct slice, int *, uint8_t *);
+static int	 put_forwarded(struct request *,
+		    const struct http1_head *, const struct conf_upstream *);
+static int	 put_said(struct buf *, const struct conf_upstream *,
+		    const struct http1_head *, const char *, enum http1_name,
+		    struct slice);
+static struct slice forwarded_kept(const struct request *,
+		    const struct http1_head *);
+static int	 sets(const struct conf_upstream *, const char *);
 static void	 random_hex(char *, size_t);
 
 void
@@ -58,6 +65,7 @@ forward_setup(const struct worker_conf *c)
 {
 	conf = c;
 	cookies_setup(c);
+	forwarded_setup(c);
 }
 
 const char *
@@ -72,7 +80,7 @@ forward_request(struct request *r, const struct http1_head *h)
 {
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
 	const struct conf_server	*s = &u->servers[r->server];
-	struct slice			 ip, host, session;
+	struct slice			 session;
 	const char			*accept = mediatype_accept(h);
 	int				 stateless = mcp_stateless(r);
 	struct buf			*b = &r->head;
@@ -86,8 +94,8 @@ forward_request(struct request *r, const struct http1_head *h)
 	else if (h->query.p != NULL)
 		failed |= buf_puts(b, "?") == -1 ||
 		    buf_append(b, h->query.p, h->query.len) == -1;
-	failed |= put_words(b, " HTTP/1.1\r\nHost: ", s->authority, "\r\n",
-	    NULL) == -1;
+	failed |= put_words(b, " HTTP/1.1\r\nHost: ",
+	    conf_server_authority(u, s), "\r\n", NULL) == -1;
 	r->line_len = b->len;
 	if (accept != NULL)
 		failed |= put_words(b, "Accept: ", accept, "\r\n",
@@ -102,16 +110,9 @@ forward_request(struct request *r, const struct http1_head *h)
 		failed |= put_field(b, h->field[i].name,
 		    h->field[i].value) == -1;
 	}
-	ip = request_text(r, r->client_ip);
-	host = http1_value(h, HTTP1_HOST);
 	failed |= put_field(b, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
-	failed |= put_field(b, slice_of("X-Forwarded-For"), ip) == -1;
-	failed |= put_words(b, "X-Forwarded-Proto: ",
-	    r->conn->tls != NULL ? "https" : "http", "\r\n", NULL) == -1;
-	if (host.p != NULL)
-		failed |= put_field(b, slice_of("X-Forwarded-Host"),
-		    host) == -1;
+	failed |= put_forwarded(r, h, u) == -1;
 	failed |= put_traceparent(b, h) == -1;
 	failed |= put_via(b, h) == -1;
 	session = request_text(r, r->session_id);
@@ -359,63 +360,102 @@ put_field(struct buf *b, struct slice name, struct slice value)
 	return (0);
 }
 
-/*
- * Walk X-Forwarded-For from its end as long as the speaker is a trusted
- * proxy; the first address that is not one is the client's.
- */
 void
 forward_client_ip(struct request *r, const struct http1_head *h)
 {
-	struct slice	 list = { NULL, 0 }, item;
-	uint8_t		 addr[16];
-	char		 text[INET6_ADDRSTRLEN];
-	const char	*comma, *ip = r->conn->ip;
-	int		 family = r->conn->addr.family;
+	struct proto_addr	 a = r->conn->addr;
+	char			 text[INET6_ADDRSTRLEN];
+	const char		*ip = r->conn->ip;
 
-	memcpy(addr, r->conn->addr.addr, sizeof(addr));
 	/* several fields: their order is a matter of opinion */
-	if (h != NULL && h->count[HTTP1_X_FORWARDED_FOR] == 1)
-		list = http1_value(h, HTTP1_X_FORWARDED_FOR);
-	while (list.len > 0 && net_has(conf->proxies, conf->nproxies, family,
-	    addr)) {
-		comma = memrchr(list.p, ',', list.len);
-		item.p = comma == NULL ? list.p : comma + 1;
-		item.len = list.len - (size_t)(item.p - list.p);
-		if (address_parse(item, &family, addr) == -1)
-			break;
-		ip = NULL;
-		list.len = comma == NULL ? 0 : (size_t)(comma - list.p);
+	if (conf->nproxies > 0 && h != NULL) {
+		if (h->count[HTTP1_X_FORWARDED_FOR] == 1)
+			forwarded_for(http1_value(h, HTTP1_X_FORWARDED_FOR),
+			    &a);
+		else if (h->count[HTTP1_X_FORWARDED_FOR] == 0 &&
+		    h->count[HTTP1_FORWARDED] == 1)
+			(void)forwarded_elements(http1_value(h,
+			    HTTP1_FORWARDED), &a);
+		ip = inet_ntop(a.family, a.addr, text, sizeof(text));
 	}
-	if (ip == NULL)
-		ip = inet_ntop(family, addr, text, sizeof(text));
+	r->client = a;
 	request_set_text(r, &r->client_ip, slice_of(ip));
 }
 
-/* The outputs are set only when the whole item is an address. */
+/* How it came here: by what we know, or what a trusted proxy says of the
+ * client's side.  What the upstream's configuration sets is left out. */
 static int
-address_parse(struct slice s, int *family, uint8_t *addr)
+put_forwarded(struct request *r, const struct http1_head *h,
+    const struct conf_upstream *u)
 {
-	char	 text[INET6_ADDRSTRLEN];
-	uint8_t	 raw[16];
-	int	 f;
+	struct buf	*b = &r->head;
+	int		 proxied, failed = 0;
+	struct slice	 v;
 
-	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
-	    s.p[s.len - 1] == '\t'))
-		s.len--;
-	if (s.len == 0 || s.len >= sizeof(text))
-		return (-1);
-	memcpy(text, s.p, s.len);
-	text[s.len] = '\0';
-	f = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-	memset(raw, 0, sizeof(raw));
-	if (inet_pton(f, text, raw) != 1)
-		return (-1);
-	*family = f;
-	memcpy(addr, raw, sizeof(raw));
+	proxied = conf->nproxies > 0 && forwarded_trusts(&r->conn->addr);
+	if (!sets(u, "X-Forwarded-For"))
+		failed |= put_field(b, slice_of("X-Forwarded-For"),
+		    request_text(r, r->client_ip)) == -1;
+	v = slice_of(r->conn->tls != NULL ? "https" : "http");
+	failed |= put_said(b, u, h, "X-Forwarded-Proto",
+	    proxied ? HTTP1_X_FORWARDED_PROTO : HTTP1_OTHER, v) == -1;
+	failed |= put_said(b, u, h, "X-Forwarded-Host",
+	    proxied ? HTTP1_X_FORWARDED_HOST : HTTP1_OTHER,
+	    http1_value(h, HTTP1_HOST)) == -1;
+	if (!proxied)
+		return (failed ? -1 : 0);
+	v = (struct slice){ NULL, 0 };
+	failed |= put_said(b, u, h, "X-Forwarded-Port",
+	    HTTP1_X_FORWARDED_PORT, v) == -1;
+	v = forwarded_kept(r, h);
+	if (v.len > 0 && !sets(u, "Forwarded"))
+		failed |= put_field(b, slice_of("Forwarded"), v) == -1;
+	return (failed ? -1 : 0);
+}
+
+/* One of these fields: as the proxy sent it, if it did so once (id
+ * HTTP1_OTHER: it is not asked), else by default, if there is one. */
+static int
+put_said(struct buf *b, const struct conf_upstream *u,
+    const struct http1_head *h, const char *name, enum http1_name id,
+    struct slice by_default)
+{
+	struct slice	 v = by_default;
+
+	if (sets(u, name))
+		return (0);
+	if (id != HTTP1_OTHER && h->count[id] == 1 &&
+	    http1_value(h, id).len > 0)
+		v = http1_value(h, id);
+	return (v.p == NULL ? 0 : put_field(b, slice_of(name), v));
+}
+
+/* The part of Forwarded that trusted proxies made, unless it speaks of another
+ * client than the one that the request counts for. */
+static struct slice
+forwarded_kept(const struct request *r, const struct http1_head *h)
+{
+	struct proto_addr	 a = r->conn->addr;
+	struct slice		 kept = { NULL, 0 };
+
+	if (h->count[HTTP1_FORWARDED] == 1)
+		kept = forwarded_elements(http1_value(h, HTTP1_FORWARDED),
+		    &a);
+	if (a.family != r->client.family ||
+	    memcmp(a.addr, r->client.addr, sizeof(a.addr)) != 0)
+		kept.len = 0;
+	return (kept);
+}
+
+/* Does the upstream's configuration set this field? */
+static int
+sets(const struct conf_upstream *u, const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < u->nheaders; i++)
+		if (strcasecmp(u->headers[i].name, name) == 0)
+			return (1);
 	return (0);
 }
 

@@ -180,7 +180,7 @@ set_up_modules(void)
 	    conf->ticket_secret);
 	conn_setup(base, conf, accept_room);
 	request_setup(conf);
-	route_setup(conf);
+	route_setup(conf, accept_loopback(listen_fd));
 	metadata_setup(&conf->oauth);
 	answer_setup(&conf->oauth);
 	forward_setup(conf);

@@ -119,8 +119,8 @@ put_request(const struct probe *p, struct buf *b, size_t *line)
 	int	 failed;
 
 	failed = buf_printf(b, "GET %s HTTP/1.1\r\nHost: %s\r\n",
-	    p->conf->health_path,
-	    p->conf->servers[p->server].authority) == -1;
+	    p->conf->health_path, conf_server_authority(p->conf,
+	    &p->conf->servers[p->server])) == -1;
 	*line = b->len;
 	failed |= buf_puts(b, "User-Agent: mcpgw-health\r\n"
 	    "Accept: */*\r\n") == -1;

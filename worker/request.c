@@ -215,6 +215,14 @@ request_route(struct request *r, const struct http1_head *h)
 	enum route	 route = route_find(h->path, &r->upstream, &name);
 
 	r->mcp = route == ROUTE_MCP;
+	/* where the origin is wrong, too, that is what is said */
+	if (route != ROUTE_HEALTHZ && !route_host_ok(h) &&
+	    (!r->mcp || route_origin_ok(h))) {
+		forward_client_ip(r, h);
+		answer_error(r, 421, RPC_FORBIDDEN, AUDIT_DENY,
+		    "host not allowed", NULL);
+		return;
+	}
 	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
 		forward_client_ip(r, h);
 		request_late(r);

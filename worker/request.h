@@ -13,6 +13,7 @@
 
 #include "common/auth_result.h"
 #include "common/conf.h"
+#include "common/proto.h"
 #include "common/slice.h"
 #include "worker/audit.h"
 #include "worker/buf.h"
@@ -123,6 +124,7 @@ struct request {
 	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;
 	struct text	 client_ip;
+	struct proto_addr client;	/* the same */
 	struct text	 origin;	/* when it is one that is allowed */
 	struct text	 name;		/* after /mcp/, if it could be one */
 	/* what fields said that the body must say too */

@@ -1,21 +1,37 @@
 /*
  * Routes and origins.
  */
+#include <netinet/in.h>
+
+#include <arpa/inet.h>
+
 #include <string.h>
+#include <strings.h>
 
 #include "worker/metadata.h"
 #include "worker/route.h"
 
 static const struct worker_conf	*conf;
+static int			 guarded;	/* by Host */
+static struct slice		 own_host;	/* public_url's */
 
 static void	 find_upstream(struct slice, size_t *, struct slice *);
+static struct slice host_name(struct slice);
+static int	 host_loopback(struct slice);
 static int	 origin_visible(struct slice);
 static int	 same_loopback(const struct http1_head *, struct slice);
 
 void
-route_setup(const struct worker_conf *c)
+route_setup(const struct worker_conf *c, int loopback)
 {
+	const char	*rest;
+
 	conf = c;
+	guarded = !c->any_host && (c->nallowed_hosts > 0 ||
+	    (loopback && !c->auth_enabled));
+	rest = strstr(c->oauth.public_url, "://");
+	rest = rest == NULL ? c->oauth.public_url : rest + 3;
+	own_host = host_name((struct slice){ rest, strcspn(rest, "/?") });
 }
 
 enum route
@@ -55,6 +71,61 @@ find_upstream(struct slice path, size_t *upstream, struct slice *name)
 		if (slice_is(path, conf->upstreams[i].name))
 			break;
 	*upstream = i < conf->nupstreams ? i : SIZE_MAX;
+}
+
+int
+route_host_ok(const struct http1_head *h)
+{
+	struct slice	 host;
+	size_t		 i;
+
+	if (!guarded || h->count[HTTP1_HOST] == 0)
+		return (1);
+	host = host_name(http1_value(h, HTTP1_HOST));
+	if (host_loopback(host) || (host.len == own_host.len &&
+	    strncasecmp(host.p, own_host.p, host.len) == 0))
+		return (1);
+	for (i = 0; i < conf->nallowed_hosts; i++)
+		if (slice_is_nocase(host, conf->allowed_hosts[i]))
+			return (1);
+	return (0);
+}
+
+/* Without a port, and the dot of the root. */
+static struct slice
+host_name(struct slice s)
+{
+	const char	*end;
+
+	if (s.len > 0 && *s.p == '[') {
+		if ((end = memchr(s.p, ']', s.len)) != NULL)
+			s.len = (size_t)(end + 1 - s.p);
+		return (s);
+	}
+	if ((end = memchr(s.p, ':', s.len)) != NULL)
+		s.len = (size_t)(end - s.p);
+	if (s.len > 1 && s.p[s.len - 1] == '.')
+		s.len--;
+	return (s);
+}
+
+static int
+host_loopback(struct slice s)
+{
+	static const char	 name[] = ".localhost";
+	const size_t		 len = sizeof(name) - 1;
+	char			 text[INET_ADDRSTRLEN];
+	struct in_addr		 a;
+
+	if (slice_is_nocase(s, name + 1) || slice_is(s, "[::1]") ||
+	    (s.len > len && strncasecmp(s.p + s.len - len, name, len) == 0))
+		return (1);
+	if (s.len >= sizeof(text))
+		return (0);
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	return (inet_pton(AF_INET, text, &a) == 1 &&
+	    ntohl(a.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 int

@@ -395,7 +395,8 @@ exchange_aim(struct exchange *ex, const struct server *s)
 	    ex->method, s->conf->path, s->conf->query == NULL ? "" : "?",
 	    s->conf->query == NULL ? (int)(end - query) :
 	    (int)strlen(s->conf->query), s->conf->query == NULL ? query :
-	    s->conf->query, s->conf->authority) == -1) {
+	    s->conf->query, conf_server_authority(s->up->conf,
+	    s->conf)) == -1) {
 		buf_free(&b);
 		return (-1);
 	}
