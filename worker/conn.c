@@ -48,6 +48,7 @@ static size_t			 ndirty;
 static int			 full;
 static int			 leaving;
 static int			 handing_over;
+static int			 outdated;	/* it was, and may now stop */
 static void			(*tell_room)(int);
 static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write, q_look;
@@ -559,7 +560,7 @@ conn_head(struct conn *c)
 		request_malformed(c, status, why);
 		return (0);
 	}
-	c->late = handing_over;
+	c->late = outdated;
 	if (!head.keepalive || c->late)
 		c->close = 1;
 	request_begin(c, &head, headlen);
@@ -933,6 +934,7 @@ conn_leave(int handover)
 	handing_over = handover;
 	if (!handover)
 		return;
+	outdated = 1;
 	TAILQ_FOREACH(c, &all, link) {
 		/* nobody has judged it: as if nobody had read it */
 		if (c->state != CONN_REQUEST || c->tls != NULL ||
@@ -960,6 +962,8 @@ conn_settle(void)
 {
 	struct conn	*c, *next;
 
+	if (!outdated)
+		return;
 	TAILQ_FOREACH_SAFE(c, &all, link, next)
 		if (c->state == CONN_REQUEST && request_unsettled(c->req))
 			request_late(c->req);

@@ -126,7 +126,8 @@ void	conn_leave(int handover);
 /* After conn_leave(1): how many requests came before and may still be judged
  * here, since a credential is being looked at or a body is not whole. */
 size_t	conn_unsettled(void);
-/* These have waited long enough: they are late. */
+/* These have waited long enough: they are late.  Nothing is where no newer
+ * generation ever was. */
 void	conn_settle(void);
 /* Those that wait go to pass (which takes over the fd), at most n per call;
  * returns how many still wait.  pass NULL: the idle ones are closed. */

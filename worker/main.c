@@ -415,8 +415,7 @@ settle_expired(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (leaving == HANDING_OVER)
-		conn_settle();
+	conn_settle();
 }
 
 /* The old configuration has judged its last request: what the master then says

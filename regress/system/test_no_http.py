@@ -2,6 +2,7 @@
 told, or forgotten, at once and not when a timeout ends."""
 
 import json
+import signal
 import socket
 import ssl
 import struct
@@ -124,6 +125,21 @@ def test_plain_http_to_a_tls_port(tls_gateway, text):  # noqa: F811
         c.wait_close(timeout=5)
     assert g.audit_lines(mark) == []
     assert g.get("/healthz").status == 200
+
+
+def test_stop_after_a_reload(tls_gateway, auth_server):  # noqa: F811
+    """An old worker that is then told to stop is an old one still."""
+    g = tls_gateway(Cert(), {"workers": 1})
+    with g.client() as c:
+        data = post(c, auth_server.mint(), rpc())
+        c.send(data[:40])
+        assert g.get("/healthz").status == 200
+        g.reload({"auth": {"oauth": {"audience": "another"}}})
+        pos = g.log_mark()
+        g.signal(signal.SIGTERM)
+        g.wait_log("stopping", pos)
+        c.send(data[40:])
+        assert c.read_response().status == 503
 
 
 def test_reload_before_a_handshake(tls_gateway, files,  # noqa: F811
