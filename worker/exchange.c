@@ -152,7 +152,11 @@ exchange_take_head(struct exchange *ex, struct slice head, struct slice rest)
 	ex->stream = http1_is_event_stream(&h);
 	exchange_timer(ex);
 	ex->cb->head(ex->arg, &h);
-	return (ex->over ? -1 : 0);
+	if (ex->over)
+		return (-1);
+	if (exchange_unsent(ex) == 0)
+		exchange_forget(ex);
+	return (0);
 }
 
 /* What makes an answer none, although it is well formed; or NULL. */

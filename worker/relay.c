@@ -9,10 +9,12 @@
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/media.h"
+#include "worker/redirect.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 #include "worker/sse.h"
 
+#define REDIRECTS_MAX	3
 #define OUT_HIGH	(60 * 1024)	/* stop reading the upstream */
 
 /* How long to sleep before looking at the clock that credentials go by,
@@ -21,6 +23,7 @@ static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
 #define NAPS		(sizeof(naps) / sizeof(naps[0]))
 #define GRACE_MS	1000	/* for an event that has begun to end */
 
+static const struct worker_conf	*conf;
 static struct timeq	 q_beat;
 static struct timeq	 q_total;
 static struct timeq	 q_grace;
@@ -29,7 +32,12 @@ static struct timeq	 q_life[NAPS];
 static void	 relay_head(void *, const struct http1_head *);
 static const char *refusal(const struct request *, const struct http1_head *,
 		    enum media);
-static int	 located(const struct http1_head *);
+static int	 locations(const struct http1_head *, struct slice *);
+static int	 relay_follow(struct request *, const struct http1_head *);
+static int	 relay_aim(const struct conf_server *, const char *,
+		    struct slice, const struct buf *, size_t *,
+		    struct buf *);
+static void	 relay_crowded(struct request *);
 static void	 relay_refuse(struct request *, const char *);
 static void	 relay_no_page(struct request *, const struct http1_head *);
 static void	 relay_answered(struct request *);
@@ -58,12 +66,13 @@ static const struct exchange_cb callbacks = {
 };
 
 void
-relay_setup(const struct worker_conf *conf)
+relay_setup(const struct worker_conf *c)
 {
 	size_t	 i;
 
-	timeq_init(&q_beat, conf->t_sse_keepalive, relay_beat);
-	timeq_init(&q_total, conf->t_stream_total, relay_total);
+	conf = c;
+	timeq_init(&q_beat, c->t_sse_keepalive, relay_beat);
+	timeq_init(&q_total, c->t_stream_total, relay_total);
 	timeq_init(&q_grace, GRACE_MS, relay_grace);
 	for (i = 0; i < NAPS; i++)
 		timeq_init(&q_life[i], naps[i], relay_life);
@@ -85,9 +94,14 @@ relay_start(struct request *r)
 		    forward_method(r), r->line_len, &r->head, &r->body,
 		    &callbacks, r);
 	if (r->ex == NULL)
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "too many connections to upstreams",
-		    "Retry-After: 1\r\n");
+		relay_crowded(r);
+}
+
+static void
+relay_crowded(struct request *r)
+{
+	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+	    "too many connections to upstreams", "Retry-After: 1\r\n");
 }
 
 static void
@@ -97,6 +111,8 @@ relay_head(void *arg, const struct http1_head *h)
 	enum media	 media = media_of(h);
 	const char	*why;
 
+	if ((h->status == 307 || h->status == 308) && relay_follow(r, h))
+		return;
 	if ((why = refusal(r, h, media)) != NULL) {
 		relay_refuse(r, why);
 		return;
@@ -134,6 +150,7 @@ refusal(const struct request *r, const struct http1_head *h,
     enum media media)
 {
 	const char	*wrong;
+	struct slice	 location;
 
 	/* its challenge would send our clients to another's login */
 	if (h->status == 401 || h->status == 407)
@@ -145,20 +162,80 @@ refusal(const struct request *r, const struct http1_head *h,
 	if (media == MEDIA_PAGE && h->status < 300 &&
 	    r->method == METHOD_POST)
 		return ("the upstream answered with a page, not a message");
-	if (h->status >= 300 && h->status < 400 && located(h))
-		return ("the upstream redirects elsewhere");
+	if (h->status >= 300 && h->status < 400 && locations(h, &location) > 0)
+		return ("the upstream redirects where it cannot be followed");
 	return (NULL);
 }
 
+/* How many Location fields; *v is one. */
 static int
-located(const struct http1_head *h)
+locations(const struct http1_head *h, struct slice *v)
 {
 	size_t	 i;
+	int	 n = 0;
 
 	for (i = 0; i < h->nfield; i++)
-		if (slice_is_nocase(h->field[i].name, "Location"))
-			return (1);
-	return (0);
+		if (slice_is_nocase(h->field[i].name, "Location")) {
+			*v = h->field[i].value;
+			n++;
+		}
+	return (n);
+}
+
+/*
+ * The same request to another path of the same server (RFC 9110 sections
+ * 15.4.8 and 15.4.9), as often as a slash is missing, and a little more.  1; 0
+ * when it cannot be: then nothing is changed.
+ */
+static int
+relay_follow(struct request *r, const struct http1_head *h)
+{
+	size_t		 server = exchange_server(r->ex);
+	struct buf	 line = { 0 }, head = { 0 }, body = { 0 };
+	struct slice	 location = { NULL, 0 };
+
+	if (r->redirects == REDIRECTS_MAX || locations(h, &location) != 1)
+		return (0);
+	if (exchange_take(r->ex, &head, &r->line_len, &body) == -1)
+		return (0);
+	if (relay_aim(&conf->upstreams[r->upstream].servers[server],
+	    forward_method(r), location, &head, &r->line_len, &line) == -1) {
+		buf_wipe(&head);
+		buf_free(&body);
+		buf_wipe(&line);
+		return (0);
+	}
+	buf_wipe(&head);
+	r->redirects++;
+	exchange_cancel(r->ex);
+	r->ex = exchange_start(r->upstream, server, EXCHANGE_PINNED,
+	    forward_method(r), r->line_len, &line, &body, &callbacks, r);
+	if (r->ex != NULL)
+		return (1);
+	buf_wipe(&line);
+	buf_free(&body);
+	relay_crowded(r);
+	return (1);
+}
+
+/* A head with another target.  0, with the length of its line, or -1. */
+static int
+relay_aim(const struct conf_server *s, const char *method,
+    struct slice location, const struct buf *head, size_t *line_len,
+    struct buf *out)
+{
+	const char	*p = buf_data(head) + strlen(method) + 1;
+	const char	*rest = buf_data(head) + *line_len;
+	const char	*end = memchr(p, ' ', (size_t)(rest - p));
+	size_t		 n = head->len - *line_len;
+
+	if (end == NULL || buf_printf(out, "%s ", method) == -1 ||
+	    redirect_resolve(s, (struct slice){ p, (size_t)(end - p) },
+	    location, out) == -1 || buf_printf(out,
+	    " HTTP/1.1\r\nHost: %s\r\n", s->authority) == -1)
+		return (-1);
+	*line_len = out->len;
+	return (buf_append(out, rest, n));
 }
 
 static void

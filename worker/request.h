@@ -77,6 +77,7 @@ struct request {
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
 	size_t		 line_len;	/* request line and Host, in head */
+	unsigned	 redirects;	/* that were followed */
 	size_t		 headlen;	/* of its head, in conn->in */
 	/* the body on its way in */
 	enum http1_body	 framing;

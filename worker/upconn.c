@@ -351,7 +351,7 @@ upconn_event(evutil_socket_t fd, short what, void *arg)
 	else if (up->state == UP_TLS)
 		upconn_secure(up);
 	if (up->state == UP_BUSY &&
-	    (what & EV_WRITE) && up->ex->head.len + up->ex->body.len > 0)
+	    (what & EV_WRITE) && exchange_unsent(up->ex) > 0)
 		upconn_write(up);
 	if (up->state == UP_BUSY && up->readable)
 		upconn_read(up);
@@ -456,9 +456,8 @@ upconn_send(struct upconn *up)
 {
 	struct exchange	*ex = up->ex;
 	ssize_t		 n;
-	size_t		 h;
 
-	while (ex->head.len + ex->body.len > 0) {
+	while (exchange_unsent(ex) > 0) {
 		if ((n = upconn_put(up)) == -1) {
 			if (errno == EINTR)
 				continue;
@@ -466,12 +465,10 @@ upconn_send(struct upconn *up)
 		}
 		ex->sent_any = 1;
 		timer_start(&up->timer, up->server->up->q_response);
-		h = (size_t)n < ex->head.len ? (size_t)n : ex->head.len;
-		buf_drop(&ex->head, h);
-		buf_drop(&ex->body, (size_t)n - h);
+		ex->sent += (size_t)n;
 	}
-	buf_wipe(&ex->head);
-	buf_free(&ex->body);
+	if (ex->got_head || buf_tight())
+		exchange_forget(ex);
 	return (0);
 }
 
@@ -481,15 +478,18 @@ upconn_put(struct upconn *up)
 {
 	struct exchange	*ex = up->ex;
 	struct iovec	 iov[2];
+	size_t		 skip = ex->sent;
 	int		 niov = 0;
 
-	if (ex->head.len > 0) {
-		iov[niov].iov_base = buf_data(&ex->head);
-		iov[niov++].iov_len = ex->head.len;
+	if (skip < ex->head.len) {
+		iov[niov].iov_base = buf_data(&ex->head) + skip;
+		iov[niov++].iov_len = ex->head.len - skip;
+		skip = ex->head.len;
 	}
-	if (ex->body.len > 0) {
-		iov[niov].iov_base = buf_data(&ex->body);
-		iov[niov++].iov_len = ex->body.len;
+	skip -= ex->head.len;
+	if (skip < ex->body.len) {
+		iov[niov].iov_base = buf_data(&ex->body) + skip;
+		iov[niov++].iov_len = ex->body.len - skip;
 	}
 	if (up->tls != NULL)
 		return (tls_write(up->tls, iov[0].iov_base, iov[0].iov_len));
@@ -514,8 +514,7 @@ upconn_write(struct upconn *up)
 	 * decides */
 	ex->cut = 1;
 	up->readable = 1;
-	buf_free(&ex->head);
-	buf_free(&ex->body);
+	exchange_forget(ex);
 }
 
 static void

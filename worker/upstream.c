@@ -197,6 +197,37 @@ exchange_start(size_t upstream, size_t server, int flags, const char *method,
 	return (ex);
 }
 
+int
+exchange_take(struct exchange *ex, struct buf *head, size_t *line_len,
+    struct buf *body)
+{
+	if (ex->spent)
+		return (-1);
+	*head = ex->head;
+	*line_len = ex->line_len;
+	*body = ex->body;
+	memset(&ex->head, 0, sizeof(ex->head));
+	memset(&ex->body, 0, sizeof(ex->body));
+	ex->sent = 0;
+	ex->spent = 1;
+	return (0);
+}
+
+size_t
+exchange_unsent(const struct exchange *ex)
+{
+	return (ex->head.len + ex->body.len - ex->sent);
+}
+
+void
+exchange_forget(struct exchange *ex)
+{
+	ex->spent = 1;
+	ex->sent = 0;
+	buf_wipe(&ex->head);
+	buf_free(&ex->body);
+}
+
 size_t
 exchange_server(const struct exchange *ex)
 {
@@ -242,8 +273,7 @@ upstream_turn_end(void)
 	upconn_turn_end();
 	while ((ex = TAILQ_FIRST(&dead_ex)) != NULL) {
 		TAILQ_REMOVE(&dead_ex, ex, link);
-		buf_free(&ex->head);
-		buf_free(&ex->body);
+		exchange_forget(ex);
 		buf_free(&ex->in);
 		free(ex);
 	}
@@ -428,7 +458,7 @@ exchange_done(struct exchange *ex, size_t excess)
 {
 	/* an answer that came before the request was sent ends both */
 	if (ex->keepalive && excess == 0 && !ex->cut &&
-	    ex->head.len + ex->body.len == 0 &&
+	    exchange_unsent(ex) == 0 &&
 	    upconn_keep(ex->up, ex->idle_s))
 		ex->up = NULL;
 	exchange_end(ex);

@@ -82,8 +82,10 @@ struct exchange {
 	void		*arg;
 	const char	*method;
 	size_t		 line_len;	/* of request line and Host in head */
-	struct buf	 head;		/* to send */
-	struct buf	 body;
+	struct buf	 head;		/* to send; held until the answer */
+	struct buf	 body;		/* begins, for a redirection */
+	size_t		 sent;		/* bytes of both */
+	int		 spent;		/* they are not held any more */
 	struct buf	 in;		/* an unfinished response head */
 	struct http1_scan scan;
 	struct http1_chunk chunk;
@@ -110,6 +112,10 @@ struct exchange {
 /* From exchange.c: the next bytes of a response. */
 void	exchange_feed(struct exchange *, const char *, size_t);
 
+/* From upstream.c: what is not sent yet of the request; do not hold it any
+ * more. */
+size_t	exchange_unsent(const struct exchange *);
+void	exchange_forget(struct exchange *);
 /* From upstream.c: start what limits the silence before the next read; end
  * with an error; end well, with so many bytes in excess. */
 void	exchange_timer(struct exchange *);
