@@ -8,7 +8,7 @@
 
 O ?= build
 override O := $(patsubst $(CURDIR)/%,%,$(O))
-FOLDERS = common daemon fetcher keeper worker ctl
+FOLDERS = common policy daemon fetcher keeper worker ctl
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -128,7 +128,7 @@ $(DEMOS): %: %.o $(patsubst %.c,$(O)/%.o,$(DEMO_SHARED)) $(call lib,common)
 
 # Tests may use every folder; TESTED="worker common" links fewer.
 
-TESTED = worker daemon fetcher keeper ctl common
+TESTED = worker policy daemon fetcher keeper ctl common
 TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
 ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \

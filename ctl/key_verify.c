@@ -11,6 +11,7 @@
 
 #include "common/api_key.h"
 #include "common/rfc3339.h"
+#include "common/scopes.h"
 #include "ctl/ctl.h"
 #include "ctl/key_verify.h"
 #include "keeper/hash.h"
@@ -29,7 +30,6 @@ static int	 prefix_known(const struct config *, const char *);
 static int	 report(const struct config *, size_t);
 static void	 warn_shape(const struct config *, const char *, size_t);
 static void	 warn_scopes(const struct config *, const char *);
-static int	 has_scope(const char *, const char *);
 
 int
 key_verify(int argc, char *argv[])
@@ -249,23 +249,11 @@ warn_scopes(const struct config *conf, const char *scopes)
 
 	if (!conf->w.auth_enabled)
 		warnx("note: authentication is off, all keys are let in");
-	if (!conf->w.auth_enabled || has_scope(scopes, "*"))
+	if (!conf->w.auth_enabled || scopes_has(slice_of(scopes), slice_of("*")))
 		return;
 	for (i = 0; i < o->nscopes; i++)
-		if (!has_scope(scopes, o->scopes[i]))
+		if (!scopes_has(slice_of(scopes), slice_of(o->scopes[i])))
 			warnx("note: the gateway refuses this key for want "
 			    "of the required scope %s", o->scopes[i]);
 }
 
-static int
-has_scope(const char *s, const char *scope)
-{
-	size_t	 n;
-
-	for (; *s != '\0'; s += n, s += *s == ' ') {
-		n = strcspn(s, " ");
-		if (n == strlen(scope) && memcmp(s, scope, n) == 0)
-			return (1);
-	}
-	return (0);
-}

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/resource.h"
+#include "common/scopes.h"
 #include "worker/claims.h"
 
 #define CLAIM_MAX	1024	/* bytes of a client's name and of sub */
@@ -120,7 +121,6 @@ static void	 on_audience(void *, enum json_event, struct slice);
 static void	 match(const struct audience *, struct slice);
 static void	 on_scope(void *, enum json_event, struct slice);
 static void	 scope_add(struct joined *, const char *, size_t);
-static int	 scope_has(const char *, size_t, const char *, size_t);
 static int	 bound(const struct json_member *);
 static int	 seconds(const struct json_member *, double *);
 static struct jwt_claims *make(const struct jwt_policy *,
@@ -379,7 +379,8 @@ on_scope(void *arg, enum json_event event, struct slice raw)
 static void
 scope_add(struct joined *j, const char *s, size_t n)
 {
-	if (n == 0 || scope_has(scopes, j->before, s, n))
+	if (n == 0 || scopes_has((struct slice){ scopes, j->before },
+	    (struct slice){ s, n }))
 		return;
 	if (n + 2 > sizeof(scopes) - scopes_len) {
 		j->bad = 1;
@@ -390,21 +391,6 @@ scope_add(struct joined *j, const char *s, size_t n)
 	memcpy(scopes + scopes_len, s, n);
 	scopes_len += n;
 	scopes[scopes_len] = '\0';
-}
-
-static int
-scope_has(const char *list, size_t len, const char *wanted, size_t n)
-{
-	const char	*end = list + len, *next;
-
-	for (; list < end; list = next + 1) {
-		if ((next = memchr(list, ' ', (size_t)(end - list))) == NULL)
-			next = end;
-		if ((size_t)(next - list) == n && memcmp(list, wanted,
-		    n) == 0)
-			return (1);
-	}
-	return (0);
 }
 
 /* The first claim that is there decides: a token for another audience is not
@@ -476,7 +462,6 @@ judge(const struct jwt_policy *policy, const struct json_member *m,
 	const struct conf_oauth	*o = policy->conf;
 	const char		*iss = claims_string(&m[C_ISS]);
 	enum auth_result	 r;
-	size_t			 i;
 
 	if (iss == NULL || strcmp(iss, o->issuer) != 0) {
 		*why = "iss is not auth.oauth.issuer";
@@ -492,13 +477,11 @@ judge(const struct jwt_policy *policy, const struct json_member *m,
 		*why = "bound to a key (cnf) whose proof is not checked here";
 		return (AUTH_UNBOUND);
 	}
-	for (i = 0; i < o->nscopes; i++)
-		if (!scope_has(f->scopes, scopes_len, o->scopes[i],
-		    strlen(o->scopes[i]))) {
-			*why = "a scope of auth.oauth.required_scopes is "
-			    "missing";
-			return (AUTH_INSUFFICIENT_SCOPE);
-		}
+	if (scopes_missing((struct slice){ f->scopes, scopes_len }, o->scopes,
+	    o->nscopes) != NULL) {
+		*why = "a scope of auth.oauth.required_scopes is missing";
+		return (AUTH_INSUFFICIENT_SCOPE);
+	}
 	return (AUTH_OK);
 }
 

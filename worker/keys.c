@@ -15,6 +15,7 @@
 #include "common/keyed_hash.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "common/scopes.h"
 #include "worker/clock.h"
 #include "worker/keeper.h"
 #include "worker/keys.h"
@@ -70,8 +71,6 @@ static uint64_t			 last_id;
 static struct question		*wanted;	/* by the last keys_judge() */
 static struct answer		 answer;
 
-static int	 scopes_granted(const char *, char *const *, size_t);
-static int	 scope_listed(const char *, const char *);
 static void	 verdict_of(enum key_verdict, uint32_t, struct keys_verdict *);
 static int32_t	 place_find(const uint8_t *);
 static void	 place_learn(const uint8_t *, uint32_t);
@@ -105,41 +104,16 @@ keys_setup(const struct worker_conf *c)
 	for (i = 0; i < nbuckets; i++)
 		buckets[i] = -1;
 	for (i = 0; i < c->nkeys; i++)
-		places[i].scopes_ok = scopes_granted(c->keys[i].scopes,
-		    c->oauth.scopes, c->oauth.nscopes);
+		places[i].scopes_ok = scopes_has(slice_of(c->keys[i].scopes),
+		    slice_of("*")) || scopes_missing(
+		    slice_of(c->keys[i].scopes), c->oauth.scopes,
+		    c->oauth.nscopes) == NULL;
 }
 
 int
 keys_configured(void)
 {
 	return (conf->nkeys > 0);
-}
-
-/* All that are required, or "*". */
-static int
-scopes_granted(const char *have, char *const *want, size_t n)
-{
-	size_t	 i;
-
-	if (scope_listed(have, "*"))
-		return (1);
-	for (i = 0; i < n; i++)
-		if (!scope_listed(have, want[i]))
-			return (0);
-	return (1);
-}
-
-static int
-scope_listed(const char *list, const char *scope)
-{
-	size_t	 n = strlen(scope), len;
-
-	for (; *list != '\0'; list += len + (list[len] == ' ')) {
-		len = strcspn(list, " ");
-		if (len == n && memcmp(list, scope, n) == 0)
-			return (1);
-	}
-	return (0);
 }
 
 void
