@@ -281,7 +281,7 @@ def test_via(site):
         "1.1 a (x, y), 1.0 b, " + own
     mark = site.gw.audit_mark()
     r = site.ask(headers=[("Via", "1.1 x"), ("Via", own + ", 1.1 y")])
-    site.refused(r, mark, 508, -31502, (None,))
+    site.refused(r, mark, 508, -31502, (None, 1))
     assert len(site.up.requests) == 2
 
 
