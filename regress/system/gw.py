@@ -331,7 +331,7 @@ class Gateway:
         bad = []
         for line in self.log().splitlines():
             if re.search(r"terminated by signal|exited with status [1-9]|"
-                         r"broke the protocol|did not leave in time|"
+                         r"broke the protocol|did not leave in time|: killed|"
                          r"SIGSYS|core dumped|AddressSanitizer|"
                          r"LeakSanitizer|runtime error:", line) and \
                     not any(r.search(line) for r in self.expected_deaths):

@@ -8,6 +8,7 @@ import time
 
 def stop_one(g, role="worker"):
     pid = g.children()[role][0]
+    g.expect_death(r"\(pid %d\) has not answered for \d+ s: killed" % pid)
     os.kill(pid, signal.SIGSTOP)
     return pid
 
