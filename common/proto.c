@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "common/api_key.h"
+#include "common/conf.h"
 #include "common/proto.h"
 #include "common/wire.h"
 
@@ -68,6 +69,8 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_SHM] = { "MSG_SHM", { ROUTE(M, W) }, 0, 0, 1 },
 	[MSG_START] = { "MSG_START", { ROUTE(M, W) }, 0, 0, 0 },
 	[MSG_DRAIN] = { "MSG_DRAIN", { ROUTE(M, W) }, 9, 9, 0 },
+	[MSG_KEYS_LOST] = { "MSG_KEYS_LOST", { ROUTE(M, W) },
+	    1, CONF_KEYS_MAX / 8, 0 },
 	[MSG_DRAINING] = { "MSG_DRAINING", { ROUTE(W, M) }, 0, 0, 0 },
 	[MSG_CONN] = { "MSG_CONN", { ROUTE(W, M), ROUTE(M, W) },
 	    CONN_BODY, IMSG_BODY_MAX, 1 },
@@ -545,6 +548,12 @@ proto_send_drain(struct channel *ch, int handover, uint64_t ms)
 	wire_put_u8(&w, handover != 0);
 	wire_put_u64(&w, ms);
 	return (send_buf(ch, MSG_DRAIN, -1, &w));
+}
+
+int
+proto_send_keys_lost(struct channel *ch, const void *bits, size_t len)
+{
+	return (channel_send(ch, MSG_KEYS_LOST, 0, -1, bits, len));
 }
 
 int

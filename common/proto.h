@@ -99,6 +99,10 @@ enum proto_type {
 	/* master to worker: u8 1 a newer generation serves: hand idle
 	 * connections over; 0 the daemon stops.  u64 ms until drain_timeout */
 	MSG_DRAIN,
+	/* master to worker that drains: a bit for each of its auth.keys, eight
+	 * to a byte from the lowest on; set: the newest generation has no such
+	 * key */
+	MSG_KEYS_LOST,
 	/* worker to master: empty; it no longer accepts */
 	MSG_DRAINING,
 	/* worker to master, and master to a worker of the newest generation:
@@ -217,5 +221,6 @@ int	proto_get_conn(const struct imsg *, struct proto_addr *,
 	    const uint8_t **input, size_t *len);
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
+int	proto_send_keys_lost(struct channel *, const void *bits, size_t len);
 
 #endif

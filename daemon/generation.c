@@ -2,6 +2,7 @@
  * The list of generations, oldest first.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -9,6 +10,8 @@
 
 static struct generation_list	 all = TAILQ_HEAD_INITIALIZER(all);
 static uint32_t			 last_id;
+
+static int	 same_key(const struct conf_key *, const struct conf_key *);
 
 struct generation *
 generation_new(struct config *conf)
@@ -96,4 +99,33 @@ generation_count(const struct generation *g, size_t *ready, size_t *drained)
 		*drained += p->drained != 0;
 	}
 	return (n);
+}
+
+size_t
+generation_lost_keys(const struct generation *old,
+    const struct generation *new, uint8_t bits[CONF_KEYS_MAX / 8])
+{
+	const struct worker_conf *o = &old->conf->w, *n = &new->conf->w;
+	size_t			 i, k, j = 0, lost = 0;
+
+	memset(bits, 0, CONF_KEYS_MAX / 8);
+	for (i = 0; i < o->nkeys; i++) {
+		/* mostly it comes next */
+		for (k = 0; k < n->nkeys; k++, j++)
+			if (same_key(&o->keys[i], &n->keys[j % n->nkeys]))
+				break;
+		if (k < n->nkeys)
+			continue;
+		bits[i / 8] |= (uint8_t)(1 << i % 8);
+		lost++;
+	}
+	return (lost == 0 ? 0 : (o->nkeys + 7) / 8);
+}
+
+static int
+same_key(const struct conf_key *a, const struct conf_key *b)
+{
+	return (memcmp(a->mark, b->mark, sizeof(a->mark)) == 0 &&
+	    strcmp(a->id, b->id) == 0 && strcmp(a->scopes, b->scopes) == 0 &&
+	    a->expires == b->expires);
 }

@@ -45,5 +45,10 @@ struct generation *generation_serving(void);
 /* Its workers that are alive; how many of them are ready, or drained. */
 size_t	generation_count(const struct generation *, size_t *ready,
 	    size_t *drained);
+/* A bit for each key of an old one, eight to a byte from the lowest on: set
+ * where the new one has not just the same.  Returns the bytes that have bits
+ * of keys, or 0: none was lost. */
+size_t	generation_lost_keys(const struct generation *old,
+	    const struct generation *, uint8_t bits[CONF_KEYS_MAX / 8]);
 
 #endif

@@ -48,6 +48,8 @@ static void	 start_workers(struct generation *);
 static void	 worker_ready_now(struct process *);
 static void	 switch_to(struct generation *);
 static void	 drain(struct generation *, int, uint64_t);
+static void	 tell_lost_keys(const struct generation *,
+		    const struct generation *);
 static void	 give_up(struct generation *, const char *);
 static void	 reload_done(void);
 static void	 reload_late(evutil_socket_t, short, void *);
@@ -226,6 +228,9 @@ switch_to(struct generation *g)
 		old->state = GEN_DRAINING;
 		drain(old, 1, g->conf->w.t_drain);
 	}
+	TAILQ_FOREACH(oldest, generation_all(), link)
+		if (oldest->state == GEN_DRAINING)
+			tell_lost_keys(oldest, g);
 	if (!started) {
 		started = 1;
 		log_info("serving on %s with %u workers", g->conf->listen,
@@ -258,6 +263,23 @@ drain(struct generation *g, int handover, uint64_t ms)
 		else
 			supervise_drain_limit(p, ms);
 	}
+}
+
+/* Streams that such keys opened are not to last as long as drain_timeout. */
+static void
+tell_lost_keys(const struct generation *old, const struct generation *g)
+{
+	uint8_t		 bits[CONF_KEYS_MAX / 8];
+	struct process	*p;
+	size_t		 len;
+
+	if ((len = generation_lost_keys(old, g, bits)) == 0)
+		return;
+	TAILQ_FOREACH(p, process_all(), link)
+		if (p->role == ROLE_WORKER && p->generation == old->id &&
+		    p->channel != NULL && proto_send_keys_lost(p->channel,
+		    bits, len) == -1)
+			process_kill(p);
 }
 
 /* A new generation cannot serve: at start we exit, later the old one stays. */

@@ -232,6 +232,7 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 	if (claims == NULL)
 		return (1);
 	judge_upstream(claims, upstream, result, &who->why);
+	who->signer = claims->key_id;
 	who->until = claims->exp * 1000 + (int64_t)policy.conf->leeway_ms;
 	if (claims->client_id[0] != '\0')
 		who->client_id = slice_of(claims->client_id);
@@ -346,6 +347,22 @@ auth_unwait(struct request *r)
 	}
 	TAILQ_REMOVE(&waiting, r, wait_link);
 	timer_clear(&r->timer);
+}
+
+int
+auth_withdrawn(const struct request *r)
+{
+	size_t	 i;
+
+	if (r->key_mark != NULL)
+		return (keys_lost(r->key_mark));
+	if (!r->signed_by || keys == NULL)
+		return (0);
+	for (i = 0; i < keys->n; i++)
+		if (memcmp(keys->keys[i].id, r->signer,
+		    sizeof(r->signer)) == 0)
+			return (0);
+	return (1);
 }
 
 void

@@ -29,6 +29,7 @@ struct auth_who {
 					 * a client nor sub, else p NULL */
 	struct slice	 key_id;	/* of an API key */
 	const uint8_t	*key_mark;	/* its mark in the configuration */
+	const uint8_t	*signer;	/* jwk.id of a token's key; or NULL */
 	struct slice	 scopes;
 	int64_t		 until;		/* ms since the epoch when it is good
 					 * no more, leeway included; 0: no end */
@@ -61,6 +62,10 @@ int	auth_judge(struct slice, struct slice client_ip, size_t upstream,
  * request_give_up() is called. */
 void	auth_wait(struct request *);
 void	auth_unwait(struct request *);
+
+/* Was what let this request in taken back since: its token's key by the
+ * authorization server, its API key by a reload? */
+int	auth_withdrawn(const struct request *);
 
 /* From the fetcher: a new set (taken over), and the end of a fetch that
  * began at began_ms (CLOCK_MONOTONIC). */

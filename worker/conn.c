@@ -1000,6 +1000,16 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 }
 
 void
+conn_each_request(void (*look)(struct request *))
+{
+	struct conn	*c;
+
+	TAILQ_FOREACH(c, &all, link)
+		if (c->req != NULL)
+			look(c->req);
+}
+
+void
 conn_end_all(int streams_only)
 {
 	struct conn	*c, *next;

@@ -133,6 +133,8 @@ void	conn_settle(void);
  * returns how many still wait.  pass NULL: the idle ones are closed. */
 size_t	conn_drain(size_t n, void (*pass)(int, const struct proto_addr *,
 	    const void *, size_t));
+/* Call this with every request that is being served; it must not end any. */
+void	conn_each_request(void (*)(struct request *));
 /* End every request: streams cleanly, others with 503. */
 void	conn_end_all(int streams_only);
 size_t	conn_count(void);

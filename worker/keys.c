@@ -70,6 +70,7 @@ static size_t			 nquestions;
 static uint64_t			 last_id;
 static struct question		*wanted;	/* by the last keys_judge() */
 static struct answer		 answer;
+static uint8_t			 lost[CONF_KEYS_MAX / 8];
 
 static void	 verdict_of(enum key_verdict, uint32_t, struct keys_verdict *);
 static int32_t	 place_find(const uint8_t *);
@@ -334,6 +335,28 @@ keys_unwait(struct request *r)
 	/* nobody wants to know any more; the keeper's answer finds nobody */
 	if (TAILQ_EMPTY(&q->requests) && q->id != 0)
 		question_free(q);
+}
+
+int
+keys_lose(const uint8_t *bits, size_t len)
+{
+	size_t	 i;
+
+	if (len != (conf->nkeys + 7) / 8)
+		return (-1);
+	for (i = 0; i < len; i++)
+		lost[i] |= bits[i];
+	return (0);
+}
+
+int
+keys_lost(const uint8_t *mark)
+{
+	const struct conf_key	*k = (const struct conf_key *)(mark -
+				    offsetof(struct conf_key, mark));
+	size_t			 i = (size_t)(k - conf->keys);
+
+	return (lost[i / 8] >> i % 8 & 1);
 }
 
 int

@@ -31,6 +31,12 @@ void	keys_ask_again(void);
 /* From the keeper.  0, or -1: malformed. */
 int	keys_answer(const struct imsg *);
 
+/* From the master: a bit for each of auth.keys, set where the newest
+ * generation has no such key.  0, or -1: malformed. */
+int	keys_lose(const uint8_t *bits, size_t len);
+/* Was it lost in this way?  By the mark in the configuration. */
+int	keys_lost(const uint8_t *mark);
+
 /* Judge a key that a client at this address (text, or p NULL) sent.  1: the
  * verdict is final.  0: the keeper is asked; keys_wait() is in order. */
 int	keys_judge(struct slice key, struct slice client_ip,

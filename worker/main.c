@@ -312,6 +312,11 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 			fatalx("MSG_DRAIN: malformed");
 		drain_begin(handover, ms);
 		break;
+	case MSG_KEYS_LOST:
+		if (keys_lose(m->data, m->len) == -1)
+			fatalx("MSG_KEYS_LOST: malformed");
+		conn_each_request(relay_look_again);
+		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);
 		break;
@@ -513,8 +518,10 @@ fetcher_keys(struct imsg *m)
 	}
 	if ((set = jwk_set_unpack(p, len)) == NULL)
 		log_warnx("key set: malformed; the last one stays");
-	else
+	else {
 		auth_set_keys(set);
+		conn_each_request(relay_look_again);
+	}
 	memfd_unmap(p, len);
 	close(fd);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/answer.h"
+#include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
@@ -21,6 +22,7 @@
  * which may be set meanwhile: the longest that is not too long. */
 static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
 #define NAPS		(sizeof(naps) / sizeof(naps[0]))
+#define WITHDRAWN	1	/* until of a credential that was */
 #define GRACE_MS	1000	/* for an event that has begun to end */
 
 static const struct worker_conf	*conf;
@@ -300,6 +302,8 @@ relay_stream(struct request *r, const struct http1_head *h)
 	if (r->extensible)
 		timer_start(&r->beat, &q_beat);
 	timer_start(&r->total, &q_total);
+	/* a key that a reload took away while this one was on its way */
+	relay_look_again(r);
 	/* a POST's may finish: it answers what was asked in time */
 	if (r->until != 0 && (r->method == METHOD_GET || r->listening))
 		relay_nap(r, r->until - clock_wall());
@@ -440,8 +444,10 @@ relay_total(struct timer *t)
 static void
 relay_late(struct request *r, const char *why)
 {
+	if (r->ending)
+		return;
 	r->error = why;
-	if (!r->ending && r->sse != NULL && !sse_at_boundary(r->sse)) {
+	if (r->sse != NULL && !sse_at_boundary(r->sse)) {
 		r->ending = 1;
 		timer_start(&r->total, &q_grace);
 		return;
@@ -479,7 +485,20 @@ relay_life(struct timer *t)
 		relay_nap(r, left);
 		return;
 	}
-	relay_late(r, "the credential has expired");
+	relay_late(r, r->until == WITHDRAWN ?
+	    "the credential was withdrawn" : "the credential has expired");
+}
+
+/* By the timer: who looks at all requests must not have one end meanwhile. */
+void
+relay_look_again(struct request *r)
+{
+	if (r->state != REQ_FORWARD || !auth_withdrawn(r))
+		return;
+	r->until = WITHDRAWN;
+	if (r->answering && (r->method == METHOD_GET || r->listening) &&
+	    strcmp(r->transport, "json") != 0)
+		relay_nap(r, 0);
 }
 
 static void

@@ -14,6 +14,9 @@
 void	relay_setup(const struct worker_conf *);
 /* Send the request on; its head and body are whole. */
 void	relay_start(struct request *);
+/* Should a newer key set or configuration have taken back what let it in, a
+ * stream that a client only listens to ends as if that had expired. */
+void	relay_look_again(struct request *);
 /* End a stream cleanly, as if the upstream had ended it; why is for the log
  * when a response was still to come. */
 void	relay_end_stream(struct request *, const char *why);

@@ -453,6 +453,9 @@ request_judge(struct request *r, const struct http1_head *h)
 	request_keep_text(r, &r->token, who.token);
 	request_keep_text(r, &r->key_id, who.key_id);
 	r->key_mark = who.key_mark;
+	r->signed_by = who.signer != NULL;
+	if (r->signed_by)
+		memcpy(r->signer, who.signer, sizeof(r->signer));
 	request_keep_text(r, &r->scopes, who.scopes);
 	if (result == AUTH_OK)
 		request_accept(r, h);

@@ -67,6 +67,8 @@ struct request {
 	struct timer	 life;		/* its credential's */
 	int64_t		 until;		/* ms since the epoch, when that ends;
 					 * 0: never */
+	int		 signed_by;	/* a token's key: jwk.id */
+	uint8_t		 signer[32];
 	enum request_state state;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */

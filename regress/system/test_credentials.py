@@ -1,12 +1,18 @@
 """Whom a credential stands for when it says little, and what ends with it."""
 
 import json
+import queue
+import threading
 import types
 
 import pytest
 
+import fake_upstream as fu
+import tokens
 from judge import judge
+from test_keys import Key
 from test_sessions import initialize, refused, use
+from test_tokens import GET, LISTEN, POST, ends, opened
 
 NOBODY = {"client_id": None, "azp": None, "sub": None, "jti": None}
 
@@ -43,3 +49,95 @@ def test_token_that_names_nobody(gateway, auth_server, upstream):
     for over in ({"client_id": "c"}, {"sub": "u"}):
         a, b = (auth_server.mint(dict(NOBODY, jti=j, **over)) for j in "ab")
         assert use(g, b, initialize(g, upstream, a)).status == 200
+
+
+# -- what is taken back ----------------------------------------------------------
+
+EVENT = fu.event({"jsonrpc": "2.0", "method": "notifications/x"})
+
+
+class Stream:
+    """An open event stream, to be told that it lives or must end."""
+
+    def __init__(self, g, upstream, credential, how=GET):
+        self.how = how
+        self.feed = queue.Queue()
+        self.c = opened(g, upstream, credential, how, self.feed)
+
+    def lives(self):
+        self.feed.put(EVENT)
+        got = b""
+        while len(got) < len(EVENT):
+            got += self.c.read_some()
+        assert got == EVENT, got
+
+    def ended(self):
+        ends(self.c, b"", self.how)
+        self.c.close()
+
+    def finish(self):
+        answer = fu.event({"jsonrpc": "2.0", "id": 1, "result": {}})
+        self.feed.put(answer)
+        self.feed.put(None)
+        ends(self.c, answer)
+        self.c.close()
+
+
+def test_streams_of_a_removed_key(gateway, auth_server, upstream):
+    """At the reload, not at drain_timeout, and in whichever generation it was
+    opened; others stay, and what was asked is answered."""
+    a, b, c = Key("a"), Key("b"), Key("c")
+    g = gateway({"drain_timeout": "60s",
+                 "auth": {"keys": [a.entry, b.entry, c.entry]}})
+    mark = g.audit_mark()
+    gone = [Stream(g, upstream, a.key, how) for how in (GET, LISTEN)]
+    asked = Stream(g, upstream, a.key, POST)
+    late, other = (Stream(g, upstream, k.key) for k in (b, c))
+    token = Stream(g, upstream, auth_server.mint())
+    # one whose answer has not begun
+    go = threading.Event()
+    upstream.script(fu.after(go, fu.sse_open()))
+    pending = g.client()
+    pending.send(pending.build("GET", "/mcp", [
+        ("Accept", "text/event-stream"), ("Authorization", "Bearer " + a.key)]))
+    upstream.wait_requests(7)
+    g.reload({"auth": {"keys": [c.entry, b.entry]}})
+    for s in gone:
+        s.ended()
+    go.set()
+    assert pending.read_head("GET").status == 200
+    ends(pending, b"")
+    pending.close()
+    asked.finish()
+    for s in (late, other, token):
+        s.lives()
+    lines = g.audit(lambda l: l["auth_key_id"] == "a", n=4, since=mark)
+    assert sorted((l["method"], l.get("error")) for l in lines) == [
+        ("GET", "the credential was withdrawn"),
+        ("GET", "the credential was withdrawn"),
+        ("subscriptions/listen", "the credential was withdrawn"),
+        ("tools/call", None)], lines
+    # another hash, by the same name; two generations later
+    g.reload({"auth": {"keys": [c.entry, Key("b").entry]}})
+    late.ended()
+    g.reload({"auth": {"keys": [dict(c.entry, scopes=["*"])]}})
+    other.ended()
+    token.lives()
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_streams_of_a_withdrawn_signing_key(gateway, auth_server, upstream,
+                                            reload):
+    a = auth_server
+    g = gateway({"drain_timeout": "60s"})
+    old = Stream(g, upstream, a.mint())
+    a.add_key()
+    new = Stream(g, upstream, a.mint())
+    old.lives()
+    if reload:
+        g.reload({"timeouts": {"header": "9s"}})
+    a.keys.pop(0)
+    unknown = a.mint(key=tokens.Key.make("ec256"))
+    assert g.post(token=unknown).status == 401
+    old.ended()
+    new.lives()
