@@ -119,7 +119,7 @@ relay_head(void *arg, const struct http1_head *h)
 		relay_refuse(r, why);
 		return;
 	}
-	if (media == MEDIA_PAGE && h->status >= 400) {
+	if (media == MEDIA_PAGE && h->status >= 300) {
 		relay_no_page(r, h);
 		return;
 	}
@@ -409,6 +409,12 @@ relay_watch(struct request *r, struct slice s)
 		relay_answered(r);
 		r->bytes_out -= all;
 	} while (s.len > 0);
+	if (!r->answered && r->method == METHOD_POST &&
+	    sse_answered(r->sse)) {
+		r->bytes_out += all;
+		relay_answered(r);
+		r->bytes_out -= all;
+	}
 }
 
 /*

@@ -52,6 +52,7 @@ struct sse {
 	unsigned	 nname;
 	int		 is_object;
 	int		 has_answer;	/* result or error */
+	int		 whole;		/* and what follows is not of it */
 };
 
 /* U+FEFF, which may begin a stream and says nothing. */
@@ -71,6 +72,8 @@ static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
 static void	 data_byte(struct sse *, char);
 static int	 follows(struct sse *, char);
+static int	 folds_to(struct slice, const char *);
+static int	 is_answer(struct slice, const char *);
 static void	 name_end(struct sse *);
 static unsigned	 name_plain(char *, unsigned);
 static void	 event_begin(struct sse *);
@@ -98,6 +101,12 @@ sse_at_boundary(const struct sse *s)
 {
 	/* where lines end in CRLF, its second half is on its way */
 	return (!s->any && s->empty && !(s->cr && s->crlf));
+}
+
+int
+sse_answered(const struct sse *s)
+{
+	return (s->whole);
 }
 
 void
@@ -143,7 +152,7 @@ event_begin(struct sse *s)
 	s->expect_name = s->naming = 0;
 	s->nname = 0;
 	s->is_object = 0;
-	s->has_answer = 0;
+	s->has_answer = s->whole = 0;
 }
 
 size_t
@@ -230,11 +239,13 @@ telling(const char *p, size_t len)
 		c = block_load(p + n);
 		d = block_load(p + n + 1);
 		e = block_load(p + n + 2);
+		d |= 0x20;
+		e |= 0x20;
 		hit = (block)(((c == '"') & (((d == 'r') & (e == 'e')) |
 		    ((d == 'e') & (e == 'r')))) |
 		    ((c == '\\') & (d == 'u') & (e == '0')) |
 		    ((c >= 0x0b) & (c <= 0x1e) & (c != '\r')) | (c == 0x85) |
-		    ((c == 0xe2) & (d == 0x80) & ((e & 0xfe) == 0xa8)));
+		    ((c == 0xe2) & (d == 0xa0) & ((e & 0xfe) == 0xa8)));
 		k = block_first(hit);
 		if (k == BLOCK)
 			k--;
@@ -252,14 +263,18 @@ static int
 tells(const char *p, size_t len)
 {
 	static const struct slice	 names[] = {
-		{ "\"result\"", 8 }, { "\"error\"", 7 },
-		{ "\\u006", 5 }, { "\\u007", 5 },
+		{ "\\u004", 5 }, { "\\u005", 5 }, { "\\u006", 5 },
+		{ "\\u007", 5 }, { "\\u017", 5 },
 		{ "\xe2\x80\xa8", 3 }, { "\xe2\x80\xa9", 3 }
 	};
 	size_t				 i;
 
-	if (ends_line((unsigned char)*p))
-		return (1);
+	if (*p == '"')
+		return (folds_to((struct slice){ p, len },
+		    "\"result\"") != 0 ||
+		    folds_to((struct slice){ p, len }, "\"error\"") != 0);
+	if (*p != '\\' && *p != '\xe2')
+		return (ends_line((unsigned char)*p));
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (memcmp(p, names[i].p, len < names[i].len ? len :
 		    names[i].len) == 0)
@@ -365,8 +380,10 @@ line_end(struct sse *s)
 	int	 was_empty = s->empty;
 
 	/* a field that is shorter than "data:" */
-	if (s->line == L_DATA)
+	if (s->line == L_DATA) {
 		data_byte(s, '\n');
+		s->whole = s->has_answer && s->depth == 0 && !s->in_string;
+	}
 	s->line = L_FIELD;
 	s->nfield = 0;
 	s->space = 0;
@@ -499,14 +516,44 @@ follows(struct sse *s, char c)
 	    NULL);
 }
 
+/* Is it this name but for case?  To some clients it is the same then, and by
+ * the simple folding of Unicode U+017F is an s.  1; -1: as far as it goes. */
+static int
+folds_to(struct slice s, const char *name)
+{
+	for (; *name != '\0'; name++) {
+		if (s.len == 0)
+			return (-1);
+		if (*name == 's' && *s.p == '\xc5' && (s.len == 1 ||
+		    s.p[1] == '\xbf')) {
+			s.p += s.len > 1;
+			s.len -= s.len > 1;
+		} else if (*s.p != *name && (*s.p | 0x20) != *name)
+			return (0);
+		s.p++;
+		s.len--;
+	}
+	return (1);
+}
+
 static void
 name_end(struct sse *s)
 {
 	struct slice	 name = { s->name, name_plain(s->name, s->nname) };
 
 	s->naming = 0;
-	if (slice_is(name, "result") || slice_is(name, "error"))
+	if (is_answer(name, "result") || is_answer(name, "error"))
 		s->has_answer = 1;
+}
+
+static int
+is_answer(struct slice name, const char *known)
+{
+	size_t	 n = strlen(known);
+
+	return (name.len >= n && name.len <= n + 1 &&
+	    folds_to(name, known) == 1 &&
+	    (name.len == n || memchr(name.p, '\xc5', n) != NULL));
 }
 
 /*
@@ -529,7 +576,8 @@ name_plain(char *p, unsigned len)
 				v = v << 4 | (unsigned)(p[k] <= '9' ?
 				    p[k] - '0' : (p[k] | 0x20) - 'a' + 10);
 			if (i + 1 < len && p[i + 1] == 'u' && k == i + 6) {
-				c = v > 0 && v < 0x80 ? (char)v : '\\';
+				c = v > 0 && v < 0x80 ? (char)v :
+				    v == 0x17f ? 's' : '\\';
 				i += 5;
 			} else
 				i++;

@@ -20,7 +20,7 @@ void	sse_free(struct sse *);
 
 /*
  * Look at the next bytes of the stream.  A message in an array (2025-03-26,
- * batches) counts as one that is not.  Where clients of some languages would
+ * batches) counts as one that is not, and the case of names does not matter.  Where clients of some languages would
  * see the end of a line and others none (VT, FF, FS to RS, NEL, LS, PS;
  * inside a JSON string these are text) the response may be in what follows:
  * the first such place is reported like a response, once in a stream.  Returns how many of them belong to
@@ -35,6 +35,9 @@ void	sse_free(struct sse *);
  */
 size_t	sse_feed(struct sse *, struct slice in, int *response);
 
+/* 1 when the line before what was fed last has the whole of a response, though
+ * its event has not ended: there are clients that do not wait for that. */
+int	sse_answered(const struct sse *);
 /* 1 when the bytes fed so far end at an event boundary (nothing of an event
  * is pending, and no half of a CRLF), so that a comment may be inserted. */
 int	sse_at_boundary(const struct sse *);

@@ -85,7 +85,7 @@ def test_type_that_nobody_knows(site, ctype):
 
 
 @pytest.mark.parametrize("event", [
-    b"data: [%s]\n\n", b": x\v%s", b"event: x\x0cdata: %s\x0c\x0c",
+    b"data: [%s]\n\n", b"data: %s\n", b": x\v%s", b"event: x\x0cdata: %s\x0c\x0c",
     b"data: {\"a\":1,\xc2\x85data: %s", b": \xe2\x80\xa8data: %s\xe2\x80\xa8",
     b'data: "\xe2\x80\xa9data: %s\xe2\x80\xa9\xe2\x80\xa9"\n\n'])
 def test_answer_that_some_see(site, event):

@@ -169,7 +169,7 @@ test_not_found(void **state)
 		"data: {\"a\":\"\\\",\\\"result\\\":1\"}||",
 		"data: {\"a\":\"{\\\"result\\\":1}\",\"b\":\"\\\\\"}||",
 		"data: {\"a\":{\"b\":1,\"result\":2},\"c\":\"result\"}||",
-		"data: {\"Result\":1}||", "data: {\"results\":1}||",
+		"data: {\"results\":1}||",
 		"data: {\"result \":1}||", "data: {\"resul\":1}||",
 		"data: {\"\":1}||", "data: {\"result\\u0000\":1}||",
 		"data: {\"r\\\\u0065sult\":1}||", "data: {\"\\result\":1}||",

@@ -94,6 +94,70 @@ test_arrays(void **state)
 		run(t[i]);
 }
 
+/* Names, as some readers fold them. */
+static void
+test_case(void **state)
+{
+	static const char *const t[] = {
+		"data: {\"Result\":1}\n@\n", "data: {\"ERROR\":1}\n@\n",
+		NOTE "data: {\"a\":1,\"re\xc5\xbfULT\":1}\n@\n",
+		"data: {\"\\u0052esult\":1}\n@\n",
+		"data: {\"" FAR "\":1,\"re\\u017fult\":1}\n@\n",
+		"data: {\"\\u0045\\u0052\\u0052or\":1}\n@\n",
+		/* no others */
+		"data: {\"Results\":1}\n\n", "data: {\"Resul\":1}\n\n",
+		"data: {\"re\xc5\xbful\":1}\n\n",
+		"data: {\"re\xc5\xbfults\":1}\n\n",
+		"data: {\"re\xc5\xbeult\":1}\n\n",
+		"data: {\"error\xc5\":1}\n\n",
+		"data: {\"re\\u017eult\":1}\n\n",
+		"data: {\"rezult\":1,\"ERRO\":1}\n\n"
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < N(t); i++)
+		run(t[i]);
+}
+
+/* Some readers take every line of data for itself. */
+static void
+test_line(void **state)
+{
+	static const struct {
+		const char	*text;
+		int		 want;
+	} t[] = {
+		{ "data: " RESULT "\n", 1 }, { "data: [" RESULT "]\r\n", 1 },
+		{ "data: " RESULT "\nid: 1\n", 1 }, { "data: " RESULT, 0 },
+		{ "data: " RESULT "\n\n", 0 }, { "", 0 },
+		{ "data: {\"result\":\n", 0 },
+		{ "data: {\"result\":\ndata: 1}\n", 1 },
+		{ "data: {\"a\":{\"result\":1}}\n", 0 },
+		{ "id: " RESULT "\n", 0 }
+	};
+	struct sse	*s;
+	struct slice	 in;
+	size_t		 i;
+	int		 response;
+
+	(void)state;
+	for (i = 0; i < N(t); i++) {
+		s = sse_new();
+		assert_non_null(s);
+		in = slice_of(t[i].text);
+		while (in.len > 0) {
+			size_t	 n = sse_feed(s, in, &response);
+
+			in.p += n;
+			in.len -= n;
+		}
+		if (sse_answered(s) != t[i].want)
+			fail_msg("%s", t[i].text);
+		sse_free(s);
+	}
+}
+
 static void
 test_ends_of_lines(void **state)
 {
@@ -162,6 +226,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrays),
+		cmocka_unit_test(test_case),
+		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_ends_of_lines),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_no_text)
