@@ -13,15 +13,16 @@ def ratio(r, key, form="%.2f"):
 
 def cpu_table(rows):
     print("\nCPU of the whole process tree, per request")
-    print("%-18s %-24s %7s %7s %7s %8s %7s %7s" % (
-        "", "", "us", "kernel", "spread", "x plain", "x jwt", "req/s"))
+    print("%-18s %-24s %7s %7s %7s %7s %8s %7s %7s" % (
+        "", "", "us", "kernel", "spread", "x tcp", "x plain", "x jwt",
+        "req/s"))
     for r in rows:
         what = r["what"] if r["who"] == "mcpgw" else ""
-        print("%-18s %-24s %7s %7s %7s %8s %7s %7s" % (
+        print("%-18s %-24s %7s %7s %7s %7s %8s %7s %7s" % (
             what, r["who"], number(r["value"]),
             ratio(r["ratio"], "kernel"),
-            "+-%.0f%%" % (100 * r["spread"]), ratio(r["ratio"], "plain"),
-            ratio(r["ratio"], "jwt"), ratio(r["ratio"], "rate", "%.0f")))
+            "+-%.0f%%" % (100 * r["spread"]), ratio(r["ratio"], "tcp"),
+            ratio(r["ratio"], "plain"), ratio(r["ratio"], "jwt"), ratio(r["ratio"], "rate", "%.0f")))
 
 
 def other_table(rows):

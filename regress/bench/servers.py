@@ -107,12 +107,10 @@ global
     nbthread 1
     maxconn 8192
 defaults
-    mode http
+    mode %(mode)s
     timeout connect 5s
     timeout client 75s
     timeout server 75s
-    option http-keep-alive
-    http-reuse always
 %(options)s
 frontend in
     bind 127.0.0.1:%(port)d
@@ -141,19 +139,23 @@ var(txn.token),jwt_payload_query('$.exp','int')
 
 class HAProxy(Server):
     """alg None: a plain proxy.  prompt: it does not hold back the beginning
-    of a stream for 200 ms, at the price of more packets."""
+    of a stream for 200 ms, at the price of more packets.  tcp: it carries
+    bytes and reads nothing."""
 
-    def __init__(self, backend, alg=None, key=None, prompt=False):
+    def __init__(self, backend, alg=None, key=None, prompt=False, tcp=False):
         super().__init__("HAProxy " + (
-            "plain" if alg is None else "jwt_verify " + alg),
-            "haproxy-%s" % alg)
+            "tcp" if tcp else "plain" if alg is None else
+            "jwt_verify " + alg), "haproxy-%s" % ("tcp" if tcp else alg))
         rules = "" if alg is None else RULES % {
             "alg": alg, "key": key, "iss": creds.ISSUER,
             "aud": creds.AUDIENCE}
         conf = self.dir / "haproxy.cfg"
         conf.write_text(HAPROXY % {
             "port": self.port, "rules": rules, "backend": backend.port,
-            "options": "    option http-no-delay" if prompt else ""})
+            "mode": "tcp" if tcp else "http",
+            "options": "" if tcp else
+            "    option http-keep-alive\n    http-reuse always" +
+            ("\n    option http-no-delay" if prompt else "")})
         with open(self.log, "wb") as log:
             self.proc = procs.start(
                 ["haproxy", "-db", "-f", conf], self.cpu, log)
