@@ -8,7 +8,7 @@
 
 O ?= build
 override O := $(patsubst $(CURDIR)/%,%,$(O))
-FOLDERS = common policy daemon fetcher keeper worker ctl
+FOLDERS = common policy config daemon fetcher keeper worker ctl
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -101,7 +101,8 @@ LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
 LIBS_ctl = $(YAML_LIBS) $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
 
 # Folders whose libraries a program uses, beside its own and common.
-USES_ctl = daemon keeper worker
+USES_daemon = config
+USES_ctl = config
 
 HAVE = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/main.c),$(f)))
 program = $(O)/$(1)/$(PROG_$(1))
@@ -128,7 +129,7 @@ $(DEMOS): %: %.o $(patsubst %.c,$(O)/%.o,$(DEMO_SHARED)) $(call lib,common)
 
 # Tests may use every folder; TESTED="worker common" links fewer.
 
-TESTED = worker policy daemon fetcher keeper ctl common
+TESTED = worker policy daemon config fetcher keeper ctl common
 TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
 ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 #define CTL_CONFIG	SYSCONFDIR "/mcpgw/mcpgw.yaml"
 

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "common/api_key.h"
+#include "common/argon2id.h"
 #include "common/phc.h"
 #include "common/rfc3339.h"
+#include "config/duration.h"
 #include "ctl/ctl.h"
 #include "ctl/key_generate.h"
-#include "daemon/duration.h"
-#include "keeper/hash.h"
 
 /* What RFC 9106, section 4, and the manual recommend. */
 #define HASH_MEMORY	65536	/* KiB */
@@ -223,9 +223,9 @@ make_hash(const char *raw, char out[PHC_STRLEN])
 	h.hash_len = HASH_LEN;
 	if (getrandom(h.salt, HASH_SALT, 0) != HASH_SALT)
 		err(CTL_FAILED, "getrandom");
-	if ((ret = hash_make(&h, (const uint8_t *)raw, API_KEY_LEN)) == 0)
+	if ((ret = argon2id_make(&h, (const uint8_t *)raw, API_KEY_LEN)) == 0)
 		phc_format(&h, out);
-	hash_rest();
+	argon2id_rest();
 	explicit_bzero(&h, sizeof(h));
 	return (ret);
 }

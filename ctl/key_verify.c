@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "common/api_key.h"
+#include "common/argon2id.h"
+#include "common/jwt_form.h"
 #include "common/rfc3339.h"
 #include "common/scopes.h"
 #include "ctl/ctl.h"
 #include "ctl/key_verify.h"
-#include "keeper/hash.h"
-#include "worker/jwt.h"
 
 /* A key, what ends its line, a byte more that tells of a longer one, NUL. */
 #define INPUT_MAX	(API_KEY_MAX + 4)
@@ -147,7 +147,7 @@ verify(const char *path, const char *raw, size_t len)
 	if ((conf = ctl_config(path)) == NULL)
 		return (CTL_FAILED);
 	i = match(conf, raw, len);
-	hash_rest();
+	argon2id_rest();
 	if (i >= 0) {
 		code = report(conf, (size_t)i);
 		warn_shape(conf, raw, len);
@@ -172,7 +172,7 @@ match(const struct config *conf, const char *raw, size_t len)
 	for (i = 0; i < conf->k.nkeys; i++) {
 		if (!candidate(conf, i, prefix))
 			continue;
-		r = hash_matches(&conf->k.keys[i].hash,
+		r = argon2id_matches(&conf->k.keys[i].hash,
 		    (const uint8_t *)raw, len);
 		if (r == 1)
 			return ((ssize_t)i);
@@ -235,7 +235,7 @@ report(const struct config *conf, size_t i)
 static void
 warn_shape(const struct config *conf, const char *raw, size_t len)
 {
-	if (conf->w.oauth.enabled && jwt_shaped((struct slice){ raw, len }))
+	if (conf->w.oauth.enabled && jwt_form_is((struct slice){ raw, len }))
 		warnx("note: the key has the shape of a JWT: with OAuth "
 		    "enabled the gateway takes it for a token, and refuses "
 		    "it");

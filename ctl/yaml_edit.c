@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/yaml.h"
 #include "ctl/yaml_edit.h"
-#include "daemon/yaml.h"
 
 /* The text and what is to be taken out of it. */
 struct edit {

@@ -1,7 +1,7 @@
 /*
  * Taking one entry of auth.keys out of the text of mcpgw.yaml, and leaving
  * every other byte as it is: comments, order, spaces, ends of lines.  Works
- * on whole lines, guided by the positions that daemon/yaml.h tells, and then
+ * on whole lines, guided by the positions that config/yaml.h tells, and then
  * compares the trees of both texts; what it is not sure of it refuses.  Pure
  * functions on memory.
  */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/process.h"
 
 #define GENERATIONS_MAX	8	/* alive at a time */

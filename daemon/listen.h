@@ -2,7 +2,7 @@
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 #define LISTEN_PASSING	512	/* connections handed over that may wait in
 				 * the master */

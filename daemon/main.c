@@ -19,7 +19,7 @@
 
 #include "common/log.h"
 #include "common/proctitle.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/listen.h"
 #include "daemon/master.h"
 #include "daemon/process.h"

@@ -8,7 +8,7 @@
 #include <event2/event.h>
 
 #include "common/proto.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 struct master_options {
 	const char	*config_path;

@@ -17,9 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/argon2id.h"
 #include "common/log.h"
 #include "common/mono.h"
-#include "keeper/hash.h"
 #include "keeper/pool.h"
 
 /* Jobs of one source, in the order they came. */
@@ -114,7 +114,7 @@ thread_main(void *arg)
 		fatal("sendmsg");
 	while (receive(fd, &job) == 0) {
 		if (job == NULL) {
-			hash_rest();
+			argon2id_rest();
 			continue;
 		}
 		try_one(job);
@@ -127,7 +127,7 @@ thread_main(void *arg)
 static void
 try_one(struct pool_job *job)
 {
-	switch (hash_matches(&job->candidate[job->next], job->key,
+	switch (argon2id_matches(&job->candidate[job->next], job->key,
 	    job->key_len)) {
 	case 1:
 		job->verdict = KEY_OK;

@@ -9,8 +9,8 @@
 #include "common/log.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
-#include "worker/keys.h"
 #include "worker/jwt.h"
+#include "worker/keys.h"
 #include "worker/token_cache.h"
 
 #define CACHE_ENTRIES	16384
@@ -214,7 +214,7 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 	*result = AUTH_INVALID;
 	wait_for_key = 0;
 	/* a token that is known needs no look at its form */
-	if (oauth && token.len >= JWT_SHAPE_MIN) {
+	if (oauth && token.len >= JWT_FORM_MIN) {
 		if (token_cache_hash(cache, token, &hash) == -1) {
 			*result = AUTH_UNAVAILABLE;
 			return (1);
@@ -224,7 +224,7 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 	}
 	if (claims != NULL)
 		*result = AUTH_OK;
-	else if (!oauth || !jwt_shaped(token))
+	else if (!oauth || !jwt_form_is(token))
 		/* without OAuth there is nobody to look at a JWT as one */
 		return (judge_key(token, client_ip, result, who));
 	else if (!judge_token(token, &hash, result, &claims, &who->why))

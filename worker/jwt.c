@@ -18,16 +18,12 @@ static const char	*const header_names[NHEADER] = {
 
 /* A token taken apart. */
 struct parts {
-	struct slice	 header;	/* base64url, all three */
-	struct slice	 payload;
-	struct slice	 signature;
-	struct slice	 signed_text;	/* header "." payload */
+	struct jwt_form	 form;
 	enum jws_alg	 alg;
 	int		 has_kid;
 	char		 kid[JWK_KID_MAX + 1];
 };
 
-static int	 split(struct slice, struct parts *);
 static enum auth_result read_header(const struct jwt_policy *,
 		    struct parts *, const char **);
 static enum auth_result find_key(const struct jwk_set *, const struct parts *,
@@ -42,42 +38,6 @@ static const char *type_short(const char *);
 /* A segment that was decoded; its strings are taken apart in place. */
 static char	 text[JWT_TOKEN_MAX / 4 * 3 + 4];
 static size_t	 text_len;
-
-int
-jwt_shaped(struct slice token)
-{
-	struct parts	 p;
-
-	return (token.len >= JWT_SHAPE_MIN && split(token, &p) == 0);
-}
-
-/* Three segments of base64url characters, none of them empty. */
-static int
-split(struct slice token, struct parts *p)
-{
-	const char	*dot[2];
-	size_t		 i, dots;
-
-	for (i = 0, dots = 0;; i++) {
-		i += base64url_span(token.p + i, token.len - i);
-		if (i == token.len)
-			break;
-		if (token.p[i] != '.' || dots == 2)
-			return (-1);
-		dot[dots++] = token.p + i;
-	}
-	if (dots != 2)
-		return (-1);
-	p->header = (struct slice){ token.p, (size_t)(dot[0] - token.p) };
-	p->payload = (struct slice){ dot[0] + 1,
-	    (size_t)(dot[1] - dot[0] - 1) };
-	p->signature = (struct slice){ dot[1] + 1,
-	    (size_t)(token.p + token.len - dot[1] - 1) };
-	p->signed_text = (struct slice){ token.p,
-	    (size_t)(dot[1] - token.p) };
-	return (p->header.len == 0 || p->payload.len == 0 ||
-	    p->signature.len == 0 ? -1 : 0);
-}
 
 enum auth_result
 jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
@@ -97,7 +57,7 @@ jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
 		*why = "the token is longer than 16384 bytes";
 		return (AUTH_INVALID);
 	}
-	if (split(token, &p) == -1) {
+	if (jwt_form_split(token, &p.form) == -1) {
 		*why = "not three segments of base64url";
 		return (AUTH_INVALID);
 	}
@@ -108,7 +68,7 @@ jwt_verify(const struct jwt_policy *policy, const struct jwk_set *keys,
 	memcpy(kid, p.kid, sizeof(p.kid));
 	if ((r = find_key(keys, &p, &key, why)) != AUTH_OK)
 		return (r);
-	if ((len = decode(p.payload)) == -1) {
+	if ((len = decode(p.form.payload)) == -1) {
 		*why = "the payload is not base64url";
 		return (AUTH_INVALID);
 	}
@@ -128,7 +88,7 @@ read_header(const struct jwt_policy *policy, struct parts *p,
 	ssize_t			 len;
 
 	*why = "the header is no JSON object fit to be judged";
-	if ((len = decode(p->header)) == -1 || claims_members(text,
+	if ((len = decode(p->form.header)) == -1 || claims_members(text,
 	    (size_t)len, header_names, m, NHEADER) == -1)
 		return (AUTH_INVALID);
 	/* extensions that must be understood, and are not */
@@ -204,7 +164,7 @@ find_key(const struct jwk_set *keys, const struct parts *p,
 		*key = &keys->keys[i];
 		r = AUTH_BAD_SIGNATURE;
 		*why = "the key of its kid did not make the signature";
-		if (jws_verify(*key, p->alg, p->signed_text, p->signature))
+		if (jws_verify(*key, p->alg, p->form.signed_text, p->form.signature))
 			return (AUTH_OK);
 	}
 	return (r);
@@ -221,7 +181,7 @@ try_keys(const struct jwk_set *keys, const struct parts *p,
 			continue;
 		tries++;
 		*key = &keys->keys[i];
-		if (jws_verify(*key, p->alg, p->signed_text, p->signature))
+		if (jws_verify(*key, p->alg, p->form.signed_text, p->form.signature))
 			return (AUTH_OK);
 	}
 	*why = tries == 0 ? "no kid, and no key of the key set is for its "

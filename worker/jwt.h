@@ -12,6 +12,7 @@
 #include "common/auth_result.h"
 #include "common/conf.h"
 #include "common/jwk.h"
+#include "common/jwt_form.h"
 #include "common/slice.h"
 
 #define JWT_TOKEN_MAX	16384	/* bytes of a token */
@@ -54,11 +55,6 @@ struct jwt_claims {
 					 * NULL: all of them */
 	uint8_t		 key_id[32];	/* jwk.id of the key that verified it */
 };
-
-/* Three base64url segments, JWT_SHAPE_MIN characters or more in all: goes to
- * the verifier, whatever it says inside. */
-#define JWT_SHAPE_MIN	100
-int	jwt_shaped(struct slice token);
 
 /* Once for a configuration, which stays; exits when memory is gone. */
 void	jwt_policy_init(struct jwt_policy *, const struct conf_oauth *,

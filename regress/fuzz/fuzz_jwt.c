@@ -63,7 +63,7 @@ judge(const struct jwk_set *keys, const char *p, size_t len)
 	char			 kid[JWK_KID_MAX + 1];
 	const char		*why;
 
-	jwt_shaped(token);
+	jwt_form_is(token);
 	if (jwt_verify(policy_get(), keys, token, 1700000000000, &claims,
 	    kid, &why) == AUTH_OK || claims != NULL)
 		abort();

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/wire.h"
-#include "daemon/config.h"
+#include "config/config.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -47,7 +47,7 @@ def test_every_key_is_described():
     said = set(re.findall(r"[A-Za-z0-9_]+", " ".join(
         re.findall(r"^\.It Ic (.*)$", page, re.M))))
     text = "".join(p.read_text() for p in [
-        TOP / "common" / "conf.c", *(TOP / "daemon").glob("config*.c")])
+        TOP / "common" / "conf.c", *(TOP / "config").glob("*.c")])
     keys = set(re.findall(r'ROW_\w+\([^")]*"([a-z0-9_.]+)"|'
                           r'^\t\{ "([a-z0-9_.]+)", \w', text, re.M))
     names = {n for pair in keys for n in "".join(pair).split(".")}
@@ -60,7 +60,7 @@ def test_fixed_keys_are_named():
     page = (TOP / "man" / "mcpgw.8").read_text()
     part = page[page.index(".Ss Reload"):page.index(".Sh SIGNALS")]
     fixed = re.findall(r'changed\(arg, "([a-z0-9_.]+)"\)',
-                       (TOP / "daemon" / "config.c").read_text())
+                       (TOP / "config" / "config.c").read_text())
     assert len(fixed) > 5
     for key in fixed:
         assert re.search(r"^\.Ic %s\b" % re.escape(key), part, re.M), key

@@ -1,5 +1,5 @@
 /*
- * daemon/config.h: the guide's block, the defaults, every key, the files, and
+ * config/config.h: the guide's block, the defaults, every key, the files, and
  * what becomes of a configuration that was read.  Mistakes are in
  * test_config_errors.c.
  */
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "common/memfd.h"
-#include "daemon/config.h"
-#include "daemon/config_int.h"
+#include "config/cfg.h"
+#include "config/config.h"
 #include "regress/unit/config_helper.h"
 
 static char		 dir[] = "/tmp/test_config.XXXXXX";

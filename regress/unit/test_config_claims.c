@@ -1,5 +1,5 @@
 /*
- * daemon/config_claims.c and common/resource.h: audiences, claims and types
+ * config/claims.c and common/resource.h: audiences, claims and types
  * in auth.oauth, and what a resource is called.
  */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "common/resource.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "regress/unit/config_helper.h"
 
 #define NO_AUDIENCE	UP "auth:\n enabled: true\n oauth:\n" \

@@ -1,5 +1,5 @@
 /*
- * daemon/config.h: everything that can be wrong with a file, and what is said
+ * config/config.h: everything that can be wrong with a file, and what is said
  * about it.  Whole lines, since people read them.
  */
 #include <setjmp.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/config_int.h"
+#include "config/cfg.h"
+#include "config/config.h"
 #include "regress/unit/config_helper.h"
 
 /* The guide's second block, with keys, is refused without repeating them. */

@@ -1,5 +1,5 @@
 /*
- * daemon/duration.h: what is accepted, what is refused and why, and that the
+ * config/duration.h: what is accepted, what is refused and why, and that the
  * formatters write what the parsers read.
  */
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "daemon/duration.h"
+#include "config/duration.h"
 
 struct row {
 	const char		*text;

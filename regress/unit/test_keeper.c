@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "common/api_key.h"
-#include "keeper/hash.h"
+#include "common/argon2id.h"
 #include "keeper/pool.h"
 #include "keeper/store.h"
 
@@ -47,7 +47,7 @@ parsed(size_t i)
 static int
 has(const struct phc *h, const char *key)
 {
-	return (hash_matches(h, (const uint8_t *)key, strlen(key)));
+	return (argon2id_matches(h, (const uint8_t *)key, strlen(key)));
 }
 
 static void
@@ -68,7 +68,7 @@ test_hash(void **state)
 		h.salt[0] ^= 1;
 		assert_int_equal(has(&h, known[i].key), 0);
 	}
-	hash_rest();
+	argon2id_rest();
 	h = parsed(0);
 	assert_int_equal(has(&h, known[0].key), 1);
 	/* more memory than there is: no verdict, rather than "no" */
@@ -76,7 +76,7 @@ test_hash(void **state)
 	h.lanes = 1;
 	if (sizeof(size_t) == 8 && getenv("ASAN_OPTIONS") == NULL)
 		assert_true(has(&h, known[0].key) <= 0);
-	hash_rest();
+	argon2id_rest();
 }
 
 /* A configuration of keys made up from a list of prefixes. */

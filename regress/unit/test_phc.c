@@ -1,5 +1,5 @@
 /*
- * common/phc.h and keeper/hash.h: encoded hashes, as Debian's argon2 program
+ * common/phc.h and common/argon2id.h: encoded hashes, as Debian's argon2 program
  * writes them, read and checked; and what must be refused.
  */
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 
 #include <string.h>
 
+#include "common/argon2id.h"
 #include "common/phc.h"
-#include "keeper/hash.h"
 
 #define SALT	"c2FsdHNhbHQ"
 #define HASH	"slnZ5u0fmwepU+Gf4r30joStPYm2BSkxLhpXmonHhyE"
@@ -117,20 +117,20 @@ test_hash(void **state)
 		s = real[i].encoded;
 		key = real[i].key;
 		assert_null(phc_parse(s, strlen(s), &h));
-		assert_int_equal(hash_matches(&h, (const uint8_t *)key,
+		assert_int_equal(argon2id_matches(&h, (const uint8_t *)key,
 		    strlen(key)), 1);
-		assert_int_equal(hash_matches(&h, (const uint8_t *)key,
+		assert_int_equal(argon2id_matches(&h, (const uint8_t *)key,
 		    strlen(key) - 1), 0);
 		again = h;
 		memset(again.hash, 0, sizeof(again.hash));
-		assert_int_equal(hash_make(&again, (const uint8_t *)key,
+		assert_int_equal(argon2id_make(&again, (const uint8_t *)key,
 		    strlen(key)), 0);
 		assert_memory_equal(&again, &h, sizeof(h));
 		h.hash[h.hash_len - 1] ^= 1;
-		assert_int_equal(hash_matches(&h, (const uint8_t *)key,
+		assert_int_equal(argon2id_matches(&h, (const uint8_t *)key,
 		    strlen(key)), 0);
 	}
-	hash_rest();
+	argon2id_rest();
 }
 
 /* Refused in words, and nothing is left in the struct. */

@@ -1,5 +1,5 @@
 /*
- * daemon/yaml.h: the tree, its positions, and all that must be refused.
+ * config/yaml.h: the tree, its positions, and all that must be refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/yaml.h"
+#include "config/yaml.h"
 
 struct told {
 	unsigned	 count;

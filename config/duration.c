@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/duration.h"
+#include "config/duration.h"
 
 struct unit {
 	const char	*name;

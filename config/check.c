@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config_int.h"
-#include "daemon/duration.h"
+#include "config/cfg.h"
+#include "config/duration.h"
 
 #define KEY_THREADS_MAX	4	/* by default */
 

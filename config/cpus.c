@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define CPUS_ASKED_MAX	(1 << 16)
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define CLAIM_PATH_MAX	128	/* bytes */
 

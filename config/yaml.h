@@ -5,8 +5,8 @@
  * repeated keys, depth and size beyond reason.  Used by the configuration
  * only; libyaml is not seen outside yaml.c.
  */
-#ifndef DAEMON_YAML_H
-#define DAEMON_YAML_H
+#ifndef CONFIG_YAML_H
+#define CONFIG_YAML_H
 
 #include <stddef.h>
 
@@ -55,6 +55,8 @@ void		 ytree_free(struct ynode *);	/* wipes; NULL is fine */
 /* The child of that name in a map (the first if it is repeated), or NULL;
  * NULL also when node is NULL or no map. */
 const struct ynode *ynode_get(const struct ynode *, const char *key);
+/* The node at a dotted path below this one, or NULL; n may be NULL. */
+const struct ynode *ynode_at(const struct ynode *, const char *path);
 
 /* 1 for a plain scalar that means null: nothing at all, ~ or null. */
 int		 ynode_isnull(const struct ynode *);

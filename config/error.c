@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define QUOTE_MAX	64	/* bytes of a value in a message */
 #define ERRORS_KEPT	(10 * CONFIG_ERRORS_MAX)

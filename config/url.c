@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/config_url.h"
+#include "config/url.h"
 
 #define LABEL_MAX	63
 #define HOST_MAX	253

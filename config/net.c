@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_int.h"
-#include "daemon/config_url.h"
+#include "config/cfg.h"
+#include "config/url.h"
 
 #define METADATA_MAX	256
 #define NET_STRLEN	64	/* the longest address and prefix */

@@ -2,8 +2,8 @@
  * mcpgw.yaml: parsed by libyaml into a typed, validated struct config.  Only
  * the master has it; children get their parts (common/conf.h).
  */
-#ifndef DAEMON_CONFIG_H
-#define DAEMON_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include <sys/socket.h>
 #include <sys/types.h>

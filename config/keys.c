@@ -4,7 +4,7 @@
  * their own are listed below.  A new plain key is a row and a paragraph in
  * mcpgw.yaml(5).
  */
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define AT(field)	offsetof(struct config, field)
 #define SECOND		1000ULL

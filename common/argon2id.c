@@ -9,7 +9,7 @@
 #include <argon2.h>
 #include <string.h>
 
-#include "keeper/hash.h"
+#include "common/argon2id.h"
 
 #define STACK_USED	16384	/* more than libargon2 needs */
 
@@ -23,13 +23,13 @@ static int	 arena_get(uint8_t **, size_t);
 static void	 arena_put(uint8_t *, size_t);
 
 int
-hash_make(struct phc *h, const uint8_t *key, size_t len)
+argon2id_make(struct phc *h, const uint8_t *key, size_t len)
 {
 	return (compute(h, key, len, h->hash));
 }
 
 int
-hash_matches(const struct phc *h, const uint8_t *key, size_t len)
+argon2id_matches(const struct phc *h, const uint8_t *key, size_t len)
 {
 	uint8_t	 out[PHC_HASH_MAX];
 	int	 r = -1;
@@ -41,7 +41,7 @@ hash_matches(const struct phc *h, const uint8_t *key, size_t len)
 }
 
 void
-hash_rest(void)
+argon2id_rest(void)
 {
 	if (arena != NULL)
 		munmap(arena, arena_len);
@@ -97,7 +97,7 @@ arena_get(uint8_t **p, size_t len)
 
 	*p = NULL;
 	if (arena_len < len) {
-		hash_rest();
+		argon2id_rest();
 		m = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (m == MAP_FAILED)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "daemon/yaml.h"
+#include "config/yaml.h"
 
 struct loader {
 	yaml_parser_t	 parser;
@@ -110,6 +110,27 @@ ynode_get(const struct ynode *n, const char *key)
 		if (strcmp(child->key, key) == 0)
 			return (child);
 	return (NULL);
+}
+
+const struct ynode *
+ynode_at(const struct ynode *n, const char *path)
+{
+	const struct ynode	*child;
+	size_t			 len;
+
+	for (; n != NULL; path += len + 1) {
+		len = strcspn(path, ".");
+		if (n->kind != YNODE_MAP)
+			return (NULL);
+		for (child = n->first; child != NULL; child = child->next)
+			if (strncmp(child->key, path, len) == 0 &&
+			    child->key[len] == '\0')
+				break;
+		n = child;
+		if (path[len] == '\0')
+			break;
+	}
+	return (n);
 }
 
 int

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define UP(field)	offsetof(struct conf_upstream, field)
 #define FIELD_VALUE_MAX	4000

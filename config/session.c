@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define SECRET_MIN	32	/* characters */
 #define SECRET_MAX	4096

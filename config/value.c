@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/config_int.h"
-#include "daemon/duration.h"
+#include "config/cfg.h"
+#include "config/duration.h"
 
 #define NAME_MAX_LEN	64	/* an upstream's name */
 #define USER_MAX_LEN	32

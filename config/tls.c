@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define RSA_BITS_MIN	2048
 

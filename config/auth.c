@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/rfc3339.h"
-#include "daemon/config_int.h"
-#include "daemon/duration.h"
+#include "config/cfg.h"
+#include "config/duration.h"
 
 #define ID_MAX		64
 #define SCHEME_MAX	64

@@ -2,8 +2,8 @@
  * URLs of the configuration taken apart: the strict subset of RFC 3986 that
  * an operator means by one, and a reason in words when it is none.
  */
-#ifndef DAEMON_CONFIG_URL_H
-#define DAEMON_CONFIG_URL_H
+#ifndef CONFIG_URL_H
+#define CONFIG_URL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,22 +1,20 @@
 /*
  * What the files of the configuration share among themselves; nobody else
- * includes this.  config.c holds the interface, config_keys.c the tables of
- * keys, config_walk.c the walk along them, config_value.c, config_auth.c,
- * config_upstream.c and config_net.c the values, config_claims.c audiences and
- * claims, config_tls.c certificates, config_session.c the sessions' secret,
- * config_check.c defaults and what several keys must agree on, config_error.c
- * the errors, config_file.c the files, config_url.c URLs, config_cpus.c the
+ * includes this.  config.c holds the interface, keys.c the tables of keys,
+ * walk.c the walk along them; value.c, auth.c, claims.c, upstream.c and net.c
+ * read values; tls.c and session.c read files; check.c has what several keys
+ * must agree on, error.c the errors, file.c the files, url.c URLs, cpus.c the
  * CPUs.
  */
-#ifndef DAEMON_CONFIG_INT_H
-#define DAEMON_CONFIG_INT_H
+#ifndef CONFIG_CFG_H
+#define CONFIG_CFG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/config.h"
-#include "daemon/config_url.h"
-#include "daemon/yaml.h"
+#include "config/config.h"
+#include "config/url.h"
+#include "config/yaml.h"
 
 #define CFG_URL_MAX	1024	/* bytes of any URL or audience */
 #define CFG_SCOPE_MAX	256	/* bytes of one scope */
@@ -26,6 +24,8 @@
 #define CFG_CA_MAX	(1024 * 1024)
 #define CFG_WORKERS_MAX	256
 #define CFG_FIELD_MAX	64	/* bytes of a header field's name */
+
+struct cfg_map;
 
 struct cfg_error {
 	unsigned	 line;		/* 0: of the file as a whole */
@@ -40,11 +40,19 @@ struct cfg {
 	int			 files;	/* may open files named in the text */
 	struct config		*conf;
 	struct ynode		*root;
+	const struct cfg_map	*map;	/* of the root: all that is known */
 	struct cfg_error	*errors;
 	size_t			 nerrors;
 	size_t			 ndropped;	/* errors not kept */
 	int			 nomem;
 };
+
+/* The node at a dotted path below the top, or NULL. */
+static inline const struct ynode *
+cfg_node(const struct cfg *c, const char *path)
+{
+	return (ynode_at(c->root, path));
+}
 
 struct cfg_key;
 typedef void (*cfg_parse_fn)(struct cfg *, const struct ynode *,
@@ -66,7 +74,7 @@ struct cfg_map {
 	const struct cfg_key	*keys;		/* and these, which go first */
 };
 
-/* config_error.c */
+/* error.c */
 /* An error at the node's value, with the node's path. */
 void	cfg_error(struct cfg *, const struct ynode *, const char *, ...)
 	    __attribute__((format(printf, 3, 4)));
@@ -91,17 +99,15 @@ void	cfg_nomem(struct cfg *);
  * returns how many there were. */
 size_t	cfg_errors_tell(struct cfg *, config_error_cb, void *);
 
-/* config_keys.c */
+/* keys.c */
 extern const struct cfg_map cfg_root;
 
-/* config_walk.c */
+/* walk.c */
 /* Hold a mapping against what is known; values go to base and its offsets. */
 void	cfg_walk(struct cfg *, const struct ynode *, const struct cfg_map *,
 	    void *base);
-/* The node at a dotted path below the top, or NULL. */
-const struct ynode *cfg_node(const struct cfg *, const char *path);
 
-/* config_value.c */
+/* value.c */
 void	cfg_bool(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* int */
 void	cfg_number(struct cfg *, const struct ynode *, const struct cfg_key *,
@@ -140,7 +146,7 @@ size_t	cfg_list(struct cfg *, const struct ynode *, size_t max,
 /* Copy to *dst, noting when memory is gone. */
 void	cfg_copy(struct cfg *, char **dst, const char *);
 
-/* config_claims.c */
+/* claims.c */
 void	cfg_audience(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct conf_strings */
 void	cfg_claims(struct cfg *, const struct ynode *, const struct cfg_key *,
@@ -151,7 +157,7 @@ void	cfg_check_claims(struct cfg *);	/* defaults, after the walk */
 void	cfg_check_audience(struct cfg *);	/* then, with OAuth: is there
 						 * one? */
 
-/* config_auth.c */
+/* auth.c */
 void	cfg_keys(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct config */
 void	cfg_header(struct cfg *, const struct ynode *, const struct cfg_key *,
@@ -161,7 +167,7 @@ void	cfg_scheme(struct cfg *, const struct ynode *, const struct cfg_key *,
 /* What several keys must agree on, and their costs; after the walk. */
 void	cfg_check_keys(struct cfg *);
 
-/* config_tls.c; after the walk: these read files. */
+/* tls.c; after the walk: these read files. */
 void	cfg_check_tls(struct cfg *);
 void	cfg_check_upstream_tls(struct cfg *);	/* after cfg_check_tls() */
 /* A certificate and its key: where they are named, and their paths. */
@@ -175,17 +181,17 @@ struct cfg_pair {
 void	cfg_pair_read(struct cfg *, const struct cfg_pair *, char **cert,
 	    char **key);
 
-/* config_session.c */
+/* session.c */
 void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_check_session(struct cfg *);	/* after the walk */
 
-/* config_upstream.c */
+/* upstream.c */
 void	cfg_upstreams(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
 void	cfg_fill_upstreams(struct cfg *);	/* defaults, after the walk */
 
-/* config_net.c */
+/* net.c */
 void	cfg_listen(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct config */
 void	cfg_origins(struct cfg *, const struct ynode *,
@@ -215,11 +221,11 @@ int	cfg_url_get(struct cfg *, const struct ynode *, const char *what,
 /* Parse into listen, listen_addr, listen_len and listen_any; -1: no. */
 int	cfg_listen_set(struct config *, const char *);
 
-/* config_check.c */
+/* check.c */
 int	cfg_defaults(struct config *);	/* before the walk; -1: memory */
 void	cfg_check(struct cfg *);	/* after it */
 
-/* config_file.c */
+/* file.c */
 /* The whole of a regular file of at most max bytes, NUL-terminated, to be
  * freed; NULL with a reason in words. */
 char	*cfg_file_read(const char *path, size_t max, size_t *len,
@@ -228,7 +234,7 @@ char	*cfg_file_read(const char *path, size_t max, size_t *len,
  * else what is wrong with it. */
 const char *cfg_ca_check(const char *text, size_t len);
 
-/* config_cpus.c */
+/* cpus.c */
 /* CPUs that this process may use, by its affinity mask and by the cgroup
  * v2 quota of its own group and those above: 1 to CFG_WORKERS_MAX. */
 unsigned cfg_cpus(void);

@@ -2,8 +2,8 @@
  * Times and sizes as people write them in mcpgw.yaml: "300ms", "30s", "5m",
  * "2h"; "16KiB", "4MiB", "1GiB" or plain bytes.  Pure functions, no state.
  */
-#ifndef DAEMON_DURATION_H
-#define DAEMON_DURATION_H
+#ifndef CONFIG_DURATION_H
+#define CONFIG_DURATION_H
 
 #include <stddef.h>
 #include <stdint.h>

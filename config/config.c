@@ -8,8 +8,8 @@
 
 #include "common/memfd.h"
 #include "common/wire.h"
-#include "daemon/config.h"
-#include "daemon/config_int.h"
+#include "config/cfg.h"
+#include "config/config.h"
 
 static struct config	*parse(const char *, const char *, size_t, int,
 			    config_error_cb, void *);
@@ -191,6 +191,7 @@ parse(const char *name, const char *text, size_t len, int files,
 
 	memset(&c, 0, sizeof(c));
 	c.name = name;
+	c.map = &cfg_root;
 	c.files = files;
 	if ((c.conf = calloc(1, sizeof(*c.conf))) == NULL ||
 	    cfg_defaults(c.conf) == -1)

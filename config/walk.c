@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/config_int.h"
+#include "config/cfg.h"
 
 #define SUGGEST_MAX	32	/* longer keys get no suggestion */
 #define LISTED_MAX	6	/* with more keys, they are not listed */
@@ -171,20 +171,6 @@ read_number(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	schema_set(r, base, v);
 }
 
-const struct ynode *
-cfg_node(const struct cfg *c, const char *path)
-{
-	const struct ynode	*n;
-	char			 part[CFG_PATH_MAX], *p, *next;
-
-	(void)snprintf(part, sizeof(part), "%s", path);
-	n = c->root;
-	next = part;
-	while (n != NULL && (p = strsep(&next, ".")) != NULL)
-		n = ynode_get(n, p);
-	return (n);
-}
-
 /* -- what is known ------------------------------------------------------- */
 
 static void
@@ -273,7 +259,7 @@ key_unknown(struct cfg *c, const struct ynode *n, const struct cfg_map *map,
 	cfg_quote(n->key, name, sizeof(name));
 	cfg_path_of(n, path, sizeof(path));
 	known_all(map, &here);
-	known_all(&cfg_root, &all);
+	known_all(c->map, &all);
 	if (key_elsewhere(&all, n->key, place, sizeof(place)) == 1 &&
 	    related(path, place)) {
 		cfg_error_at(c, n, n->key_line, n->key_column,
