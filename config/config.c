@@ -21,6 +21,8 @@ static int		 same_listen(const struct config *,
 static int		 same_ca(const struct config *,
 			    const struct config *);
 static void		 swap(char **, char **);
+static int		 keep_audience(struct config *,
+			    void (*)(void *, const char *), void *);
 static int		 part_seal(const char *, struct wbuf *);
 
 struct config *
@@ -110,7 +112,23 @@ config_keep_fixed(struct config *neu, const struct config *old,
 	neu->public_url_set = old->public_url_set;
 	for (i = 0; i < 5; i++)
 		free(copy[i]);
-	return (0);
+	return (keep_audience(neu, changed, arg));
+}
+
+/* The listen address, which stands in for a public_url, is others' as well. */
+static int
+keep_audience(struct config *neu, void (*changed)(void *, const char *),
+    void *arg)
+{
+	struct conf_oauth	*o = &neu->w.oauth;
+
+	if (!o->enabled || neu->public_url_set)
+		return (0);
+	o->accept_resource = 0;
+	if (o->audiences.n > 0)
+		return (0);
+	changed(arg, NULL);
+	return (-1);
 }
 
 int

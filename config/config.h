@@ -88,7 +88,9 @@ void	config_free(struct config *);
 /*
  * Make old win where a reload cannot change things: listen, public_url and
  * metadata_path (and user, pid_file).  changed(arg, key) is called for each
- * key whose new value is put aside.  Returns 0, or -1 when memory is gone.
+ * key whose new value is put aside.  Returns 0, or -1 when memory is gone; or
+ * when no audience is left (changed(arg, NULL) is called), for a public_url
+ * that is to come with the restart is none yet.
  */
 int	config_keep_fixed(struct config *neu, const struct config *old,
     void (*changed)(void *, const char *key), void *);

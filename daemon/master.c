@@ -707,6 +707,11 @@ static void
 kept_fixed(void *arg, const char *key)
 {
 	(void)arg;
+	if (key == NULL) {
+		log_errx("auth.oauth.audience: required until auth.oauth."
+		    "public_url takes effect, by a restart");
+		return;
+	}
 	log_warnx("%s changed, which needs a restart; the old value stays",
 	    key);
 }

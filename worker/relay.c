@@ -51,6 +51,7 @@ static void	 relay_end(struct request *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
 static void	 relay_stream(struct request *, const struct http1_head *);
+static void	 relay_limit(struct request *);
 static int	 relay_put(struct request *, struct slice);
 static int	 relay_put_closure(struct request *);
 static void	 relay_beat(struct timer *);
@@ -139,6 +140,8 @@ relay_head(void *arg, const struct http1_head *h)
 		conn_abort(r->conn);
 		return;
 	}
+	/* whatever passes on it without an end */
+	relay_limit(r);
 	/* who knows what it is to the client, and where an answer in it ends */
 	if (r->method == METHOD_POST && media != MEDIA_JSON &&
 	    h->status < 300 && h->body != HTTP1_BODY_NONE &&
@@ -302,14 +305,20 @@ relay_stream(struct request *r, const struct http1_head *h)
 	if (r->extensible)
 		timer_start(&r->beat, &q_beat);
 	timer_start(&r->total, &q_total);
-	/* a key that a reload took away while this one was on its way */
-	relay_look_again(r);
-	/* a POST's may finish: it answers what was asked in time */
-	if (r->until != 0 && (r->method == METHOD_GET || r->listening))
-		relay_nap(r, r->until - clock_wall());
+	relay_limit(r);
 	/* nobody sees which event has the response: it may be the first */
 	if (coded && r->method == METHOD_POST)
 		relay_answered(r);
+}
+
+/* A POST's answer may finish: it was asked in time. */
+static void
+relay_limit(struct request *r)
+{
+	/* a key that a reload took away while this one was on its way */
+	relay_look_again(r);
+	if (r->until != 0 && (r->method == METHOD_GET || r->listening))
+		relay_nap(r, r->until - clock_wall());
 }
 
 /* At most one, and of what MCP lets one be made (Session Management). */
@@ -453,6 +462,11 @@ relay_late(struct request *r, const char *why)
 	if (r->ending)
 		return;
 	r->error = why;
+	/* of what is no event stream a part must not pass for the whole */
+	if (strcmp(r->transport, "json") == 0) {
+		conn_abort(r->conn);
+		return;
+	}
 	if (r->sse != NULL && !sse_at_boundary(r->sse)) {
 		r->ending = 1;
 		timer_start(&r->total, &q_grace);
@@ -502,8 +516,7 @@ relay_look_again(struct request *r)
 	if (r->state != REQ_FORWARD || !auth_withdrawn(r))
 		return;
 	r->until = WITHDRAWN;
-	if (r->answering && (r->method == METHOD_GET || r->listening) &&
-	    strcmp(r->transport, "json") != 0)
+	if (r->answering && (r->method == METHOD_GET || r->listening))
 		relay_nap(r, 0);
 }
 

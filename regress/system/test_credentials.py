@@ -3,16 +3,19 @@
 import json
 import queue
 import threading
+import time
 import types
 
 import pytest
 
 import fake_upstream as fu
+import gw
+import rawhttp
 import tokens
 from judge import judge
 from test_keys import Key
 from test_sessions import initialize, refused, use
-from test_tokens import GET, LISTEN, POST, ends, opened
+from test_tokens import GET, LISTEN, POST, ends, now, opened
 
 NOBODY = {"client_id": None, "azp": None, "sub": None, "jti": None}
 
@@ -141,3 +144,54 @@ def test_streams_of_a_withdrawn_signing_key(gateway, auth_server, upstream,
     assert g.post(token=unknown).status == 401
     old.ended()
     new.lives()
+
+
+# -- what is no event stream ------------------------------------------------------
+
+@pytest.mark.parametrize("how", [GET, LISTEN])
+def test_other_endless_answers_end(gateway, auth_server, upstream, how):
+    """Whatever its type is; but no part passes for the whole."""
+    g = gateway({"auth": {"oauth": {"leeway": "0s"}}})
+
+    def answer(conn, req):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n" + fu.chunk(b"{}\n"))
+        conn.wait_peer_close()
+        conn.close()
+    upstream.script(answer)
+    method, headers, body = how
+    exp = now() + 2
+    mark = g.audit_mark()
+    with g.client() as c:
+        c.send(c.build(method, "/mcp", g.headers(auth_server.mint(
+            {"exp": exp}), headers), body))
+        assert c.read_head(method).status == 200
+        with pytest.raises((rawhttp.Truncated, ConnectionError)):
+            c.read_body(10)
+    assert exp - 0.1 < time.time() < exp + 3
+    line = g.audit_one(mark)
+    if how is GET:              # of the other it was written before
+        assert line["action"] == "aborted", line
+        assert line["error"] == "the credential has expired"
+
+
+# -- a name that is to come ------------------------------------------------------
+
+def test_public_url_that_needs_a_restart(gateway, auth_server, upstream):
+    """Until then the listen address stands in for it, which is no audience:
+    who listens there elsewhere has the same."""
+    g = gateway({"auth": {"oauth": {"public_url": gw.DROP}}})
+    doc = g.get(gw.METADATA_PATH).json()
+    auds = [doc["resource"], gw.PUBLIC_URL, "mcpgw-prod"]
+
+    def seen():
+        return [g.post(token=auth_server.mint({"aud": a})).status
+                for a in auds]
+    assert seen() == [401, 401, 200]
+    log = g.reload({"auth": {"oauth": {
+        "audience": gw.DROP, "public_url": gw.PUBLIC_URL}}}, "rejected")
+    assert "auth.oauth.audience: required until auth.oauth.public_url" in log
+    assert seen() == [401, 401, 200]
+    g.reload({"auth": {"oauth": {"public_url": gw.PUBLIC_URL,
+                                 "accept_resource_audience": True}}})
+    assert seen() == [401, 401, 200]
