@@ -191,7 +191,7 @@ def test_readiness_tells_names_at_home(gateway, auth_server, auth):
 
 def test_unknown_name_with_a_credential(site):
     mark = site.gw.audit_mark()
-    line = site.refused(site.ask(path="/mcp/nosuch"), mark, 404)
+    line = site.refused(site.ask(path="/mcp/nosuch"), mark, 404, ids=(1,))
     assert line["auth_result"] == "ok" and "upstream" not in line, line
     mark = site.gw.audit_mark()
     r = bare(site.gw, "/mcp/nosuch")

@@ -65,7 +65,7 @@ def test_route(site, path, name, target):
 def test_no_such_upstream(site, path):
     mark = site.gw.audit_mark()
     with site.gw.client() as c:
-        site.refused(site.ask(path=path, client=c), mark, 404)
+        site.refused(site.ask(path=path, client=c), mark, 404, ids=(1,))
         assert site.ask(client=c).status == 200
     assert len(site.up.requests) == 1
 
