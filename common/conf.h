@@ -174,6 +174,9 @@ struct worker_conf {
 	uint64_t	 max_header;
 	uint64_t	 max_connections;
 	uint64_t	 buffered;
+	uint64_t	 per_connections;	/* limits.per_address; 0: any */
+	uint64_t	 per_streams;
+	uint64_t	 per_buffered;
 	uint64_t	 t_header;
 	uint64_t	 t_body;
 	uint64_t	 t_keepalive;

@@ -155,6 +155,10 @@ check_limits(struct cfg *c)
 	const struct worker_conf *w = &c->conf->w;
 	char			 size[QUANTITY_STRLEN];
 
+	n = cfg_node(c, "limits.per_address.buffered");
+	if (n != NULL && w->max_body > w->per_buffered)
+		cfg_error(c, n, "expected at least limits.max_body, which is "
+		    "%s", size_format(w->max_body, size));
 	if (w->max_body <= w->buffered)
 		return;
 	if ((n = cfg_node(c, "limits.buffered")) == NULL)

@@ -16,10 +16,13 @@
 #include "worker/conn.h"
 
 #define PER_TURN	8
+#define CROWD_MS	100	/* others may have room for who waits */
+#define CROWD_TURN	64
 
 static struct event_base	*base;
 static struct event		*ev;
 static struct event		*again;	/* after a lack of descriptors */
+static struct event		*crowd;	/* while there is no room */
 static int			 sock = -1;
 static int			 started;
 static int			 room = 1;
@@ -27,6 +30,7 @@ static int			 room = 1;
 static void	 accept_event(evutil_socket_t, short, void *);
 static void	 accept_again(evutil_socket_t, short, void *);
 static void	 accept_poll(void);
+static void	 accept_crowd(evutil_socket_t, short, void *);
 
 int
 accept_loopback(int fd)
@@ -54,7 +58,8 @@ accept_setup(struct event_base *b, int fd)
 	sock = fd;
 	ev = event_new(base, sock, EV_READ | EV_PERSIST, accept_event, NULL);
 	again = evtimer_new(base, accept_again, NULL);
-	if (ev == NULL || again == NULL)
+	crowd = evtimer_new(base, accept_crowd, NULL);
+	if (ev == NULL || again == NULL || crowd == NULL)
 		fatalx("accept: no memory");
 }
 
@@ -73,6 +78,7 @@ accept_stop(void)
 	started = 0;
 	event_free(ev);
 	event_free(again);
+	event_free(crowd);
 	close(sock);
 	sock = -1;
 }
@@ -87,13 +93,38 @@ accept_room(int r)
 static void
 accept_poll(void)
 {
+	const struct timeval	 wait = { 0, CROWD_MS * 1000 };
+
 	if (sock == -1)
 		return;
+	if (started && !room)
+		evtimer_add(crowd, &wait);
+	else
+		evtimer_del(crowd);
 	if (started && room && !evtimer_pending(again, NULL)) {
 		if (event_add(ev, NULL) == -1)
 			fatalx("event_add");
 	} else
 		event_del(ev);
+}
+
+/* Nobody took them for a while: who is idle gives way. */
+static void
+accept_crowd(evutil_socket_t fd, short what, void *arg)
+{
+	int	 i, s;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (i = 0; i < CROWD_TURN && !room && started && conn_spare(); i++) {
+		s = accept4(sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (s != -1)
+			conn_new(s);
+		else if (errno != ECONNABORTED && errno != EINTR)
+			break;
+	}
+	accept_poll();
 }
 
 static void

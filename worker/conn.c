@@ -21,8 +21,10 @@
 #include "common/net.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/forwarded.h"
 #include "worker/proxy_proto.h"
 #include "worker/request.h"
+#include "worker/share.h"
 #include "worker/tls.h"
 
 #define READ_SIZE	4096		/* first read of a head */
@@ -33,6 +35,8 @@
 #define OUT_LOW		(32 * 1024)	/* go on reading the upstream */
 #define PASSED_SPARE	64		/* too many: may still be told so */
 #define NO_ROOM_LOG_MS	1000
+#define HEAD_GRACE_MS	1000		/* then a head that is late gives way */
+#define BODIES_MAX	64		/* looked at for a slow one */
 
 TAILQ_HEAD(conn_list, conn);
 
@@ -54,6 +58,12 @@ static struct timeq		 q_header, q_body, q_keepalive, q_linger;
 static struct timeq		 q_write, q_look;
 
 static struct conn *conn_make(int);
+static int	 conn_count_in(struct conn *);
+static int	 conn_make_room(const struct share *, const struct conn *);
+static struct conn *conn_victim(const struct share *, const struct conn *);
+static struct conn *conn_standing(void);
+static int	 conn_silent(const struct conn *);
+static struct conn *conn_of(struct timer *);
 static void	 conn_expect_proxy(struct conn *);
 static void	 log_proxy(const struct conn *, const char *);
 static int	 conn_proxy(struct conn *);
@@ -112,11 +122,143 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
+	/* whose it is a proxy says later */
+	if (!conf->proxy_protocol && conn_count_in(c) == -1)
+		return;
+	if (nconns > conf->max_connections && !conn_make_room(NULL, c)) {
+		conn_close(c);
+		return;
+	}
 	if (conf->proxy_protocol)
 		conn_expect_proxy(c);
 	else if (tls_on())
 		conn_expect_tls(c);
 	conn_process(c);
+}
+
+/* It counts for its address.  0, or -1: closed, that has enough. */
+static int
+conn_count_in(struct conn *c)
+{
+	struct share	*s;
+
+	/* what comes through it counts for others, a request each */
+	if (conf->nproxies > 0 && forwarded_trusts(&c->addr))
+		return (0);
+	if ((s = share_get(&c->addr)) == NULL) {
+		conn_close(c);
+		return (-1);
+	}
+	if (conf->per_connections > 0 && s->conns >= conf->per_connections &&
+	    !conn_make_room(s, c)) {
+		log_proxy(c, "limits.per_address.connections reached");
+		share_put(s);
+		conn_close(c);
+		return (-1);
+	}
+	c->share = s;
+	share_conn(s, 1);
+	return (0);
+}
+
+/* One gives way to c: of an address, or (NULL) of any.  0: none can. */
+static int
+conn_make_room(const struct share *of, const struct conn *c)
+{
+	struct conn	*victim;
+
+	victim = conn_victim(of != NULL ? of : share_hog(), c);
+	if (victim == NULL && of == NULL)
+		victim = conn_victim(NULL, c);
+	if (victim != NULL) {
+		conn_close(victim);
+		return (1);
+	}
+	if (of != NULL || share_hog() == c->share ||
+	    (victim = conn_standing()) == NULL)
+		return (0);
+	/* not at once: it gets to read the end of its stream */
+	victim->close = 1;
+	request_end(victim->req, 1);
+	return (1);
+}
+
+int
+conn_spare(void)
+{
+	return (conn_victim(NULL, NULL) != NULL || (share_hog() != NULL &&
+	    nconns <= conf->max_connections && conn_standing() != NULL));
+}
+
+/* A stream of an address that has more than half of all connections. */
+static struct conn *
+conn_standing(void)
+{
+	const struct share	*hog = share_hog();
+	struct conn		*c;
+
+	if (hog == NULL || hog->streams == 0)
+		return (NULL);
+	TAILQ_FOREACH(c, &all, link)
+		if (c->share == hog && c->req != NULL && c->req->standing &&
+		    c->req->answering)
+			return (c);
+	return (NULL);
+}
+
+/* Who was idle longest; who has had his answer; who is slow to ask. */
+static struct conn *
+conn_victim(const struct share *of, const struct conn *not)
+{
+	struct timer	*t;
+	struct conn	*c;
+	uint64_t	 now = clock_mono();
+
+	TAILQ_FOREACH(t, &q_keepalive.list, link)
+		if (((c = conn_of(t))->share == of || of == NULL) &&
+		    c != not && conn_silent(c))
+			return (c);
+	TAILQ_FOREACH(t, &q_linger.list, link)
+		if (((c = conn_of(t))->share == of || of == NULL) &&
+		    c != not && c->state == CONN_LINGER)
+			return (c);
+	TAILQ_FOREACH(t, &q_header.list, link) {
+		if (t->deadline + HEAD_GRACE_MS > now + q_header.ms)
+			break;
+		if (((c = conn_of(t))->share == of || of == NULL) && c != not)
+			return (c);
+	}
+	return (NULL);
+}
+
+/* Is nothing of a next request here, not even unread? */
+static int
+conn_silent(const struct conn *c)
+{
+	char	 byte;
+
+	return (c->state == CONN_IDLE && c->in.len == 0 && recv(c->fd, &byte,
+	    1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN);
+}
+
+struct request *
+conn_slow_body(const struct request *not, uint64_t age)
+{
+	struct timer	*t;
+	struct request	*r;
+	int		 n = 0;
+
+	TAILQ_FOREACH(t, &q_body.list, link) {
+		if (n++ == BODIES_MAX)
+			break;
+		r = conn_of(t)->req;
+		if (r != NULL && r != not && request_wants_input(r) &&
+		    (clock_mono() - r->began >= age || (r->share != NULL &&
+		    r->share != not->share &&
+		    r->share->bytes > conf->buffered / 2)))
+			return (r);
+	}
+	return (NULL);
 }
 
 /* Anybody else could call himself what he likes. */
@@ -174,9 +316,11 @@ conn_proxy(struct conn *c)
 		conn_close(c);
 		return (0);
 	}
-	if (used > 0 && addr.family != AF_UNSPEC)
+	if (used == 0)
+		return (0);
+	if (addr.family != AF_UNSPEC)
 		conn_address(c, &addr);
-	return (used > 0);
+	return (conn_count_in(c) == 0);
 }
 
 static void
@@ -205,8 +349,11 @@ conn_passed(int fd, const struct proto_addr *addr, const void *input,
 		conn_close(c);
 		return;
 	}
-	if (addr->family != AF_UNSPEC)
+	if (addr->family != AF_UNSPEC) {
 		conn_address(c, addr);
+		if (conn_count_in(c) == -1)
+			return;
+	}
 	if (len > 0 && buf_append(&c->in, input, len) == -1)
 		conn_close(c);
 	else if (nconns > conf->max_connections)
@@ -791,7 +938,8 @@ conn_flush(struct conn *c)
 		timer_clear(&c->timer);
 	if (c->out.len == 0)
 		buf_free(&c->out);
-	if (c->req != NULL && c->out.len <= (buf_tight() ? 0 : OUT_LOW))
+	if (c->req != NULL && c->out.len <= (request_count(c->req) ||
+	    buf_tight() ? 0 : OUT_LOW))
 		request_writable(c->req);
 	if (c->state == CONN_SEND && c->out.len == 0)
 		conn_sent(c);
@@ -892,6 +1040,11 @@ conn_close(struct conn *c)
 		TAILQ_REMOVE(&again, c, again_link);
 	c->recorded = c->again = 0;
 	c->state = CONN_DEAD;
+	if (c->share != NULL) {
+		share_conn(c->share, -1);
+		share_put(c->share);
+		c->share = NULL;
+	}
 	TAILQ_REMOVE(&all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);
 	nconns--;

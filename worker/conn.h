@@ -22,6 +22,7 @@
 #include "worker/timeq.h"
 
 struct request;
+struct share;
 struct tls;
 
 enum conn_state {
@@ -44,6 +45,8 @@ struct conn {
 	struct event	 ev;
 	struct request	*req;
 	struct tls	*tls;		/* or NULL: plain */
+	struct share	*share;		/* that it counts for; NULL: a trusted
+					 * proxy's, or not known yet */
 	struct buf	 in;
 	struct buf	 out;
 	struct http1_scan scan;
@@ -72,7 +75,9 @@ struct conn {
  * below, what max_connections allows. */
 void	conn_setup(struct event_base *, const struct worker_conf *,
 	    void (*room)(int));
-/* A new connection (fd taken over). */
+/* A new connection (fd taken over).  Beyond max_connections, or what its
+ * address may have, the one that was idle longest gives way (that address's
+ * own, or that of one that has more than half); if none is, it is closed. */
 void	conn_new(int fd);
 /* One that another worker had, with the address that it knew the client by and
  * input that it read.  It counts, and beyond max_connections it is told 503 and
@@ -137,6 +142,12 @@ size_t	conn_drain(size_t n, void (*pass)(int, const struct proto_addr *,
 void	conn_each_request(void (*)(struct request *));
 /* End every request: streams cleanly, others with 503. */
 void	conn_end_all(int streams_only);
+/* Could one give way now? */
+int	conn_spare(void);
+/* A request (not this one) whose body has been read for so many ms, or that
+ * counts for an address which holds more than half of limits.buffered, or
+ * NULL. */
+struct request *conn_slow_body(const struct request *, uint64_t age);
 size_t	conn_count(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "worker/redirect.h"
 #include "worker/relay.h"
 #include "worker/session.h"
+#include "worker/share.h"
 #include "worker/sse.h"
 
 #define REDIRECTS_MAX	3
@@ -26,11 +27,13 @@ static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
 #define GRACE_MS	1000	/* for an event that has begun to end */
 
 static const struct worker_conf	*conf;
+static const struct worker_conf *conf;
 static struct timeq	 q_beat;
 static struct timeq	 q_total;
 static struct timeq	 q_grace;
 static struct timeq	 q_life[NAPS];
 
+static int	 relay_standing(struct request *);
 static void	 relay_head(void *, const struct http1_head *);
 static const char *refusal(const struct request *, const struct http1_head *,
 		    enum media);
@@ -86,6 +89,8 @@ relay_start(struct request *r)
 {
 	int	 failed = 0;
 
+	if (relay_standing(r) == -1)
+		return;
 	r->state = REQ_FORWARD;
 	if (r->method == METHOD_POST)
 		failed |= buf_puts(&r->head, "Content-Length: ") == -1 ||
@@ -93,7 +98,10 @@ relay_start(struct request *r)
 		    buf_puts(&r->head, "\r\n") == -1;
 	failed |= buf_puts(&r->head, "\r\n") == -1;
 	if (!failed)
-		r->ex = exchange_start(r->upstream, r->server, r->pinned,
+		r->ex = exchange_start(r->upstream, r->server,
+		    (r->pinned ? EXCHANGE_PINNED : 0) |
+		    (r->standing ? EXCHANGE_STANDING : 0) |
+		    (r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash)),
 		    forward_method(r), r->line_len, &r->head, &r->body,
 		    &callbacks, r);
 	if (r->ex == NULL)
@@ -105,6 +113,24 @@ relay_crowded(struct request *r)
 {
 	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 	    "too many connections to upstreams", "Retry-After: 1\r\n");
+}
+
+/* A stream that stands as long as the client likes counts for its address.
+ * 0, or -1: it has enough of them (answered). */
+static int
+relay_standing(struct request *r)
+{
+	if (r->share == NULL || (r->method != METHOD_GET && !r->listening))
+		return (0);
+	if (conf->per_streams > 0 && r->share->streams >= conf->per_streams) {
+		answer_error(r, 429, RPC_RATE_LIMITED, AUDIT_DENY,
+		    "limits.per_address.streams reached",
+		    "Retry-After: 10\r\n");
+		return (-1);
+	}
+	r->share->streams++;
+	r->standing = 1;
+	return (0);
 }
 
 static void
@@ -213,7 +239,9 @@ relay_follow(struct request *r, const struct http1_head *h)
 	buf_wipe(&head);
 	r->redirects++;
 	exchange_cancel(r->ex);
-	r->ex = exchange_start(r->upstream, server, EXCHANGE_PINNED,
+	r->ex = exchange_start(r->upstream, server, EXCHANGE_PINNED |
+	    (r->standing ? EXCHANGE_STANDING : 0) |
+	    (r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash)),
 	    forward_method(r), r->line_len, &line, &body, &callbacks, r);
 	if (r->ex != NULL)
 		return (1);
@@ -368,7 +396,8 @@ relay_data(void *arg, const char *p, size_t len)
 		conn_abort(r->conn);
 	else if (r->ending && sse_at_boundary(r->sse))
 		relay_end_stream(r, r->error);
-	else if (r->conn->out.len > (buf_tight() ? 0 : OUT_HIGH))
+	else if (r->conn->out.len > (request_count(r) || buf_tight() ? 0 :
+	    OUT_HIGH))
 		exchange_pause(r->ex);
 }
 
@@ -545,6 +574,10 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 
 	r->ex = NULL;
 	r->error = why;
+	if (r->answering && error == EXCHANGE_CROWDED) {
+		relay_end_stream(r, why);
+		return;
+	}
 	if (r->answering) {
 		/* a part must not pass for the whole */
 		r->action = AUDIT_ERROR;

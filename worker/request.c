@@ -23,10 +23,12 @@
 #include "worker/route.h"
 #include "worker/rpc.h"
 #include "worker/session.h"
+#include "worker/share.h"
 #include "worker/sse.h"
 
 #define BODY_READ	(64 * 1024)
 #define BODY_READS	8		/* in one go */
+#define SLOW_PART	4		/* of timeouts.body: slow, in a crowd */
 #define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
 #define REFUSED_BODY_MAX (16 * 1024)	/* read for the id's and the log's
 					 * sake */
@@ -58,7 +60,9 @@ static void	 request_note(struct request *, const struct rpc *);
 static int	 request_take(struct request *);
 static int	 request_take_chunks(struct request *);
 static int	 request_grow(struct request *, const char *, size_t);
+static void	 request_share(struct request *);
 static int	 request_crowded(const struct request *, uint64_t);
+static int	 request_squeeze(struct request *, uint64_t);
 static void	 request_overflow(struct request *, int);
 static void	 request_whole(struct request *);
 
@@ -67,6 +71,7 @@ request_setup(const struct worker_conf *c)
 {
 	conf = c;
 	buf_setup(c->buffered);
+	share_setup(c);
 }
 
 /* The parts of an id: unique among processes and restarts, then a count. */
@@ -124,6 +129,11 @@ request_free(struct request *r)
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
 	sse_free(r->sse);
+	if (r->share != NULL) {
+		r->share->bytes -= r->counted;
+		r->share->streams -= (size_t)r->standing;
+		share_put(r->share);
+	}
 	buf_free(&r->body);
 	buf_free(&r->head);
 	buf_free(&r->text);
@@ -391,6 +401,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 {
 	struct slice	 type = http1_value(h, HTTP1_CONTENT_TYPE);
 
+	request_share(r);
 	if (r->method != METHOD_POST)
 		return (0);
 	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
@@ -404,7 +415,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 		    "a coded body cannot be judged", NULL);
 		return (-1);
 	}
-	if (request_crowded(r, r->left)) {
+	if (request_squeeze(r, r->left)) {
 		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 		    "limits.buffered reached", "Retry-After: 1\r\n");
 		return (-1);
@@ -612,13 +623,16 @@ request_input(struct request *r)
 		/* timeouts.body is for 64 KiB, not for a byte */
 		if (r->body.len / BODY_READ != r->laps) {
 			r->laps = r->body.len / BODY_READ;
-			conn_body_timer(c);
+			/* it has so long in all when memory is short */
+			if (!buf_tight())
+				conn_body_timer(c);
+			(void)request_count(r);
 		}
 		before = r->body.len;
 		if (r->framing == HTTP1_BODY_LENGTH) {
 			n = r->left < BODY_READ ? (size_t)r->left : BODY_READ;
 			/* others have grown since the head was judged */
-			if (c->readable && request_crowded(r, n)) {
+			if (c->readable && request_squeeze(r, n)) {
 				request_overflow(r, 503);
 				return;
 			}
@@ -700,12 +714,40 @@ request_grow(struct request *r, const char *p, size_t n)
 	if (n > conf->max_body - r->body.len || (r->refusal.status != 0 &&
 	    n > REFUSED_BODY_MAX - r->body.len))
 		status = 413;
-	else if (!request_crowded(r, n) && buf_append(&r->body, p, n) == 0) {
+	else if (!request_squeeze(r, n) && buf_append(&r->body, p, n) == 0) {
 		r->bytes_in = r->body.len;
 		return (0);
 	}
 	request_overflow(r, status);
 	return (-1);
+}
+
+/* Whose request it is, for the counting. */
+static void
+request_share(struct request *r)
+{
+	struct share	*s = r->conn->share;
+
+	if (r->share != NULL)
+		return;
+	r->share = s != NULL && share_is(s, &r->client) ? share_again(s) :
+	    share_get(&r->client);
+}
+
+int
+request_count(struct request *r)
+{
+	const struct conn	*c = r->conn;
+	size_t			 held;
+
+	if (r->share == NULL)
+		return (0);
+	held = r->body.cap + r->head.cap + c->in.cap + c->out.cap;
+	if (r->ex != NULL)
+		held += exchange_held(r->ex);
+	r->share->bytes += held - r->counted;
+	r->counted = held;
+	return (r->share->bytes > conf->per_buffered);
 }
 
 /* Would n more bytes be too much, together with all that others hold?  What
@@ -717,8 +759,26 @@ request_crowded(const struct request *r, uint64_t n)
 	size_t			 own = r->body.cap + r->head.cap +
 				    r->text.cap + c->in.cap + c->out.cap;
 
-	return (buf_total() - own + r->body.len + n >
-	    conf->buffered + CROWD_SLACK);
+	n += r->body.len;
+	return (buf_total() - own + n > conf->buffered + CROWD_SLACK ||
+	    (r->share != NULL && r->share->bytes - r->counted + n >
+	    conf->per_buffered + CROWD_SLACK));
+}
+
+/* The same, after those had to give way who hold memory for long, or who hold
+ * most of it. */
+static int
+request_squeeze(struct request *r, uint64_t n)
+{
+	struct request	*slow;
+
+	while (request_crowded(r, n)) {
+		slow = conn_slow_body(r, conf->t_body / SLOW_PART);
+		if (slow == NULL)
+			return (1);
+		request_overflow(slow, 503);
+	}
+	return (0);
 }
 
 /* 413 or 503, and nothing more is read. */
@@ -727,6 +787,7 @@ request_overflow(struct request *r, int status)
 {
 	r->conn->close = r->conn->unread = 1;
 	r->framing = HTTP1_BODY_NONE;
+	buf_free(&r->body);
 	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
 	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
 	    "body larger than limits.max_body" : "limits.buffered reached",

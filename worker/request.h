@@ -23,6 +23,7 @@
 
 struct conn;
 struct question;
+struct share;
 struct sse;
 
 #define REQUEST_ID_LEN	32	/* hexadecimal digits */
@@ -128,6 +129,9 @@ struct request {
 	struct text	 scopes;
 	struct text	 client_ip;
 	struct proto_addr client;	/* the same */
+	struct share	*share;		/* of it; or NULL */
+	size_t		 counted;	/* bytes, in it */
+	int		 standing;	/* a stream, counted in it */
 	struct text	 origin;	/* when it is one that is allowed */
 	struct text	 name;		/* after /mcp/, if it could be one */
 	/* what fields said that the body must say too */
@@ -153,6 +157,9 @@ void	request_plain(struct conn *);
 int	request_wants_input(const struct request *);
 void	request_input(struct request *);
 void	request_writable(struct request *);
+/* What it holds has changed: count it.  1 when its address has more than its
+ * share of memory. */
+int	request_count(struct request *);
 /* The connection is being closed; the request is recorded and freed. */
 void	request_client_gone(struct request *);
 void	request_body_late(struct request *);

@@ -27,10 +27,14 @@ static void	 server_setup(struct server *, struct upstream *,
 static struct timeq *queue_of(uint64_t, void (*)(struct timer *));
 static int	 exchange_wait(struct exchange *);
 static void	 wait_end(struct exchange *);
+static int	 wait_give_way(struct upstream *, const struct source *);
+static void	 standing_give_way(struct upstream *);
+static struct exchange *wait_next(const struct upstream *);
 static void	 wait_expired(struct timer *);
 static void	 wake(evutil_socket_t, short, void *);
 static void	 wake_one(struct upstream *);
 static int	 exchange_aim(struct exchange *, const struct server *);
+static void	 exchange_uncount(struct exchange *);
 static void	 exchange_end(struct exchange *);
 
 void
@@ -55,6 +59,10 @@ upstream_setup(struct event_base *b, const struct worker_conf *conf)
 		u->servers = &servers[nservers];
 		u->nservers = u->conf->nservers;
 		TAILQ_INIT(&u->waiting);
+		TAILQ_INIT(&u->standing);
+		if (u->conf->max_connections > 0 && (u->sources = calloc(
+		    EXCHANGE_SOURCES, sizeof(*u->sources))) == NULL)
+			fatal("calloc");
 		u->q_connect = queue_of(u->conf->t_connect, upconn_expired);
 		u->q_response = queue_of(u->conf->t_response, upconn_expired);
 		u->q_stream = queue_of(u->conf->t_stream_idle,
@@ -181,7 +189,17 @@ exchange_start(size_t upstream, size_t server, int flags, const char *method,
 	ex->tried = 1ULL << server;
 	ex->pinned = (flags & EXCHANGE_PINNED) != 0;
 	ex->probe = (flags & EXCHANGE_PROBE) != 0;
+	/* a health check waits for nobody */
+	ex->turn = ex->probe;
+	if (ups[upstream].sources != NULL && !ex->probe)
+		ex->source = &ups[upstream].sources[flags >> 8];
+	if (ex->source != NULL && (flags & EXCHANGE_STANDING) != 0) {
+		ex->standing = 1;
+		TAILQ_INSERT_TAIL(&ups[upstream].standing, ex,
+		    standing_link);
+	}
 	if (exchange_attach(ex) == -1) {
+		exchange_uncount(ex);
 		free(ex);
 		return (NULL);
 	}
@@ -226,6 +244,12 @@ exchange_forget(struct exchange *ex)
 	ex->sent = 0;
 	buf_wipe(&ex->head);
 	buf_free(&ex->body);
+}
+
+size_t
+exchange_held(const struct exchange *ex)
+{
+	return (ex->head.cap + ex->body.cap + ex->in.cap);
 }
 
 size_t
@@ -287,6 +311,9 @@ exchange_attach(struct exchange *ex)
 	struct upstream	*u = ex->server->up;
 	struct upconn	*up;
 
+	/* what gets free is for those who wait, in their turn */
+	if (u->nwaiting > 0 && !ex->turn)
+		return (exchange_wait(ex));
 	if ((up = upconn_idle(ex->server)) == NULL) {
 		if (u->conf->max_connections > 0 &&
 		    u->nopen >= u->conf->max_connections)
@@ -299,6 +326,11 @@ exchange_attach(struct exchange *ex)
 	}
 	ex->up = up;
 	up->ex = ex;
+	if (ex->source != NULL && !ex->busy) {
+		ex->busy = 1;
+		ex->source->busy++;
+		ex->source->last = ++u->given;
+	}
 	if (up->state == UP_BUSY)
 		timer_start(&up->timer, u->q_response);
 	return (0);
@@ -309,10 +341,19 @@ exchange_wait(struct exchange *ex)
 {
 	struct upstream	*u = ex->server->up;
 
-	if (u->nwaiting >= WAITING_MAX)
+	if (u->nwaiting >= WAITING_MAX && wait_give_way(u, ex->source) == -1)
 		return (-1);
 	ex->waiting = 1;
 	u->nwaiting++;
+	if (ex->source != NULL) {
+		ex->source->waiting++;
+		/* once: it would be woken in a circle */
+		if (!ex->turn && ex->source->busy == 0 &&
+		    !TAILQ_EMPTY(&u->standing)) {
+			u->short_of = 1;
+			upstream_wake(u);
+		}
+	}
 	TAILQ_INSERT_TAIL(&u->waiting, ex, link);
 	timer_start(&ex->timer, u->q_wait);
 	return (0);
@@ -327,8 +368,77 @@ wait_end(struct exchange *ex)
 		return;
 	ex->waiting = 0;
 	u->nwaiting--;
+	if (ex->source != NULL)
+		ex->source->waiting--;
 	TAILQ_REMOVE(&u->waiting, ex, link);
 	timer_clear(&ex->timer);
+}
+
+/* The queue is full: the last of the source that waits most leaves, for one
+ * that waits less.  0, or -1: there is none. */
+static int
+wait_give_way(struct upstream *u, const struct source *mine)
+{
+	struct exchange	*ex;
+	const struct source *most;
+	size_t		 i;
+
+	if (mine == NULL)
+		return (-1);
+	for (most = u->sources, i = 1; i < EXCHANGE_SOURCES; i++)
+		if (u->sources[i].waiting > most->waiting)
+			most = &u->sources[i];
+	if (most->waiting <= mine->waiting + 1)
+		return (-1);
+	TAILQ_FOREACH_REVERSE(ex, &u->waiting, exchange_list, link)
+		if (ex->source == most)
+			break;
+	if (ex == NULL)
+		return (-1);
+	exchange_fail(ex, EXCHANGE_CROWDED,
+	    "upstream's max_connections reached");
+	return (0);
+}
+
+/* One address has more than half of the connections, with streams that may
+ * never end, and another has none: the oldest such stream ends. */
+static void
+standing_give_way(struct upstream *u)
+{
+	struct exchange	*ex;
+
+	u->short_of = 0;
+	TAILQ_FOREACH(ex, &u->waiting, link)
+		if (ex->source != NULL && ex->source->busy == 0)
+			break;
+	if (ex == NULL)
+		return;
+	TAILQ_FOREACH(ex, &u->standing, standing_link)
+		if (ex->busy && ex->source->busy >
+		    u->conf->max_connections / 2)
+			break;
+	if (ex != NULL)
+		exchange_fail(ex, EXCHANGE_CROWDED,
+		    "upstream's max_connections: others wait");
+}
+
+/* Of those that wait the one whose source has least, or has waited longest for
+ * its turn; the first of them. */
+static struct exchange *
+wait_next(const struct upstream *u)
+{
+	struct exchange	*ex, *best = NULL;
+	const struct source *a, *b;
+
+	TAILQ_FOREACH(ex, &u->waiting, link) {
+		if ((a = ex->source) == NULL)
+			return (ex);
+		b = best == NULL ? NULL : best->source;
+		if (b == NULL || a->busy < b->busy ||
+		    (a->busy == b->busy && a->last < b->last))
+			best = ex;
+	}
+	return (best);
 }
 
 static void
@@ -356,8 +466,11 @@ wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	for (i = 0; i < nups; i++)
-		if (ups[i].nwaiting > 0)
+		if (ups[i].nwaiting > 0) {
+			if (ups[i].short_of)
+				standing_give_way(&ups[i]);
 			wake_one(&ups[i]);
+		}
 }
 
 static void
@@ -366,8 +479,9 @@ wake_one(struct upstream *u)
 	struct exchange	*ex;
 	size_t		 n = u->nwaiting;
 
-	while (n-- > 0 && (ex = TAILQ_FIRST(&u->waiting)) != NULL) {
+	while (n-- > 0 && (ex = wait_next(u)) != NULL) {
 		wait_end(ex);
+		ex->turn = 1;
 		if (exchange_attach(ex) == -1) {
 			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
 			continue;
@@ -395,6 +509,7 @@ exchange_other_server(struct exchange *ex)
 	ex->server = s;
 	ex->tried |= 1ULL << (s - u->servers);
 	ex->next_addr = 0;
+	ex->turn = 1;
 	if (exchange_attach(ex) == -1)
 		return (-1);
 	if (ex->up != NULL && ex->up->state == UP_BUSY)
@@ -474,12 +589,23 @@ exchange_timer(struct exchange *ex)
 	timer_start(&ex->up->timer, ex->stream ? u->q_stream : u->q_response);
 }
 
+static void
+exchange_uncount(struct exchange *ex)
+{
+	if (ex->busy)
+		ex->source->busy--;
+	if (ex->standing)
+		TAILQ_REMOVE(&ex->server->up->standing, ex, standing_link);
+	ex->busy = ex->standing = 0;
+}
+
 /* Take the exchange out of the world; freed at the end of the turn. */
 static void
 exchange_end(struct exchange *ex)
 {
 	ex->over = 1;
 	wait_end(ex);
+	exchange_uncount(ex);
 	if (ex->up != NULL) {
 		ex->up->ex = NULL;
 		upconn_close(ex->up);

@@ -24,6 +24,10 @@ enum exchange_error {
 
 /* For exchange_start(). */
 #define EXCHANGE_PINNED	1	/* no other server will do */
+#define EXCHANGE_STANDING 4	/* a stream, as long as the client likes */
+/* Whose it is: a hash of the address. */
+#define EXCHANGE_SOURCE(hash)	((int)((hash) % EXCHANGE_SOURCES << 8))
+#define EXCHANGE_SOURCES	256
 #define EXCHANGE_PROBE	2	/* what it means is upstream_judge()'s */
 
 struct exchange;
@@ -74,6 +78,8 @@ struct exchange *exchange_start(size_t upstream, size_t server, int flags,
  * it is not held any more, as memory is short or it could not be sent. */
 int	exchange_take(struct exchange *, struct buf *head, size_t *line_len,
 	    struct buf *body);
+/* Bytes of memory that it holds. */
+size_t	exchange_held(const struct exchange *);
 /* The server that it was sent to. */
 size_t	exchange_server(const struct exchange *);
 /* The client is gone: close the connection, so that the upstream sees it.  No callback follows. */

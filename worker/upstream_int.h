@@ -69,12 +69,27 @@ struct upstream {
 	size_t		 nopen;		/* connections */
 	struct exchange_list waiting;	/* for one, at max_connections */
 	size_t		 nwaiting;
+	struct source	*sources;	/* by EXCHANGE_SOURCE; NULL: without a
+					 * limit nobody waits for another */
+	struct exchange_list standing;	/* streams, with a limit */
+	int		 short_of;	/* connections, for who has none */
+	uint64_t	 given;		/* connections, to anybody */
 	struct timeq	*q_connect, *q_response, *q_stream, *q_wait;
 	struct ssl_ctx_st *tls;		/* or NULL */
 };
 
+/* What the addresses of one hash have of an upstream. */
+struct source {
+	unsigned	 busy;		/* connections */
+	unsigned	 waiting;
+	uint64_t	 last;		/* when it got one: the upstream's
+					 * count of them */
+};
+
 struct exchange {
 	TAILQ_ENTRY(exchange) link;	/* waiting, or in the dead list */
+	TAILQ_ENTRY(exchange) standing_link;
+	struct source	*source;	/* or NULL: nobody counts */
 	struct timer	 timer;		/* while it waits for a connection */
 	struct upconn	*up;
 	struct server	*server;
@@ -96,6 +111,9 @@ struct exchange {
 	int		 pinned;	/* no other server will do */
 	int		 probe;		/* a health check */
 	int		 waiting;
+	int		 turn;		/* it need not wait behind others */
+	int		 busy;		/* counted in source */
+	int		 standing;	/* a stream; in the list */
 	int		 keepalive;
 	unsigned	 idle_s;	/* what Keep-Alive says; 0: nothing */
 	int		 sent_any;

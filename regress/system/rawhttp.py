@@ -134,7 +134,7 @@ class Event:
 
 class Client:
     def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, rcvbuf=None,
-                 tls=None):
+                 tls=None, source=None):
         self.host = host
         self.port = port
         self.timeout = timeout
@@ -149,6 +149,8 @@ class Client:
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)
+        if source is not None:      # an address to come from
+            self.sock.bind((source, 0))
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:         # an ssl.SSLContext

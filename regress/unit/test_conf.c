@@ -115,6 +115,9 @@ worker_sample(void)
 	w.max_header = 2048;
 	w.max_connections = 3;
 	w.buffered = 4 << 20;
+	w.per_connections = 7;
+	w.per_streams = 8;
+	w.per_buffered = 2 << 20;
 	w.t_header = 105;
 	w.t_body = 106;
 	w.t_keepalive = 107;
@@ -288,6 +291,9 @@ test_worker(void **state)
 	assert_int_equal(x->max_header, 2048);
 	assert_int_equal(x->max_connections, 3);
 	assert_int_equal(x->buffered, 4 << 20);
+	assert_int_equal(x->per_connections, 7);
+	assert_int_equal(x->per_streams, 8);
+	assert_int_equal(x->per_buffered, 2 << 20);
 	assert_int_equal(x->t_header, 105);
 	assert_int_equal(x->t_body, 106);
 	assert_int_equal(x->t_keepalive, 107);
@@ -376,6 +382,9 @@ test_worker_insane(void **state)
 	WITH(w.max_header = 0);
 	WITH(w.max_connections = 0);
 	WITH(w.buffered = UINT64_MAX);
+	WITH(w.per_connections = UINT64_MAX);
+	WITH(w.per_streams = UINT64_MAX);
+	WITH(w.per_buffered = 0);
 	WITH(w.t_header = UINT64_MAX);
 	WITH(w.t_drain = UINT64_MAX);
 	WITH(w.t_stream_total = UINT64_MAX);

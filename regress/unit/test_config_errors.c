@@ -94,6 +94,15 @@ static const struct error_row mistakes[] = {
 	    "and values, got a list" },
 	{ "limits: {max_header: 512}\n", "1:22: limits.max_header: expected "
 	    "a size from 1KiB to 64KiB, got \"512\"" },
+	{ "limits: {per_address: {connections: 0}}\n", "1:37: "
+	    "limits.per_address.connections: expected a number from 1 to "
+	    "1000000, got \"0\"" },
+	{ "limits: {per_address: {streams: x}}\n", "1:33: "
+	    "limits.per_address.streams: expected a number from 1 to "
+	    "1000000, got \"x\"" },
+	{ "limits: {per_address: {buffered: 1MiB}}\n", "1:34: "
+	    "limits.per_address.buffered: expected at least "
+	    "limits.max_body, which is 4MiB" },
 	{ "limits: {max_header: 65KiB}\n", "1:22: limits.max_header: "
 	    "expected a size from 1KiB to 64KiB, got \"65KiB\"" },
 	{ "limits: {max_body: 4MB}\n", "1:20: limits.max_body: expected a "
