@@ -129,6 +129,54 @@ forward_request(struct request *r, const struct http1_head *h)
 	return (failed ? -1 : 0);
 }
 
+int
+forward_replace(struct request *r, const char *name, const char *value)
+{
+	const char	*p = buf_data(&r->head), *end = p + r->head.len, *eol;
+	size_t		 n = strlen(name), len;
+	struct buf	 made = { 0 };
+	int		 failed;
+
+	failed = buf_append(&made, p, r->line_len) == -1;
+	for (p += r->line_len; p < end; p += len) {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		len = eol == NULL ? (size_t)(end - p) :
+		    (size_t)(eol + 1 - p);
+		if (len > n && p[n] == ':' && strncasecmp(p, name, n) == 0)
+			continue;
+		failed |= buf_append(&made, p, len) == -1;
+	}
+	if (value != NULL)
+		failed |= put_words(&made, name, ": ", value, "\r\n",
+		    NULL) == -1;
+	buf_wipe(&r->head);
+	r->head = made;
+	return (failed ? -1 : 0);
+}
+
+int
+forward_own(struct request *r)
+{
+	static const struct http1_head	 none;
+	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
+	const struct conf_server	*s = &u->servers[r->server];
+	struct buf			*b = &r->head;
+	size_t				 i;
+	int				 failed;
+
+	buf_wipe(b);
+	failed = put_words(b, "POST ", s->path, " HTTP/1.1\r\nHost: ",
+	    s->authority, "\r\n", NULL) == -1;
+	r->line_len = b->len;
+	failed |= put_field(b, slice_of("X-Request-Id"),
+	    slice_of(r->id)) == -1;
+	failed |= put_via(b, &none) == -1;
+	for (i = 0; i < u->nheaders; i++)
+		failed |= put_field(b, slice_of(u->headers[i].name),
+		    slice_of(u->headers[i].value)) == -1;
+	return (failed ? -1 : 0);
+}
+
 /* Does a fixed field of the upstream's take its place? */
 static int
 replaced(const struct conf_upstream *u, const struct http1_field *f)

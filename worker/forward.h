@@ -16,6 +16,12 @@ void	forward_client_ip(struct request *, const struct http1_head *);
 /* Make r->head: everything but Content-Length and the empty line.
  * 0, or -1 when memory is gone. */
 int	forward_request(struct request *, const struct http1_head *);
+/* Give r->head, as forward_request() made it, another value of a field, or none
+ * (NULL).  0 or -1. */
+int	forward_replace(struct request *, const char *name, const char *value);
+/* Make r->head for a request of the gateway's own, a POST without fields that
+ * describe its body.  0 or -1. */
+int	forward_own(struct request *);
 /* Queue the head of the upstream's response; decides r->chunked.  0 or -1. */
 int	forward_response(struct request *, const struct http1_head *);
 /* Did this gateway send it on itself (RFC 9110 section 7.6.3)? */

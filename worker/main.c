@@ -24,6 +24,8 @@
 #include "common/proto.h"
 #include "common/sandbox.h"
 #include "common/shm.h"
+#include "worker/accord.h"
+#include "worker/ask.h"
 #include "worker/accept.h"
 #include "worker/answer.h"
 #include "worker/audit.h"
@@ -187,6 +189,8 @@ set_up_modules(void)
 	session_setup(conf);
 	relay_setup(conf);
 	mcp_setup(conf);
+	accord_setup(conf);
+	ask_setup(conf);
 	keeper_setup(base, keeper_gone);
 	keys_setup(conf);
 	auth_setup(conf, want_keys);

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "worker/accord.h"
 #include "worker/answer.h"
+#include "worker/ask.h"
 #include "worker/mcp.h"
 
 #define STATELESS	"2026-07-28"
@@ -21,7 +23,6 @@
 #define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)	/* initialize */
 #define SENTINEL	"=?base64?"
 #define SENTINEL_END	"?="
-#define VERSION_SHOWN	32	/* bytes of one that we do not know */
 
 /* What Mcp-Name is to a method: not ours to judge; out of place; what the
  * method acts upon, if it is there; and it must be there. */
@@ -53,11 +54,6 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 	size_t		 i;
 
 	request_keep_text(r, &r->mcp_version, version);
-	/* of a message it is judged with what the message says, and the
-	 * answer has the message's id */
-	if (r->method != METHOD_POST && !mcp_revision_ok(r))
-		return (unsupported(r, "unsupported MCP-Protocol-Version",
-		    version.p == NULL ? slice_of(ASSUMED) : version));
 	r->stateless = r->method != METHOD_POST && mcp_stateless(r);
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
@@ -82,6 +78,17 @@ mcp_revision_ok(const struct request *r)
 	if (version.p == NULL)
 		return ((revisions & FIELDLESS) != 0);
 	return (revision_allowed(version));
+}
+
+int
+mcp_check_stream(struct request *r)
+{
+	struct slice	 version = request_text(r, r->mcp_version);
+
+	if (mcp_revision_ok(r))
+		return (0);
+	return (unsupported(r, "unsupported MCP-Protocol-Version",
+	    version.p == NULL ? slice_of(ASSUMED) : version));
 }
 
 int
@@ -126,6 +133,10 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	stateless = !mcp_opens(rpc) && (slice_is(version, STATELESS) ||
 	    slice_is(rpc->version, STATELESS));
 	r->stateless = stateless;
+	r->accord = rpc->kind != RPC_REQUEST ? ACCORD_NONE :
+	    mcp_opens(rpc) ? ACCORD_OPEN :
+	    slice_is(rpc->method, "server/discover") ? ACCORD_DISCOVER :
+	    stateless ? ACCORD_ERROR : ACCORD_NONE;
 	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
 		return (mismatch(r, "MCP-Protocol-Version is missing"));
 	if (!plain_text(method) || !plain_text(name))
@@ -182,34 +193,15 @@ check_revision(struct request *r, const struct rpc *rpc)
 static int
 revision_allowed(struct slice v)
 {
-	size_t	 i;
-
-	for (i = 0; i < CONF_REVISIONS; i++)
-		if ((revisions & 1U << i) != 0 &&
-		    slice_is(v, conf_revisions[i]))
-			return (1);
-	return (0);
+	return ((accord_bit(v) & revisions) != 0);
 }
 
-/* With what there is instead (2026-07-28, Unsupported Protocol Version). */
+/* With what there is instead (2026-07-28, Unsupported Protocol Version).
+ * Returns -1. */
 static int
 unsupported(struct request *r, const char *what, struct slice requested)
 {
-	char	 data[1024], text[6 * VERSION_SHOWN];
-	size_t	 i, n;
-	int	 len;
-
-	len = snprintf(data, sizeof(data), "{\"supported\":[");
-	for (i = 0; i < CONF_REVISIONS; i++)
-		if ((revisions & 1U << i) != 0)
-			len += snprintf(data + len, sizeof(data) -
-			    (size_t)len, "%s\"%s\"", data[len - 1] == '[' ?
-			    "" : ",", conf_revisions[i]);
-	n = json_escape(requested, VERSION_SHOWN, text);
-	(void)snprintf(data + len, sizeof(data) - (size_t)len,
-	    "],\"requested\":\"%.*s\"}", (int)n, text);
-	answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION, AUDIT_ERROR, what,
-	    data);
+	ask_refuse(r, what, requested);
 	return (-1);
 }
 

@@ -14,12 +14,16 @@
 /* Once. */
 void	mcp_setup(const struct worker_conf *);
 
-/* What can be judged without the body: a GET's or DELETE's
- * MCP-Protocol-Version names a revision of mcp.revisions, and no field is
- * ambiguous.  0, or -1: answered. */
+/* What can be judged without the body: no field is ambiguous.  0, or -1:
+ * answered. */
 int	mcp_check_head(struct request *, const struct http1_head *);
+/* Of a GET or DELETE, whose head is gone: MCP-Protocol-Version names a revision
+ * of mcp.revisions.  0, or -1: answered, or an upstream is asked for the
+ * answer. */
+int	mcp_check_stream(struct request *);
 /* What the fields said must be what the body says, and the revision one of
- * mcp.revisions.  0, or -1: answered. */
+ * mcp.revisions.  0, or -1: answered, or an upstream is asked for the answer.
+ * What initialize proposes is changed where it cannot be. */
 int	mcp_check_body(struct request *, const struct rpc *);
 
 /* After mcp_check_head(): is its MCP-Protocol-Version (none: one of those that

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/answer.h"
+#include "worker/ask.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
@@ -17,6 +18,7 @@
 #include "worker/sse.h"
 
 #define REDIRECTS_MAX	3
+#define HOLD_MAX	(256 * 1024)	/* of an answer that says revisions */
 #define OUT_HIGH	(60 * 1024)	/* stop reading the upstream */
 
 /* How long to sleep before looking at the clock that credentials go by,
@@ -46,6 +48,11 @@ static void	 relay_crowded(struct request *);
 static void	 relay_refuse(struct request *, const char *);
 static void	 relay_no_page(struct request *, const struct http1_head *);
 static void	 relay_answered(struct request *);
+static int	 relay_holds(const struct request *,
+		    const struct http1_head *, enum media);
+static int	 relay_put_head(struct request *, const struct http1_head *);
+static int	 relay_hold(struct request *, struct slice);
+static int	 relay_release(struct request *, int);
 static const char *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static int	 relay_chunk(struct buf *, size_t);
@@ -157,12 +164,14 @@ relay_head(void *arg, const struct http1_head *h)
 	if (!r->stateless)
 		request_set_text(r, &r->session_id,
 		    http1_value(h, HTTP1_MCP_SESSION_ID));
+	if (!relay_holds(r, h, media))
+		r->accord = ACCORD_NONE;
 	if (media == MEDIA_STREAM) {
 		r->transport = r->method == METHOD_GET ? "stream" : "sse";
 		relay_stream(r, h);
 		return;
 	}
-	if (forward_response(r, h) == -1) {
+	if (relay_put_head(r, h) == -1) {
 		conn_abort(r->conn);
 		return;
 	}
@@ -173,6 +182,82 @@ relay_head(void *arg, const struct http1_head *h)
 	    h->status < 300 && h->body != HTTP1_BODY_NONE &&
 	    !(h->body == HTTP1_BODY_LENGTH && h->content_length == 0))
 		relay_answered(r);
+}
+
+/* Does it say of revisions what its client should know otherwise? */
+static int
+relay_holds(const struct request *r, const struct http1_head *h,
+    enum media media)
+{
+	if (r->accord == ACCORD_NONE || h->count[HTTP1_CONTENT_ENCODING] > 0)
+		return (0);
+	if (r->accord == ACCORD_ERROR)
+		return (media == MEDIA_JSON && h->status == 400);
+	return (media == MEDIA_JSON || media == MEDIA_STREAM);
+}
+
+/* The length of what is held is not known yet.  0 or -1. */
+static int
+relay_put_head(struct request *r, const struct http1_head *h)
+{
+	struct http1_head	 other;
+
+	if (r->accord == ACCORD_NONE || h->body != HTTP1_BODY_LENGTH)
+		return (forward_response(r, h));
+	other = *h;
+	other.body = HTTP1_BODY_CHUNKED;
+	return (forward_response(r, &other));
+}
+
+/*
+ * Hold what came until the message that says it is whole, or it becomes too
+ * long to be one that does.  1 when it is held, 0 when it goes on as it is, or
+ * -1.
+ */
+static int
+relay_hold(struct request *r, struct slice s)
+{
+	if (r->accord == ACCORD_NONE)
+		return (0);
+	if (buf_append(&r->hold, s.p, s.len) == -1)
+		return (-1);
+	if (r->hold.len <= HOLD_MAX && (r->sse == NULL ||
+	    !sse_at_boundary(r->sse)))
+		return (1);
+	return (relay_release(r, r->answer_held || r->hold.len > HOLD_MAX) ==
+	    -1 ? -1 : 1);
+}
+
+/* Let go of what is held, and hold nothing more if that was all.  0 or -1. */
+static int
+relay_release(struct request *r, int all)
+{
+	struct slice		 id = request_text(r, r->rpc_id);
+	struct slice		 asked = request_text(r, r->proposed);
+	struct slice		 text = { r->hold.len == 0 ? "" :
+				    buf_data(&r->hold), r->hold.len };
+	struct buf		 made = { 0 };
+	struct accord_told	 told;
+	int			 changed, failed = 0;
+
+	changed = (r->sse != NULL ? accord_events : accord_message)(
+	    r->accord, text, id, asked, &made, &told);
+	if (told.refused) {
+		r->disagreed = 1;
+		r->error = "the upstream's revision is not allowed";
+	}
+	ask_learn(r->upstream, &told);
+	if (r->answer_held && !r->answered)
+		relay_answered(r);
+	if (changed)
+		text = (struct slice){ buf_data(&made), made.len };
+	if (text.len > 0)
+		failed = relay_put(r, text) == -1;
+	buf_free(&made);
+	buf_free(&r->hold);
+	if (all)
+		r->accord = ACCORD_NONE;
+	return (failed ? -1 : 0);
 }
 
 /* Why an answer may not go to the client, or NULL. */
@@ -312,7 +397,7 @@ static void
 relay_answered(struct request *r)
 {
 	r->answered = 1;
-	r->action = AUDIT_ALLOW;
+	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
 	request_record(r);
 }
 
@@ -323,7 +408,7 @@ relay_stream(struct request *r, const struct http1_head *h)
 	int	 coded = h->count[HTTP1_CONTENT_ENCODING] > 0;
 
 	if ((!coded && (r->sse = sse_new()) == NULL) ||
-	    forward_response(r, h) == -1) {
+	    relay_put_head(r, h) == -1) {
 		conn_abort(r->conn);
 		return;
 	}
@@ -375,7 +460,7 @@ relay_data(void *arg, const char *p, size_t len)
 	struct request	*r = arg;
 	struct slice	 s = { p, len }, owed = { NULL, 0 };
 	size_t		 mark;
-	int		 failed = 0;
+	int		 failed = 0, held;
 
 	if (r->sse != NULL) {
 		mark = sse_late_mark(r->sse, s, &owed);
@@ -390,8 +475,8 @@ relay_data(void *arg, const char *p, size_t len)
 	if (r->beat.q != NULL)
 		timer_start(&r->beat, &q_beat);
 	r->bytes_out += len;
-	if (s.len > 0)
-		failed |= relay_put(r, s) == -1;
+	if (s.len > 0 && (held = relay_hold(r, s)) != 1)
+		failed |= held == -1 || relay_put(r, s) == -1;
 	if (failed)
 		conn_abort(r->conn);
 	else if (r->ending && sse_at_boundary(r->sse))
@@ -443,6 +528,10 @@ relay_watch(struct request *r, struct slice s)
 		s.len -= n;
 		if (!response || r->answered || r->method != METHOD_POST)
 			continue;
+		if (r->accord != ACCORD_NONE) {
+			r->answer_held = 1;
+			continue;
+		}
 		r->bytes_out += all;
 		relay_answered(r);
 		r->bytes_out -= all;
@@ -466,7 +555,8 @@ relay_beat(struct timer *t)
 	struct request	*r;
 
 	r = (struct request *)((char *)t - offsetof(struct request, beat));
-	if (r->conn->out.len == 0 && sse_at_boundary(r->sse)) {
+	if (r->conn->out.len == 0 && r->hold.len == 0 &&
+	    sse_at_boundary(r->sse)) {
 		if (relay_put(r, slice_of(":\n\n")) == -1) {
 			conn_abort(r->conn);
 			return;
@@ -555,7 +645,11 @@ relay_done(void *arg)
 	struct request	*r = arg;
 
 	r->ex = NULL;
-	r->action = AUDIT_ALLOW;
+	if (r->accord != ACCORD_NONE && relay_release(r, 1) == -1) {
+		conn_abort(r->conn);
+		return;
+	}
+	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
 	relay_end(r);
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "worker/answer.h"
+#include "worker/ask.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
@@ -56,6 +57,7 @@ static int	 request_session(struct request *,
 static void	 request_refuse(struct request *);
 static void	 request_drop_head(struct request *);
 static const struct http1_head *request_head(struct request *);
+static int	 request_settle(struct request *, const struct rpc *);
 static void	 request_note(struct request *, const struct rpc *);
 static int	 request_take(struct request *);
 static int	 request_take_chunks(struct request *);
@@ -122,6 +124,7 @@ request_free(struct request *r)
 {
 	if (r->state == REQ_AUTH)
 		auth_unwait(r);
+	ask_end(r);
 	timer_clear(&r->timer);
 	timer_clear(&r->beat);
 	timer_clear(&r->total);
@@ -136,6 +139,7 @@ request_free(struct request *r)
 	}
 	buf_free(&r->body);
 	buf_free(&r->head);
+	buf_free(&r->hold);
 	buf_free(&r->text);
 	if (r->conn->req == r)
 		r->conn->req = NULL;
@@ -811,7 +815,8 @@ request_whole(struct request *r)
 	if (r->method != METHOD_POST) {
 		request_set_text(r, &r->rpc_method,
 		    slice_of(forward_method(r)));
-		relay_start(r);
+		if (mcp_check_stream(r) == 0)
+			relay_start(r);
 		return;
 	}
 	code = rpc_read(r->body.p == NULL ? "" : buf_data(&r->body),
@@ -831,9 +836,51 @@ request_whole(struct request *r)
 		return;
 	}
 	request_note(r, &rpc);
-	if (mcp_check_body(r, &rpc) == 0)
-		relay_start(r);
+	if (mcp_check_body(r, &rpc) == -1) {
+		rpc_free(&rpc);
+		return;
+	}
+	if (r->accord == ACCORD_OPEN || r->accord == ACCORD_DISCOVER)
+		code = request_settle(r, &rpc);
 	rpc_free(&rpc);
+	if (code == -1)
+		conn_abort(r->conn);
+	else
+		relay_start(r);
+}
+
+/*
+ * Its answer is judged for the revisions that it says: it may not be coded.
+ * One that initialize proposes and that is none of ours is replaced before any
+ * upstream agrees to it, and so is one in its field.  0 or -1.
+ */
+static int
+request_settle(struct request *r, const struct rpc *rpc)
+{
+	struct buf	 made = { 0 };
+	const char	*offer, *body = buf_data(&r->body);
+	size_t		 before, after;
+	int		 failed;
+
+	failed = forward_replace(r, "Accept-Encoding", "identity") == -1;
+	if (r->accord != ACCORD_OPEN)
+		return (failed ? -1 : 0);
+	if (!mcp_revision_ok(r) || mcp_stateless(r))
+		failed |= forward_replace(r, "MCP-Protocol-Version",
+		    NULL) == -1;
+	if (rpc->proposed.p == NULL)
+		return (failed ? -1 : 0);
+	request_set_text(r, &r->proposed, rpc->proposed);
+	if ((offer = accord_offer(rpc->proposed)) == NULL)
+		return (failed ? -1 : 0);
+	before = (size_t)(rpc->proposed.p - body);
+	after = before + rpc->proposed.len;
+	failed |= buf_append(&made, body, before) == -1;
+	failed |= buf_puts(&made, offer) == -1;
+	failed |= buf_append(&made, body + after, r->body.len - after) == -1;
+	buf_free(&r->body);
+	r->body = made;
+	return (failed ? -1 : 0);
 }
 
 /* What the log says of the message. */

@@ -15,6 +15,7 @@
 #include "common/conf.h"
 #include "common/proto.h"
 #include "common/slice.h"
+#include "worker/accord.h"
 #include "worker/audit.h"
 #include "worker/buf.h"
 #include "worker/http1.h"
@@ -105,6 +106,17 @@ struct request {
 	int		 unrecordable;	/* refused since the log is broken */
 	struct refusal	 refusal;	/* its body is only noted */
 	int		 stateless;	/* of a revision without sessions */
+	/* what the answer says of revisions */
+	enum accord	 accord;
+	struct text	 proposed;	/* by initialize */
+	struct buf	 hold;		/* of the answer, until that is known */
+	int		 answer_held;	/* the response is in it */
+	int		 disagreed;	/* it was replaced by an error */
+	/* the question that is put in a refused request's place (ask.c) */
+	int		 asking;
+	const char	*ask_why;	/* static text */
+	int		 ask_stream;	/* its answer is an event stream */
+	int		 ask_status;
 	int		 listening;	/* to subscriptions: as a GET's stream */
 	enum audit_action action;
 	int		 has_auth;

@@ -19,7 +19,7 @@
 
 enum member {
 	M_OTHER, M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR,
-	M_NAME, M_URI, M_TASK, M_META, M_META_VERSION, M_ARGUMENTS
+	M_NAME, M_URI, M_TASK, M_PROPOSED, M_META, M_META_VERSION, M_ARGUMENTS
 };
 
 /* Servers exist to which such a name is the known one, and the last counts. */
@@ -43,6 +43,7 @@ struct walk {
 	unsigned	 have_uri : 1;
 	unsigned	 alias : 1;	/* of name, uri or arguments */
 	unsigned	 task_alias : 1;	/* of taskId */
+	unsigned	 proposed_alias : 1;	/* of protocolVersion */
 	unsigned	 params_bad : 1;
 	unsigned	 not_object : 1;	/* the text is no object */
 	const char	*why;
@@ -207,6 +208,9 @@ params_string(struct walk *w, struct slice raw)
 	case M_TASK:
 		s = &w->task;
 		break;
+	case M_PROPOSED:
+		w->rpc->proposed = raw;
+		return;
 	default:
 		return;
 	}
@@ -242,7 +246,8 @@ find(struct walk *w, struct slice name)
 	static const struct known params[] = {
 		KNOWN("name", M_NAME), KNOWN("uri", M_URI),
 		KNOWN("taskId", M_TASK), KNOWN("_meta", M_META),
-		KNOWN("arguments", M_ARGUMENTS), { { NULL, 0 }, M_OTHER }
+		KNOWN("arguments", M_ARGUMENTS),
+		KNOWN("protocolVersion", M_PROPOSED), { { NULL, 0 }, M_OTHER }
 	};
 	const struct known	*k = NULL;
 	char			 plain[NAME_RAW_MAX];
@@ -266,6 +271,8 @@ find(struct walk *w, struct slice name)
 			w->why = BAD_CASE;
 		else if (k->member == M_TASK)
 			w->task_alias = 1;
+		else if (k->member == M_PROPOSED)
+			w->proposed_alias = 1;
 		else
 			w->alias = 1;
 	}
@@ -369,9 +376,12 @@ choose_name(struct walk *w)
 	by_task = begins(rpc->method, "tasks/");
 	rpc->name = by_task ? w->task :
 	    by_uri || (!by_name && !w->have_name) ? w->uri : w->name;
+	if (!slice_is(rpc->method, "initialize"))
+		rpc->proposed = (struct slice){ NULL, 0 };
 	if (w->why != NULL)
 		return;
-	if ((w->alias && (by_uri || by_name)) || (w->task_alias && by_task))
+	if ((w->proposed_alias && slice_is(rpc->method, "initialize")) ||
+	    (w->alias && (by_uri || by_name)) || (w->task_alias && by_task))
 		w->why = BAD_CASE;
 	if ((slice_is(rpc->method, "tools/call") ||
 	    slice_is(rpc->method, "prompts/get")) &&

@@ -32,6 +32,9 @@ struct rpc {
 					 * p NULL when none */
 	struct slice	 version;	/* params._meta["io.modelcontextprotocol/
 					 * protocolVersion"]; p NULL when none */
+	struct slice	 proposed;	/* params.protocolVersion of initialize,
+					 * as it stands in the body (escapes as
+					 * they came); p NULL when none */
 	char		*scratch;	/* owned; backs unescaped strings */
 	size_t		 scratch_used;
 };

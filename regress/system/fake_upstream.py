@@ -236,6 +236,10 @@ class Upstream(RawServer):
         self.scripted = []
         self.requests = []
         self.heads = []             # Requests whose body may not be there yet
+        # what the gateway itself asks, apart from all that
+        self.asked = []
+        self.spoken = discovered("2024-11-05", "2025-03-26", "2025-06-18",
+                                 "2025-11-25", "2026-07-28")
         self.errors = []
         self.all_conns = []
         self._changed = threading.Condition()
@@ -295,6 +299,8 @@ class Upstream(RawServer):
         return c
 
     def _head(self, req):
+        if req.headers("User-Agent") == ["mcpgw"]:
+            return
         with self._changed:
             self.heads.append(req)
             self._changed.notify_all()
@@ -306,6 +312,10 @@ class Upstream(RawServer):
             except (rawhttp.Malformed, rawhttp.Truncated) as e:
                 self.errors.append(str(e))
                 return
+            if req.headers("User-Agent") == ["mcpgw"]:
+                self.asked.append(req)
+                self.spoken(conn, req)
+                continue
             with self._changed:
                 answer = self.scripted.pop(0) if self.scripted \
                     else self.answer
@@ -366,6 +376,12 @@ def json_result(value, fields=(), status=200):
         conn.send(response(json.dumps(result(req, value)).encode(), status,
                            fields=fields))
     return answer
+
+
+def discovered(*versions):
+    """What server/discover says."""
+    return json_result({"resultType": "complete", "capabilities": {},
+                        "supportedVersions": list(versions)})
 
 
 def raw(data, then=None):

@@ -87,6 +87,247 @@ def test_sessions_are_not_minted(site, value):
     assert [x["session_id"] for x in site.gw.audit_lines(mark)] == [None] * 3
 
 
+# -- what is agreed upon -----------------------------------------------------
+
+ALL = [FIRST, "2025-03-26", "2025-06-18", "2025-11-25", NEW]
+LATER = "2027-01-01"
+
+
+def limited(gateway, *revisions):
+    return gateway({**OPEN, "workers": 1, "mcp": {
+        "revisions": list(revisions)}})
+
+
+def opening(version, id=7):
+    return rpc("initialize", id, {"protocolVersion": version, "x": "\u00fc",
+                                  "capabilities": {}})
+
+
+def agrees(conn, req):
+    """An SDK: what is proposed if it is known, else the latest."""
+    v = req.json()["params"]["protocolVersion"]
+    fu.json_result({"protocolVersion": v if v in ALL else ALL[3]},
+                   [("Mcp-Session-Id", "s")])(conn, req)
+
+
+@pytest.mark.parametrize("proposed,offered", [
+    ("2025-06-18", "2025-06-18"), ("2025-03-26", "2025-03-26"),
+    ("2025-11-25", "2025-06-18"), (LATER, "2025-06-18"), (NEW, "2025-06-18"),
+    ("2025-05-01", "2025-03-26"), (FIRST, "2025-06-18"), ("", "2025-06-18"),
+    ("1.0", "2025-06-18"), ("zzz\"}", "2025-06-18")])
+def test_initialize_offers_what_is_allowed(gateway, upstream, proposed,
+                                           offered):
+    """So that both ends agree upon what they can use; what a field says of it
+    is no reason to refuse it, and is not passed on unless it can be."""
+    g = limited(gateway, *ALL[1:3])
+    upstream.answer = agrees
+    for field in (None, proposed, LATER, NEW, "2025-06-18"):
+        if field is not None and '"' in field:
+            continue
+        h = [] if field is None else [("MCP-Protocol-Version", field)]
+        r = g.post(opening(proposed), headers=h)
+        assert r.status == 200, r
+        assert r.json()["result"]["protocolVersion"] == offered, r
+        assert r.header("Mcp-Session-Id").endswith(".s")
+        req = upstream.requests[-1]
+        want = opening(proposed)
+        want["params"]["protocolVersion"] = offered
+        assert req.json() == want
+        assert req.headers("MCP-Protocol-Version") == (
+            [field] if field in ALL[1:3] else [])
+        assert req.header("Accept-Encoding") == "identity"
+
+
+def test_initialize_in_another_case(site):
+    """Servers exist to which it is the same member, and the last counts."""
+    m = rpc("initialize", 5, {"protocolVersion": ALL[1]})
+    m["params"]["ProtocolVersion"] = ALL[2]
+    r = site.ask(body=m)
+    assert r.status == 400 and r.json()["error"]["code"] == -32600, r
+
+
+def messages(body):
+    """Of an event stream, with the ids and names of their events."""
+    out = []
+    for e in body.decode().split("\n\n"):
+        lines = [x.partition(": ") for x in e.split("\n")]
+        data = "\n".join(v for n, _, v in lines if n == "data")
+        if data:
+            out.append((json.loads(data), [(n, v) for n, _, v in lines
+                                           if n in ("id", "event")]))
+    return out
+
+
+def left_open(doc):
+    """A stream that does not end with the response."""
+    def answer(conn, req):
+        conn.send(fu.SSE_HEAD + fu.chunk(fu.event(doc)))
+        conn.wait_peer_close()
+    return answer
+
+
+def by_events(pieces, doc, data="data: "):
+    """An answer by events, cut into so many pieces."""
+    def answer(conn, req):
+        text = json.dumps(doc(req), indent=1).replace("\n", "\n" + data)
+        out = ("id: 1\ndata:\n\n: x\n\nid: 2\nevent: message\n" + data +
+               text + "\n\n").encode()
+        conn.send(fu.SSE_HEAD)
+        for i in range(pieces):
+            conn.send(fu.chunk(out[len(out) * i // pieces:
+                                   len(out) * (i + 1) // pieces]))
+        conn.send(fu.chunk(b"data: {}\n\n") + b"0\r\n\r\n")
+    return answer
+
+
+def says(result):
+    return lambda req: {"jsonrpc": "2.0", "id": req.id, "result": result}
+
+
+@pytest.mark.parametrize("how", [0, 1, 2, 30])
+def test_what_is_not_allowed_is_not_agreed_upon(gateway, upstream, how):
+    """The client would be refused in its next request, and could not know
+    why."""
+    g = limited(gateway, *ALL[1:3])
+    result = {"protocolVersion": ALL[3], "capabilities": {}}
+    upstream.answer = by_events(how, says(result)) if how else \
+        fu.json_result(result)
+    mark = g.audit_mark()
+    r = g.post(opening(LATER))
+    assert r.status == 200, r
+    if how:
+        (doc, of), (other, _) = messages(r.body)
+        assert of == [("id", "2"), ("event", "message")] and other == {}
+    else:
+        doc = r.json()
+    assert doc == {"jsonrpc": "2.0", "id": 7, "error": {
+        "code": -32602, "message": "Unsupported protocol version",
+        "data": {"supported": ALL[1:3], "requested": LATER}}}
+    line = g.audit_one(mark)
+    assert line["action"] == "error" and \
+        line["error"] == "the upstream's revision is not allowed", line
+
+
+@pytest.mark.parametrize("how", [0, 1, 2, 30])
+def test_discover_is_cut(gateway, upstream, how):
+    """Of supportedVersions, those that are allowed: and the rest stays."""
+    g = limited(gateway, ALL[2], NEW)
+    result = {"resultType": "complete", "capabilities": {
+        "supportedVersions": [LATER]}, "supportedVersions": [
+            LATER, NEW, ALL[3], ALL[2], "\u00fc"], "instructions": "[]\n"}
+    upstream.answer = by_events(how, says(result)) if how else \
+        fu.json_result(result)
+    r = g.post(rpc("server/discover", 7, {"_meta": {META: NEW}}),
+               headers=new("server/discover"))
+    doc = messages(r.body)[0][0] if how else r.json()
+    assert doc == says({**result, "supportedVersions": [NEW, ALL[2]]})(
+        upstream.requests[-1])
+    # and it was learned
+    r = g.post(rpc("x", 9), headers={"MCP-Protocol-Version": ALL[3]})
+    assert r.json()["error"]["data"]["supported"] == [ALL[2], NEW]
+    assert upstream.asked == []
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_what_says_nothing_new_passes_as_it_is(site, pieces):
+    body = (b'{ "jsonrpc":"2.0","id":1,\n"result":{"supportedVersions":'
+            b'[ "2026-07-28","2024-11-05" ] } }')
+
+    def answer(conn, req):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: %d\r\n\r\n" % len(body))
+        for i in range(pieces):
+            conn.send(body[len(body) * i // pieces:
+                           len(body) * (i + 1) // pieces])
+    site.up.answer = answer
+    r = site.ask(body=rpc("server/discover"), headers=new("server/discover"))
+    assert r.body == body, r
+
+
+def test_errors_are_cut(gateway, upstream):
+    g = limited(gateway, ALL[2], NEW)
+
+    def error(code, **more):
+        doc = {"jsonrpc": "2.0", "id": 7, "error": {
+            "code": code, "message": "m", "data": {
+                "supported": [ALL[3], ALL[2]], "requested": NEW}}, **more}
+        return doc, fu.status(400, json.dumps(doc).encode())
+    for code in (-32022, -32020):
+        doc, upstream.answer = error(code)
+        r = g.post(rpc("tools/list", 7), headers=new("tools/list"))
+        if code == -32022:
+            doc["error"]["data"]["supported"] = [ALL[2]]
+        assert r.status == 400 and r.json() == doc, r
+
+
+@pytest.mark.parametrize("answer,known", [
+    (fu.discovered(ALL[3], NEW, LATER), ALL[3:]),
+    (fu.sse([{"jsonrpc": "2.0", "id": "mcpgw", "result": {
+        "supportedVersions": [NEW]}}], final=False), [NEW]),
+    (left_open({"jsonrpc": "2.0", "id": "mcpgw", "result": {
+        "supportedVersions": [NEW]}}), [NEW]),
+    (fu.status(400, json.dumps({"jsonrpc": "2.0", "id": "mcpgw", "error": {
+        "code": -32022, "message": "", "data": {
+            "supported": [ALL[2]]}}}).encode()), [ALL[2]]),
+    # older ones, each in its way
+    (fu.status(400, b"Bad Request"), ALL[1:4]),
+    (fu.status(404), ALL[1:4]),
+    (fu.status(200, json.dumps({"jsonrpc": "2.0", "id": "mcpgw", "error": {
+        "code": -32601, "message": ""}}).encode()), ALL[1:4]),
+    # these do not say
+    (fu.status(503), ALL[1:]), (fu.status(401), ALL[1:]),
+    (fu.drop(), ALL[1:]), (fu.json_result({}), ALL[1:]),
+    (fu.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 70000\r\n\r\n" + b" " * 70000), ALL[1:])])
+def test_the_list_is_what_the_upstream_knows(gateway, upstream, answer, known):
+    """It is asked once, without anything of the client's."""
+    g = limited(gateway, *ALL[1:])
+    upstream.spoken = answer
+    for how in ("POST", "GET", "POST", "DELETE"):
+        with g.client() as c:
+            h = g.headers(None, [("MCP-Protocol-Version", FIRST),
+                                 ("Cookie", "a"), ("X-Own", "b")])
+            r = c.request(how, "/mcp", h, json.dumps(rpc("x", 9)).encode()
+                          if how == "POST" else None)
+            assert r.status == 400, r
+            doc = r.json()
+            assert doc["error"]["code"] == -32022
+            assert doc["error"]["data"] == {
+                "supported": known, "requested": FIRST}, (how, doc)
+            assert doc.get("id") == (9 if how == "POST" else None)
+            # nothing of it is left on the connection
+            assert g.post(client=c).status == 200
+    asked, = upstream.asked
+    assert asked.method == "POST" and asked.header("Mcp-Method") == \
+        asked.json()["method"] == "server/discover"
+    assert asked.header("MCP-Protocol-Version") == NEW == \
+        asked.json()["params"]["_meta"][META]
+    for name in ("Authorization", "Cookie", "X-Own"):
+        assert asked.headers(name) == []
+
+
+def test_a_silent_upstream_is_not_waited_for(gateway, upstream):
+    """A client that leaves ends the question, and the next one asks again."""
+    g = limited(gateway, NEW)
+    upstream.spoken = lambda conn, req: conn.wait_peer_close()
+    with g.client() as c:
+        c.send(c.build("POST", "/mcp", g.headers(None, [
+            ("MCP-Protocol-Version", FIRST)]), json.dumps(rpc("x")).encode()))
+        deadline = 100
+        while not upstream.asked and deadline:
+            deadline -= 1
+            assert g.post(rpc("tools/list"),
+                          headers=new("tools/list")).status == 200
+        # others are told at once meanwhile
+        r = g.post(rpc("x"), headers={"MCP-Protocol-Version": FIRST})
+        assert r.json()["error"]["data"]["supported"] == [NEW]
+        assert len(upstream.asked) == 1
+    assert upstream.asked[0].conn.peer_closed.wait(5)
+    r = g.post(rpc("x"), headers={"MCP-Protocol-Version": FIRST})
+    assert r.status == 400, r
+    assert len(upstream.asked) == 2
+
+
 # -- fields ------------------------------------------------------------------
 
 def test_parameters_of_tools(site):

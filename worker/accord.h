@@ -1,0 +1,58 @@
+/*
+ * Which revision two ends agree upon is theirs, within mcp.revisions: answers
+ * in which an upstream says what it speaks are cut down to what a client can
+ * use here, and from them it is learned what an upstream speaks.
+ */
+#ifndef WORKER_ACCORD_H
+#define WORKER_ACCORD_H
+
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/slice.h"
+#include "worker/buf.h"
+
+#define ACCORD_LIST_MAX	256	/* bytes of a list of revisions, with NUL */
+
+/* What an answer may say of revisions, by what was asked. */
+enum accord {
+	ACCORD_NONE,
+	ACCORD_OPEN,		/* initialize: the one agreed upon */
+	ACCORD_DISCOVER,	/* server/discover: supportedVersions */
+	ACCORD_ERROR		/* other requests: an error's data.supported */
+};
+
+/* What a message said. */
+struct accord_told {
+	int		 lists;		/* there was a list */
+	uint32_t	 revisions;	/* what of it we know, a bit each */
+	int		 error;		/* it was an error */
+	int		 refused;	/* the revision agreed upon is none that is
+					 * allowed: the client gets an error */
+};
+
+/* Once. */
+void	accord_setup(const struct worker_conf *);
+/* The bit of a revision; 0: we know none of that name. */
+uint32_t accord_bit(struct slice);
+/* A JSON array of those that are allowed and in this set; returns out. */
+const char *accord_list(uint32_t set, char out[ACCORD_LIST_MAX]);
+/* What initialize may propose in place of this: the latest that is allowed and
+ * not later, or, where all are later, the latest (Lifecycle, Version
+ * Negotiation); NULL when it may stay, or there is none. */
+const char *accord_offer(struct slice proposed);
+
+/*
+ * Read a JSON message and append to out what the client is to get instead.
+ * requested: what the client proposed, id: its request's, as JSON or p NULL.  1; 0: it may stay (also when it is
+ * no JSON, and out of memory, for nothing hangs on it: what is not allowed is
+ * refused when it is used).
+ */
+int	accord_message(enum accord, struct slice text, struct slice id,
+	    struct slice requested, struct buf *out, struct accord_told *);
+/* The same for whole events of a stream, the messages of which are in their
+ * data. */
+int	accord_events(enum accord, struct slice events, struct slice id,
+	    struct slice requested, struct buf *out, struct accord_told *);
+
+#endif
