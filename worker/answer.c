@@ -33,7 +33,10 @@ static int	 put_challenge(struct buf *, const struct request *,
 static void	 answer_document(struct request *, const struct http1_head *,
 		    struct slice);
 static int	 make_etag(struct slice, char *);
-static int	 etag_matches(const struct http1_head *, const char *);
+static int	 etag_listed(const struct http1_head *, const char *,
+		    const char *, int);
+static int	 etag_next(struct slice *, struct slice *, int *);
+static int	 has_field(const struct http1_head *, const char *);
 
 const char *
 answer_reason(int status)
@@ -51,7 +54,8 @@ answer_reason(int status)
 		{ 403, "Forbidden" }, { 404, "Not Found" },
 		{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
 		{ 408, "Request Timeout" }, { 409, "Conflict" },
-		{ 410, "Gone" }, { 413, "Content Too Large" },
+		{ 410, "Gone" }, { 412, "Precondition Failed" },
+		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
 		{ 417, "Expectation Failed" },
 		{ 421, "Misdirected Request" },
@@ -386,8 +390,14 @@ answer_document(struct request *r, const struct http1_head *h,
 	}
 	doc = (struct slice){ buf_data(&b), b.len };
 	(void)snprintf(extra, sizeof(extra), CORS "ETag: %s\r\n", etag);
+	if (has_field(h, "If-Match") && !etag_listed(h, "If-Match", etag, 0)) {
+		answer_send(r, 412, "text/plain", extra,
+		    slice_of("precondition failed\n"));
+		buf_free(&b);
+		return;
+	}
 	r->lasting = 1;
-	if (etag_matches(h, etag))
+	if (etag_listed(h, "If-None-Match", etag, 1))
 		answer_send(r, 304, NULL, extra, slice_of(""));
 	else
 		answer_send(r, 200, "application/json", extra, doc);
@@ -413,27 +423,66 @@ make_etag(struct slice doc, char *etag)
 	return (0);
 }
 
-/* If-None-Match, compared weakly (RFC 9110 section 13.1.2). */
 static int
-etag_matches(const struct http1_head *h, const char *etag)
+has_field(const struct http1_head *h, const char *name)
 {
-	struct slice	 list, item;
+	size_t	 i;
+
+	for (i = 0; i < h->nfield; i++)
+		if (slice_is_nocase(h->field[i].name, name))
+			return (1);
+	return (0);
+}
+
+/* Does the field mean this representation?  A star does, alone; so does our
+ * tag, where it may be weak also as W/ (RFC 9110 sections 13.1.1, 13.1.2).
+ * What follows a malformed tag means nothing. */
+static int
+etag_listed(const struct http1_head *h, const char *name, const char *etag,
+    int may_be_weak)
+{
+	struct slice	 list, tag;
 	size_t		 i;
+	int		 weak;
 
 	for (i = 0; i < h->nfield; i++) {
-		if (!slice_is_nocase(h->field[i].name, "If-None-Match"))
-			continue;
 		list = h->field[i].value;
-		while (http1_list_next(&list, &item)) {
-			if (item.len > 2 && memcmp(item.p, "W/", 2) == 0) {
-				item.p += 2;
-				item.len -= 2;
-			}
-			if (slice_is(item, etag) || slice_is(item, "*"))
+		if (!slice_is_nocase(h->field[i].name, name))
+			continue;
+		if (slice_is(list, "*"))
+			return (1);
+		while (etag_next(&list, &tag, &weak))
+			if (slice_is(tag, etag) && (!weak || may_be_weak))
 				return (1);
-		}
 	}
 	return (0);
+}
+
+/* The next entity-tag of a list, with its quotes (RFC 9110 section 8.8.3);
+ * commas may be part of it.  1, or 0: there is none. */
+static int
+etag_next(struct slice *list, struct slice *tag, int *weak)
+{
+	const char	*p = list->p, *end = list->p + list->len;
+
+	while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
+		p++;
+	*weak = end - p > 2 && memcmp(p, "W/", 2) == 0;
+	p += *weak ? 2 : 0;
+	tag->p = p;
+	if (p == end || *p++ != '"')
+		return (0);
+	while (p < end && *p != '"' && (unsigned char)*p > 0x20)
+		p++;
+	if (p == end || *p++ != '"')
+		return (0);
+	tag->len = (size_t)(p - tag->p);
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p < end && *p != ',')
+		return (0);
+	*list = (struct slice){ p, (size_t)(end - p) };
+	return (1);
 }
 
 void

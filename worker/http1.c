@@ -92,16 +92,18 @@ http1_begins(struct http1_scan *s, const char *buf, size_t len,
 	static struct http1_head h;
 	const char	*p = buf, *end = buf + len, *eol;
 
+	if (s->begun)
+		return (0);
+	*why = "malformed request line";
 	/* an empty line may stand before it */
-	if (len > 0 && *p == '\r')
-		p += len > 1 ? 2 : 1;
-	if (s->begun || p == end)
+	if (len > 0 && *p == '\r' && (++p < end) && *p++ != '\n')
+		return (400);
+	if (p == end)
 		return (0);
 	if ((unsigned char)*p == TLS_HANDSHAKE) {
 		*why = "a TLS handshake where HTTP is spoken";
 		return (400);
 	}
-	*why = "malformed request line";
 	if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL)
 		return (method_begins(p, end) ? 0 : 400);
 	s->begun = 1;

@@ -126,15 +126,27 @@ def test_kept_for_five_minutes(site):
     assert re.match(r'"[0-9a-f]{32}"\Z', tag), r
     assert site.gw.get(PATH + "/mcp/up").header("ETag") != tag
     with site.gw.client() as c:
-        for seen in (tag, "W/" + tag, '"x", %s, "y"' % tag, "*"):
+        for seen in (tag, "W/" + tag, '"x", %s, "y"' % tag, "*",
+                     ',"a,*,b" ,,W/%s' % tag):
             for method in ("GET", "HEAD"):
                 n = c.request(method, PATH, {"If-None-Match": seen})
                 assert n.status == 304 and n.body == b"", n
                 assert n.header("ETag") == tag, n
                 assert n.header("Cache-Control") == "public, max-age=300"
-        for seen in ('"x"', tag.strip('"'), tag[:-2] + '"'):
+        for seen in ('"x"', tag.strip('"'), tag[:-2] + '"', '"a,*,b"', "W/*",
+                     '*, "x"', '"x", *', '"a, %s"' % tag.strip('"'),
+                     '"x" ' + tag, tag + ' "x"', "w/" + tag, '"' + tag, "",
+                     '"'):
             n = c.request("GET", PATH, {"If-None-Match": seen})
-            assert n.status == 200 and n.body == r.body, n
+            assert n.status == 200 and n.body == r.body, (seen, n)
+        for seen, status in ((tag, 200), ("*", 200), ('"x",' + tag, 200),
+                             ("W/" + tag, 412), ('"x"', 412), ("", 412)):
+            n = c.request("GET", PATH, {"If-Match": seen})
+            assert n.status == status and n.header("ETag") == tag, (seen, n)
+            assert n.header("Cache-Control") == (
+                "public, max-age=300" if status == 200 else "no-store"), n
+        n = c.request("GET", PATH, {"If-Match": '"x"', "If-None-Match": tag})
+        assert n.status == 412, n
     for other in (site.gw.get("/nope"), site.gw.get("/healthz"),
                   rawhttp.fetch(site.gw.port, "PUT", PATH)):
         assert other.header("Cache-Control") == "no-store", other

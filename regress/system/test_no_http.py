@@ -27,7 +27,7 @@ def patient(gateway):
 @pytest.mark.parametrize("text", [
     b"HELP\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"EHLO me\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"\0", b"GET /\r\n",
-    b"*1\r\n$4\r\nPING\r\n", b"x" * 40])
+    b"*1\r\n$4\r\nPING\r\n", b"x" * 40, b"\rGET", b"\r\r"])
 def test_other_protocols(patient, text):
     mark = patient.audit_mark()
     with patient.client() as c:
