@@ -54,12 +54,14 @@ struct slice
 forwarded_elements(struct slice value, struct proto_addr *addr)
 {
 	struct slice	 element[FORWARDED_HOPS], kept = { NULL, 0 };
-	size_t		 n = split(value, element), i;
+	size_t		 n, i;
 
-	for (i = n; i-- > 0 && forwarded_trusts(addr);) {
-		kept.p = element[i].p;
+	n = forwarded_trusts(addr) ? split(value, element) : 0;
+	for (i = n; i-- > 0 && n - i <= FORWARDED_HOPS &&
+	    forwarded_trusts(addr);) {
+		kept.p = element[i % FORWARDED_HOPS].p;
 		/* unknown, or a name that hides it */
-		if (!element_for(element[i], addr))
+		if (!element_for(element[i % FORWARDED_HOPS], addr))
 			break;
 	}
 	if (kept.p != NULL)
@@ -67,7 +69,8 @@ forwarded_elements(struct slice value, struct proto_addr *addr)
 	return (kept);
 }
 
-/* The last elements of a list, in order; 0: a string does not end. */
+/* The elements of a list, the last FORWARDED_HOPS of them at their index modulo
+ * that; returns how many there are, 0 when a string does not end. */
 static size_t
 split(struct slice list, struct slice *element)
 {
@@ -76,10 +79,7 @@ split(struct slice list, struct slice *element)
 	for (;;) {
 		if ((len = until(list, ',')) > list.len)
 			return (0);
-		if (n == FORWARDED_HOPS)
-			memmove(element, element + 1,
-			    --n * sizeof(*element));
-		element[n++] = trim((struct slice){ list.p, len });
+		element[n++ % FORWARDED_HOPS] = trim((struct slice){ list.p, len });
 		if (len == list.len)
 			return (n);
 		list.p += len + 1;

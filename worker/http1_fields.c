@@ -173,7 +173,8 @@ http1_list_has(struct slice list, const char *token)
 }
 
 /* Fields that are named in Connection belong to this connection only
- * (RFC 9110 section 7.6.1).  0, or -1: more are named than there may be. */
+ * (RFC 9110 section 7.6.1).  0, or -1: more items than there may be, which
+ * would be work for nothing. */
 static int
 mark_connection(struct http1_head *h)
 {
@@ -185,7 +186,7 @@ mark_connection(struct http1_head *h)
 			continue;
 		list = h->field[i].value;
 		while (http1_list_next(&list, &item)) {
-			if (item.len > 0 && ++n > HTTP1_FIELDS_MAX)
+			if (++n > HTTP1_FIELDS_MAX)
 				return (-1);
 			for (k = 0; item.len > 0 && k < h->nfield; k++)
 				if (h->field[k].name.len == item.len &&

@@ -2,13 +2,11 @@
 shared by address."""
 
 import json
+import select
 import threading
 import time
 
-import pytest
-
 import fake_upstream as fu
-import rawhttp
 from gw import rpc
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -189,6 +187,24 @@ def test_a_slow_body_gives_way(gateway, auth_server):
             r = c.read_response()
             assert r.status == 503 and r.header("Retry-After"), r
     close_all(slow)
+
+
+def test_a_body_has_its_time_when_memory_is_short(gateway, auth_server):
+    """64 KiB now and then is enough, unless it fills the memory."""
+    body, statuses = body_of(MIB * 15 // 16), []
+    for buffered in ("1MiB", "8MiB"):
+        g = gateway(limits(max_body="1MiB", buffered=buffered) |
+                    {"timeouts": {"body": "1s"}})
+        with g.client() as c:
+            raw = c.build("POST", "/mcp", g.headers(auth_server.mint()), body)
+            at = len(raw) - 4 * 66000
+            c.send(raw[:at])
+            while at < len(raw) and \
+                    not select.select([c.sock], [], [], 0.35)[0]:
+                c.send(raw[at:at + 66000])
+                at += 66000
+            statuses.append(c.read_response().status)
+    assert statuses == [408, 200]
 
 
 # -- upstreams -----------------------------------------------------------------

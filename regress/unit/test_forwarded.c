@@ -111,6 +111,12 @@ test_hops(void **state)
 	list("10.0.0.1", value, "198.51.100.1");
 	strcat(value, ",10.0.0.1");
 	list("10.0.0.1", value, "10.0.0.1");
+	strcpy(value, "for=198.51.100.1");
+	for (i = 1; i < FORWARDED_HOPS; i++)
+		strcat(value, ",for=10.0.0.1");
+	elements("10.0.0.1", value, "198.51.100.1", value);
+	strcat(value, ",for=10.0.0.1");
+	elements("10.0.0.1", value, "10.0.0.1", value + 17);
 }
 
 static void
