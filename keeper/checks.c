@@ -16,7 +16,6 @@
 #include "keeper/store.h"
 
 #define PEER_WAITERS_MAX	1024
-#define PEER_JOBS_MAX		(POOL_JOBS_MAX / 2)	/* of one lane */
 
 struct peer {
 	TAILQ_ENTRY(peer) link;
@@ -24,7 +23,6 @@ struct peer {
 	uint32_t	 id;
 	struct channel	*channel;
 	size_t		 nwaiters;
-	size_t		 njobs[LANE_MAX];
 };
 
 /* Somebody who wants to know. */
@@ -38,7 +36,6 @@ struct check {
 	struct pool_job	 job;		/* first: found by it */
 	TAILQ_ENTRY(check) link;
 	TAILQ_HEAD(, waiter) waiters;
-	struct peer	*owner;		/* whose share it takes, or NULL */
 	uint32_t	 gen;
 	struct store_match match;
 	uint8_t		 mark[KEYED_HASH_LEN];
@@ -56,8 +53,10 @@ static int	 ask(struct peer *, const struct imsg *);
 static enum key_verdict begin(struct peer *, uint64_t, uint64_t,
 		    const uint8_t *, size_t, uint32_t *);
 static struct check *check_find(uint32_t, const uint8_t *);
-static struct check *check_new(const struct peer *, uint64_t,
-		    const uint8_t *, size_t);
+static struct check *check_new(const struct peer *, const uint8_t *, size_t);
+static enum key_verdict check_join(struct check *, struct peer *, uint64_t,
+		    uint64_t);
+static uint64_t	 worker_of(const struct peer *);
 static void	 check_free(struct check *);
 static int	 wait_for(struct check *, struct peer *, uint64_t);
 
@@ -108,17 +107,17 @@ checks_finish(void)
 static void
 peer_free(struct peer *p)
 {
-	struct check	*c;
+	struct check	*c, *next_check;
 	struct waiter	*w, *next;
 
-	TAILQ_FOREACH(c, &checks, link) {
-		if (c->owner == p)
-			c->owner = NULL;
+	TAILQ_FOREACH_SAFE(c, &checks, link, next_check) {
 		TAILQ_FOREACH_SAFE(w, &c->waiters, link, next)
 			if (w->peer == p) {
 				TAILQ_REMOVE(&c->waiters, w, link);
 				free(w);
 			}
+		/* whoever takes its place has a line of its own */
+		pool_leave(&c->job, worker_of(p));
 	}
 	TAILQ_REMOVE(&peers, p, link);
 	channel_free(p->channel);
@@ -209,10 +208,8 @@ begin(struct peer *p, uint64_t id, uint64_t source, const uint8_t *key,
 		return (v);
 	}
 	if ((c = check_find(p->gen, mark)) != NULL)
-		return (wait_for(c, p, id) == -1 ? KEY_BUSY :
-		    KEY_VERDICT_MAX);
-	if (p->njobs[match.named ? LANE_NAMED : LANE_OTHER] >= PEER_JOBS_MAX ||
-	    (c = check_new(p, source, key, len)) == NULL)
+		return (check_join(c, p, id, source));
+	if ((c = check_new(p, key, len)) == NULL)
 		return (KEY_BUSY);
 	c->job.lane = match.named ? LANE_NAMED : LANE_OTHER;
 	c->job.ncandidates = match.n;
@@ -222,14 +219,31 @@ begin(struct peer *p, uint64_t id, uint64_t source, const uint8_t *key,
 	memcpy(c->mark, mark, sizeof(mark));
 	if (wait_for(c, p, id) == -1)
 		v = KEY_BUSY;
-	else if ((v = pool_add(&c->job)) == KEY_OK) {
-		c->owner = p;
-		p->njobs[c->job.lane]++;
+	else if ((v = pool_add(&c->job, worker_of(p), source)) == KEY_OK) {
 		TAILQ_INSERT_TAIL(&checks, c, link);
 		return (KEY_VERDICT_MAX);
 	}
 	check_free(c);
 	return (v);
+}
+
+/* It is under way: stand in line for it, too, and not only behind those that
+ * another worker has there. */
+static enum key_verdict
+check_join(struct check *c, struct peer *p, uint64_t id, uint64_t source)
+{
+	enum key_verdict	 v;
+
+	if ((v = pool_join(&c->job, worker_of(p), source)) != KEY_OK)
+		return (v);
+	return (wait_for(c, p, id) == -1 ? KEY_BUSY : KEY_VERDICT_MAX);
+}
+
+/* Who it is, by what the master said of it. */
+static uint64_t
+worker_of(const struct peer *p)
+{
+	return ((uint64_t)p->gen << 32 | p->id);
 }
 
 static struct check *
@@ -245,8 +259,7 @@ check_find(uint32_t gen, const uint8_t *mark)
 }
 
 static struct check *
-check_new(const struct peer *p, uint64_t source, const uint8_t *key,
-    size_t len)
+check_new(const struct peer *p, const uint8_t *key, size_t len)
 {
 	struct check	*c;
 
@@ -254,7 +267,6 @@ check_new(const struct peer *p, uint64_t source, const uint8_t *key,
 		return (NULL);
 	TAILQ_INIT(&c->waiters);
 	c->gen = p->gen;
-	c->job.source = source;
 	c->job.key_len = len;
 	memcpy(c->job.key, key, len);
 	return (c);
@@ -303,8 +315,6 @@ checks_done(struct pool_job *job)
 	}
 	if (job->verdict == KEY_FAILED)
 		log_warnx("an API key could not be checked: no memory");
-	if (c->owner != NULL)
-		c->owner->njobs[job->lane]--;
 	TAILQ_REMOVE(&checks, c, link);
 	TAILQ_FOREACH(w, &c->waiters, link)
 		/* one that does not read loses its answer, and its peer

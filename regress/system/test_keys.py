@@ -750,3 +750,17 @@ def test_client_leaves_while_it_waits(gateway):
     c.close()
     g.audit(lambda x: x["action"] == "aborted", since=mark)
     assert ask_quietly(g, k.key) == 200
+
+
+def test_hashing_has_its_part_of_a_busy_machine(gateway):
+    """A right key is not to wait for as long as somebody is busy: the threads
+    that hash are nice, but no idle work."""
+    g = gateway(auth(Key("k", cost=("-t", "1", "-k", "64", "-p", "1"))))
+    keeper = keepers(g)[0]
+    seen = []
+    for t in os.listdir("/proc/%d/task" % keeper):
+        with open("/proc/%d/task/%s/stat" % (keeper, t)) as f:
+            rest = f.read().rsplit(")", 1)[1].split()
+        if int(t) != keeper:
+            seen.append((int(rest[16]), int(rest[38])))
+    assert seen and set(seen) == {(10, os.SCHED_BATCH)}, seen

@@ -179,6 +179,11 @@ test_store(void **state)
 /* The queue, with one thread. */
 
 static struct event_base	*base;
+struct tagged {
+	struct pool_job	 job;		/* first: found by it */
+	uint64_t	 tag;
+};
+
 static uint64_t			 order[2 * POOL_JOBS_MAX];
 static size_t			 ndone, npending;
 
@@ -189,32 +194,46 @@ done(struct pool_job *job)
 
 	for (i = 0; i < sizeof(job->key); i++)
 		assert_int_equal(job->key[i], 0);
-	order[ndone++] = job->source << 8 | job->verdict;
+	struct tagged	*t = (struct tagged *)job;
+
+	order[ndone++] = t->tag << 8 | job->verdict;
 	npending--;
-	free(job);
+	free(t);
+}
+
+static struct pool_job	*added;
+
+/* Tagged by its source. */
+static enum key_verdict
+add_of(uint64_t worker, enum pool_lane lane, uint64_t source, const char *key,
+    size_t n, size_t first)
+{
+	struct tagged	*t;
+	enum key_verdict v;
+	size_t		 i;
+
+	assert_non_null(t = calloc(1, sizeof(*t)));
+	t->tag = source;
+	t->job.lane = lane;
+	t->job.ncandidates = n;
+	for (i = 0; i < n; i++)
+		t->job.candidate[i] = parsed((first + i) % 2);
+	t->job.key_len = strlen(key);
+	memcpy(t->job.key, key, t->job.key_len);
+	npending++;
+	added = &t->job;
+	if ((v = pool_add(&t->job, worker, source)) == KEY_OK)
+		return (v);
+	npending--;
+	free(t);
+	return (v);
 }
 
 static enum key_verdict
 add(enum pool_lane lane, uint64_t source, const char *key, size_t n,
     size_t first)
 {
-	struct pool_job	*job;
-	enum key_verdict v;
-	size_t		 i;
-
-	assert_non_null(job = calloc(1, sizeof(*job)));
-	job->lane = lane;
-	job->source = source;
-	job->ncandidates = n;
-	for (i = 0; i < n; i++)
-		job->candidate[i] = parsed((first + i) % 2);
-	job->key_len = strlen(key);
-	memcpy(job->key, key, job->key_len);
-	if ((v = pool_add(job)) == KEY_OK)
-		npending++;
-	else
-		free(job);
-	return (v);
+	return (add_of(1, lane, source, key, n, first));
 }
 
 static void
@@ -286,6 +305,114 @@ test_pool_bounds(void **state)
 	run();
 }
 
+/* Where a tag came, or -1. */
+static int
+place_of(uint64_t tag)
+{
+	size_t	 i;
+
+	for (i = 0; i < ndone; i++)
+		if (order[i] >> 8 == tag)
+			return ((int)i);
+	return (-1);
+}
+
+/* A worker that invents sources, even keys of ours, gets every second turn
+ * and no more. */
+static void
+test_pool_workers(void **state)
+{
+	uint64_t	 source;
+
+	(void)state;
+	ndone = 0;
+	for (source = 1000; source < 1100; source++) {
+		assert_int_equal(add_of(1, LANE_OTHER, source, "w", 1, 0),
+		    KEY_OK);
+		assert_int_equal(add_of(1, LANE_NAMED, source, "w", 1, 0),
+		    KEY_OK);
+	}
+	assert_int_equal(add_of(2, LANE_OTHER, 1, "w", 1, 0), KEY_OK);
+	assert_int_equal(add_of(2, LANE_NAMED, 2, "correct horse", 1, 0),
+	    KEY_OK);
+	assert_int_equal(add_of(3, LANE_OTHER, 3, "w", 1, 0), KEY_OK);
+	run();
+	assert_in_range(place_of(2), 1, 3);
+	assert_in_range(place_of(3), 1, 4);
+	assert_in_range(place_of(1), 3, 6);
+}
+
+/* Nor does it get the room of others, or the share of a source that it
+ * names. */
+static void
+test_pool_room(void **state)
+{
+	uint64_t	 source;
+	size_t		 i, busy = 0;
+
+	(void)state;
+	ndone = 0;
+	for (source = 1000; source < 1000 + POOL_JOBS_MAX - 40; source++)
+		assert_int_equal(add_of(1, LANE_OTHER, source, "w", 1, 0),
+		    KEY_OK);
+	for (i = 0; i < POOL_SOURCE_MAX; i++)
+		assert_int_equal(add_of(1, LANE_OTHER, 7, "w", 1, 0), KEY_OK);
+	assert_int_equal(add_of(1, LANE_OTHER, 7, "w", 1, 0), KEY_SHARE);
+	for (i = 0; i < POOL_SOURCE_MAX / 2; i++)
+		assert_int_equal(add_of(2, LANE_OTHER, 7, "w", 1, 0), KEY_OK);
+	assert_int_equal(add_of(2, LANE_OTHER, 7, "w", 1, 0), KEY_SHARE);
+	/* whose last ones were told at once */
+	assert_int_equal(ndone, POOL_SOURCE_MAX / 2 - 8);
+	for (i = 0; i < ndone; i++)
+		busy += (order[i] & 0xff) == KEY_BUSY && order[i] >> 8 == 7;
+	assert_int_equal(busy, ndone);
+	/* but it cannot take what is not more than its own */
+	assert_int_equal(add_of(1, LANE_OTHER, 5000, "w", 1, 0), KEY_BUSY);
+	run();
+}
+
+/* One job in two lines is done when the first of them comes to it, once; and
+ * goes on when one of those who wait has left. */
+static void
+test_pool_join(void **state)
+{
+	struct pool_job	*both;
+	uint64_t	 source;
+
+	(void)state;
+	ndone = 0;
+	for (source = 1000; source < 1050; source++)
+		assert_int_equal(add_of(1, LANE_OTHER, source, "w", 1, 0),
+		    KEY_OK);
+	assert_int_equal(add_of(1, LANE_OTHER, 7, "correct horse", 2, 1),
+	    KEY_OK);
+	both = added;
+	assert_int_equal(pool_join(both, 2, 9), KEY_OK);
+	assert_int_equal(pool_join(both, 2, 9), KEY_OK);
+	assert_int_equal(pool_join(both, 1, 9), KEY_OK);
+	run();
+	assert_int_equal(ndone, 51);
+	assert_in_range(place_of(7), 1, 6);
+	assert_int_equal(order[place_of(7)] & 0xff, KEY_OK);
+
+	ndone = 0;
+	assert_int_equal(add_of(1, LANE_OTHER, 1, "w", 1, 0), KEY_OK);
+	assert_int_equal(add_of(1, LANE_OTHER, 7, "correct horse", 1, 0),
+	    KEY_OK);
+	both = added;
+	assert_int_equal(pool_join(both, 2, 9), KEY_OK);
+	pool_leave(both, 1);
+	pool_leave(both, 1);
+	assert_int_equal(ndone, 0);
+	assert_int_equal(add_of(3, LANE_OTHER, 8, "w", 1, 0), KEY_OK);
+	pool_leave(added, 3);
+	assert_int_equal(ndone, 1);
+	assert_true(order[0] == (8 << 8 | KEY_BUSY));
+	run();
+	assert_int_equal(ndone, 3);
+	assert_int_equal(order[place_of(7)] & 0xff, KEY_OK);
+}
+
 int
 main(void)
 {
@@ -294,7 +421,10 @@ main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_pool_verdicts),
 		cmocka_unit_test(test_pool_turns),
-		cmocka_unit_test(test_pool_bounds)
+		cmocka_unit_test(test_pool_bounds),
+		cmocka_unit_test(test_pool_workers),
+		cmocka_unit_test(test_pool_room),
+		cmocka_unit_test(test_pool_join)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
