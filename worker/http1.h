@@ -1,8 +1,9 @@
 /*
  * HTTP/1.1 message syntax and framing (RFC 9112), strict, incremental and
  * without allocation.  It reads both requests of clients and responses of
- * upstreams, equally strictly: what two readers could understand in two ways
- * is refused.  Nothing here does I/O.
+ * upstreams, equally strictly but for a 204's framing and the padding of chunk
+ * sizes: what two readers could understand in two ways is refused.  Nothing
+ * here does I/O.
  */
 #ifndef WORKER_HTTP1_H
 #define WORKER_HTTP1_H
