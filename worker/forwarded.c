@@ -19,6 +19,7 @@ static struct slice trim(struct slice);
 static size_t	 split(struct slice, struct slice *);
 static int	 element_for(struct slice, struct proto_addr *);
 static size_t	 until(struct slice, char);
+static int	 address(struct slice, struct proto_addr *);
 
 void
 forwarded_setup(const struct worker_conf *c)
@@ -44,7 +45,7 @@ forwarded_for(struct slice list, struct proto_addr *addr)
 		comma = memrchr(list.p, ',', list.len);
 		item.p = comma == NULL ? list.p : comma + 1;
 		item.len = list.len - (size_t)(item.p - list.p);
-		if (!forwarded_address(item, addr))
+		if (!address(item, addr))
 			break;
 		list.len = comma == NULL ? 0 : (size_t)(comma - list.p);
 	}
@@ -104,7 +105,7 @@ element_for(struct slice s, struct proto_addr *addr)
 				pair.p++;
 				pair.len -= 2;
 			}
-			return (forwarded_address(pair, addr));
+			return (address(pair, addr));
 		}
 		if (len >= s.len)
 			return (0);
@@ -133,8 +134,10 @@ until(struct slice s, char end)
 	return (quoted ? s.len + 1 : s.len);
 }
 
-int
-forwarded_address(struct slice s, struct proto_addr *addr)
+/* With or without brackets and a port.  1, or 0: it is none, and the output is
+ * untouched.  An IPv4 address in IPv6 comes as IPv4. */
+static int
+address(struct slice s, struct proto_addr *addr)
 {
 	struct in6_addr	 a6;
 	char		 text[INET6_ADDRSTRLEN + 8], *p = text, *end;

@@ -23,8 +23,5 @@ void	forwarded_for(struct slice list, struct proto_addr *addr);
 /* The same with Forwarded.  Returns the elements that trusted proxies added,
  * of length 0 when there are none or the value is malformed. */
 struct slice forwarded_elements(struct slice value, struct proto_addr *addr);
-/* An address, with or without brackets and a port.  1, or 0: it is none, and
- * the output is untouched.  An IPv4 address in IPv6 comes as IPv4. */
-int	forwarded_address(struct slice, struct proto_addr *);
 
 #endif
