@@ -19,19 +19,21 @@ struct sse *sse_new(void);
 void	sse_free(struct sse *);
 
 /*
- * Look at the next bytes of the stream.  A message in an array (2025-03-26,
- * batches) counts as one that is not, and the case of names does not matter.  Where clients of some languages would
- * see the end of a line and others none (VT, FF, FS to RS, NEL, LS, PS;
- * inside a JSON string these are text) the response may be in what follows:
- * the first such place is reported like a response, once in a stream.  Returns how many of them belong to
+ * Look at the next bytes of the stream.  Returns how many of them belong to
  * events (or parts of events) before the first event that carries a JSON-RPC
  * response: that is in.len when no response begins in these bytes, or is
- * reported at the last of them.  An event
- * is only known to carry the response when its data has been seen, so bytes
- * of an unfinished event count as before; what matters is that the end of
- * the response event (its empty line) is never counted.
- * When *response comes back 1, in[ret..] begins at or inside the response event, and
- * the caller may go on with sse_feed(in + ret) which then passes that event.
+ * reported at the last of them.  An event is only known to carry the response
+ * when its data has been seen, so bytes of an unfinished event count as
+ * before; what matters is that the end of the response event (its empty line)
+ * is never counted.
+ * When *response comes back 1, in[ret..] begins at or inside the response
+ * event, and the caller may go on with sse_feed(in + ret) which then passes
+ * that event.
+ * A message in an array (2025-03-26, batches) counts as one that is not, and
+ * the case of names does not matter.  Where clients of some languages would
+ * see the end of a line and others none (VT, FF, FS to RS, NEL, LS, PS; inside
+ * a JSON string these are text) the response may be in what follows: the first
+ * such place is reported like a response, once in a stream.
  */
 size_t	sse_feed(struct sse *, struct slice in, int *response);
 

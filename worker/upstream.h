@@ -74,8 +74,8 @@ struct exchange *exchange_start(size_t upstream, size_t server, int flags,
     const char *method, size_t line_len, struct buf *head, struct buf *body,
     const struct exchange_cb *, void *);
 /* Take the request back, whole and with the answering server's line, to send
- * it elsewhere: from within the head callback, before exchange_cancel().  0; -1:
- * it is not held any more, as memory is short or it could not be sent. */
+ * it elsewhere: from within the head callback, before exchange_cancel().  0;
+ * -1: it is not held any more, as memory is short or it could not be sent. */
 int	exchange_take(struct exchange *, struct buf *head, size_t *line_len,
 	    struct buf *body);
 /* Bytes of memory that it holds. */

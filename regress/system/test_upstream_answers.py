@@ -29,7 +29,8 @@ def fresh(request):
 
 @pytest.mark.parametrize("ctype", [
     "application/x; text/event-stream", "text/event-stream, x",
-    "application/json; text/event-stream", "application/json, text/event-stream",
+    "application/json; text/event-stream",
+    "application/json, text/event-stream",
     "text/event-stream; application/json", "text/event-stream x",
     "text/event-streams", "x-text/event-stream", '"text/event-stream"',
     "text/event-stream\xa0", "application/event-stream",
@@ -86,7 +87,8 @@ def test_type_that_nobody_knows(site, ctype):
 
 @pytest.mark.parametrize("event", [
     b"data: [%s]\n\n", b"data: %s\n", b": x\v%s", b"event: x\x0cdata: %s\x0c\x0c",
-    b"data: {\"a\":1,\xc2\x85data: %s", b": \xe2\x80\xa8data: %s\xe2\x80\xa8",
+    b"data: {\"a\":1,\xc2\x85data: %s",
+    b": \xe2\x80\xa8data: %s\xe2\x80\xa8",
     b'data: "\xe2\x80\xa9data: %s\xe2\x80\xa9\xe2\x80\xa9"\n\n'])
 def test_answer_that_some_see(site, event):
     """In an array, or behind what ends a line in another language: its line
@@ -224,8 +226,9 @@ def test_cookies_that_are_sent(jar):
 
 
 def test_cookies_of_the_configuration(gateway, auth_server, upstream):
-    g = gateway({"upstreams": [{"name": "up", "url": upstream.url,
-                                "cookies": True, "headers": {"Cookie": "k=v"}}]})
+    g = gateway({"upstreams": [
+        {"name": "up", "url": upstream.url, "cookies": True,
+         "headers": {"Cookie": "k=v"}}]})
     assert g.post(token=auth_server.mint(),
                   headers=[("Cookie", "mcpgw.up.a=b")]).status == 200
     assert upstream.requests[0].header("Cookie") == "k=v"
