@@ -191,7 +191,7 @@ oauth_sane(const void *p)
 	    o->client_claims.n > 0 && o->scope_claims.n > 0));
 }
 
-static const struct schema oauth_schema =
+const struct schema conf_oauth_schema =
 	SCHEMA_OF(conf_oauth, oauth_rows, oauth_sane);
 
 /* -- the worker's part --------------------------------------------------- */
@@ -199,7 +199,7 @@ static const struct schema oauth_schema =
 ROWS_OF(worker) {
 #define S struct worker_conf
 	ROW_FLAG(S, auth_enabled, "auth.enabled", 0),
-	ROW_STRUCT(S, oauth, &oauth_schema),
+	ROW_STRUCT(S, oauth, &conf_oauth_schema),
 	ROW_ARRAY(S, keys, nkeys, "auth.keys", 0, CONF_KEYS_MAX,
 	    &conf_key_schema),
 	ROW_STR(S, key_header, "auth.header", FORM_NONE,

@@ -224,6 +224,7 @@ struct keeper_conf {
 extern const char *const conf_revisions[CONF_REVISIONS];
 
 /* The tables (common/schema.h). */
+extern const struct schema conf_oauth_schema;
 extern const struct schema worker_conf_schema;
 extern const struct schema fetcher_conf_schema;
 extern const struct schema keeper_conf_schema;

@@ -71,6 +71,7 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_DRAIN] = { "MSG_DRAIN", { ROUTE(M, W) }, 9, 9, 0 },
 	[MSG_KEYS_LOST] = { "MSG_KEYS_LOST", { ROUTE(M, W) },
 	    1, CONF_KEYS_MAX / 8, 0 },
+	[MSG_TOKENS_LOST] = { "MSG_TOKENS_LOST", { ROUTE(M, W) }, 0, 0, 0 },
 	[MSG_DRAINING] = { "MSG_DRAINING", { ROUTE(W, M) }, 0, 0, 0 },
 	[MSG_CONN] = { "MSG_CONN", { ROUTE(W, M), ROUTE(M, W) },
 	    CONN_BODY, IMSG_BODY_MAX, 1 },

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/schema.h"
 #include "daemon/generation.h"
 
 static struct generation_list	 all = TAILQ_HEAD_INITIALIZER(all);
@@ -120,6 +121,24 @@ generation_lost_keys(const struct generation *old,
 		lost++;
 	}
 	return (lost == 0 ? 0 : (o->nkeys + 7) / 8);
+}
+
+int
+generation_lost_tokens(const struct generation *old,
+    const struct generation *new)
+{
+	const struct config	*o = old->conf, *n = new->conf;
+	struct conf_oauth	 oauth = n->w.oauth;
+
+	/* these decide about no token, or about one that ends anyway */
+	oauth.leeway_ms = o->w.oauth.leeway_ms;
+	oauth.resource_name = o->w.oauth.resource_name;
+	oauth.resource_documentation = o->w.oauth.resource_documentation;
+	oauth.resource_policy_uri = o->w.oauth.resource_policy_uri;
+	oauth.resource_tos_uri = o->w.oauth.resource_tos_uri;
+	return (!schema_equal(&conf_oauth_schema, &oauth, &o->w.oauth) ||
+	    (o->jwks_url != NULL && (n->jwks_url == NULL ||
+	    strcmp(o->jwks_url, n->jwks_url) != 0)));
 }
 
 static int

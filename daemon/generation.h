@@ -50,5 +50,8 @@ size_t	generation_count(const struct generation *, size_t *ready,
  * of keys, or 0: none was lost. */
 size_t	generation_lost_keys(const struct generation *old,
 	    const struct generation *, uint8_t bits[CONF_KEYS_MAX / 8]);
+/* Might the new one refuse a token that the old one takes? */
+int	generation_lost_tokens(const struct generation *old,
+	    const struct generation *);
 
 #endif

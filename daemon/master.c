@@ -48,7 +48,7 @@ static void	 start_workers(struct generation *);
 static void	 worker_ready_now(struct process *);
 static void	 switch_to(struct generation *);
 static void	 drain(struct generation *, int, uint64_t);
-static void	 tell_lost_keys(const struct generation *,
+static void	 tell_lost(const struct generation *,
 		    const struct generation *);
 static void	 give_up(struct generation *, const char *);
 static void	 reload_done(void);
@@ -224,13 +224,14 @@ switch_to(struct generation *g)
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->generation == g->id)
 			proto_send_empty(p->channel, MSG_START);
-	if (old != NULL) {
+	if (old != NULL)
 		old->state = GEN_DRAINING;
-		drain(old, 1, g->conf->w.t_drain);
-	}
+	/* before they say that they drain */
 	TAILQ_FOREACH(oldest, generation_all(), link)
 		if (oldest->state == GEN_DRAINING)
-			tell_lost_keys(oldest, g);
+			tell_lost(oldest, g);
+	if (old != NULL)
+		drain(old, 1, g->conf->w.t_drain);
 	if (!started) {
 		started = 1;
 		log_info("serving on %s with %u workers", g->conf->listen,
@@ -265,21 +266,25 @@ drain(struct generation *g, int handover, uint64_t ms)
 	}
 }
 
-/* Streams that such keys opened are not to last as long as drain_timeout. */
+/* Streams that such credentials opened are not to last as long as
+ * drain_timeout, nor is a body that they began to let anything in. */
 static void
-tell_lost_keys(const struct generation *old, const struct generation *g)
+tell_lost(const struct generation *old, const struct generation *g)
 {
 	uint8_t		 bits[CONF_KEYS_MAX / 8];
 	struct process	*p;
-	size_t		 len;
+	size_t		 len = generation_lost_keys(old, g, bits);
+	int		 tokens = generation_lost_tokens(old, g);
 
-	if ((len = generation_lost_keys(old, g, bits)) == 0)
-		return;
-	TAILQ_FOREACH(p, process_all(), link)
-		if (p->role == ROLE_WORKER && p->generation == old->id &&
-		    p->channel != NULL && proto_send_keys_lost(p->channel,
-		    bits, len) == -1)
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->role != ROLE_WORKER || p->generation != old->id ||
+		    p->channel == NULL)
+			continue;
+		if ((len > 0 && proto_send_keys_lost(p->channel, bits,
+		    len) == -1) || (tokens && proto_send_empty(p->channel,
+		    MSG_TOKENS_LOST) == -1))
 			process_kill(p);
+	}
 }
 
 /* A new generation cannot serve: at start we exit, later the old one stays. */

@@ -29,6 +29,7 @@ static struct timeq		 q_hold;
 static struct jwk_set		*keys;
 static struct token_cache	*cache;
 static struct jwt_policy	 policy;
+static int			 tokens_lost;
 static int			 required;
 static int			 oauth;
 static const char		*key_header;	/* NULL: Authorization */
@@ -356,13 +357,19 @@ auth_withdrawn(const struct request *r)
 
 	if (r->key_mark != NULL)
 		return (keys_lost(r->key_mark));
-	if (!r->signed_by || keys == NULL)
-		return (0);
+	if (!r->signed_by || tokens_lost || keys == NULL)
+		return (r->signed_by && tokens_lost);
 	for (i = 0; i < keys->n; i++)
 		if (memcmp(keys->keys[i].id, r->signer,
 		    sizeof(r->signer)) == 0)
 			return (0);
 	return (1);
+}
+
+void
+auth_lose_tokens(void)
+{
+	tokens_lost = 1;
 }
 
 void

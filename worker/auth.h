@@ -64,8 +64,11 @@ void	auth_wait(struct request *);
 void	auth_unwait(struct request *);
 
 /* Was what let this request in taken back since: its token's key by the
- * authorization server, its API key by a reload? */
+ * authorization server, it or its API key by a reload? */
 int	auth_withdrawn(const struct request *);
+/* From the master: the newest generation may refuse any token that this one
+ * takes. */
+void	auth_lose_tokens(void);
 
 /* From the fetcher: a new set (taken over), and the end of a fetch that
  * began at began_ms (CLOCK_MONOTONIC). */

@@ -129,7 +129,7 @@ void	conn_turn_end(void);
  * gets 503. */
 void	conn_leave(int handover);
 /* After conn_leave(1): how many requests came before and may still be judged
- * here, since a credential is being looked at or a body is not whole. */
+ * here, since a credential is being looked at. */
 size_t	conn_unsettled(void);
 /* These have waited long enough: they are late.  Nothing is where no newer
  * generation ever was. */

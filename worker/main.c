@@ -49,7 +49,7 @@
 
 #define PASS_AT_ONCE	64	/* idle connections handed over per turn */
 #define ROUNDS		4	/* of flushing per turn */
-#define SETTLE_MS	1000	/* for bodies and credentials under way */
+#define SETTLE_MS	1000	/* for credentials being looked at */
 
 enum { SERVING, HANDING_OVER, STOPPING };
 
@@ -319,6 +319,10 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	case MSG_KEYS_LOST:
 		if (keys_lose(m->data, m->len) == -1)
 			fatalx("MSG_KEYS_LOST: malformed");
+		conn_each_request(relay_look_again);
+		break;
+	case MSG_TOKENS_LOST:
+		auth_lose_tokens();
 		conn_each_request(relay_look_again);
 		break;
 	case MSG_PING:

@@ -67,6 +67,7 @@ static int	 request_crowded(const struct request *, uint64_t);
 static int	 request_squeeze(struct request *, uint64_t);
 static void	 request_overflow(struct request *, int);
 static void	 request_whole(struct request *);
+static int	 request_withdrawn(struct request *);
 
 void
 request_setup(const struct worker_conf *c)
@@ -815,7 +816,7 @@ request_whole(struct request *r)
 	if (r->method != METHOD_POST) {
 		request_set_text(r, &r->rpc_method,
 		    slice_of(forward_method(r)));
-		if (mcp_check_stream(r) == 0)
+		if (!request_withdrawn(r) && mcp_check_stream(r) == 0)
 			relay_start(r);
 		return;
 	}
@@ -836,7 +837,7 @@ request_whole(struct request *r)
 		return;
 	}
 	request_note(r, &rpc);
-	if (mcp_check_body(r, &rpc) == -1) {
+	if (request_withdrawn(r) || mcp_check_body(r, &rpc) == -1) {
 		rpc_free(&rpc);
 		return;
 	}
@@ -847,6 +848,17 @@ request_whole(struct request *r)
 		conn_abort(r->conn);
 	else
 		relay_start(r);
+}
+
+/* Was its body held back until a reload took its credential away?  1: and it
+ * is answered. */
+static int
+request_withdrawn(struct request *r)
+{
+	if (!worker_leaving() || !auth_withdrawn(r))
+		return (0);
+	request_late(r);
+	return (1);
 }
 
 /*
@@ -948,8 +960,7 @@ request_end(struct request *r, int streams_only)
 int
 request_unsettled(const struct request *r)
 {
-	return (r->state == REQ_AUTH ||
-	    (r->state == REQ_BODY && r->framing != HTTP1_BODY_NONE));
+	return (r->state == REQ_AUTH);
 }
 
 int

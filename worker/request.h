@@ -179,8 +179,8 @@ void	request_body_late(struct request *);
  * (not if streams_only). */
 void	request_end(struct request *, int streams_only);
 
-/* A newer generation serves.  May this one still judge it: it is not whole, or
- * nobody has said who it is? */
+/* A newer generation serves.  May this one still judge it, since nobody has
+ * said who it is? */
 int	request_unsettled(const struct request *);
 /* Let it go as if its head, still in conn->in, had not been read; there is no
  * line of it.  1, or 0: it was judged already. */

@@ -128,6 +128,24 @@ def test_streams_of_a_removed_key(gateway, auth_server, upstream):
     token.lives()
 
 
+def test_streams_of_tokens_that_are_good_no_more(gateway, auth_server,
+                                                 upstream):
+    """Which tokens are: not what else auth.oauth says."""
+    k = Key("k")
+    g = gateway({"drain_timeout": "60s", "auth": {"keys": [k.entry]}})
+    gone = [Stream(g, upstream, auth_server.mint(), how)
+            for how in (GET, LISTEN)]
+    key = Stream(g, upstream, k.key)
+    g.reload({"auth": {"oauth": {"leeway": "7s", "resource_name": "x"}}})
+    for s in gone:
+        s.lives()
+    g.reload({"auth": {"oauth": {"audience": "another"}}})
+    for s in gone:
+        s.ended()
+    key.lives()
+    key.finish()
+
+
 @pytest.mark.parametrize("reload", [False, True])
 def test_streams_of_a_withdrawn_signing_key(gateway, auth_server, upstream,
                                             reload):

@@ -54,6 +54,7 @@ static const struct entry {
 	{ MSG_START, M, W, 0, 0, 0, 0, 0 },
 	{ MSG_DRAIN, M, W, 0, 0, 9, 9, 0 },
 	{ MSG_KEYS_LOST, M, W, 0, 0, 1, 512, 0 },
+	{ MSG_TOKENS_LOST, M, W, 0, 0, 0, 0, 0 },
 	{ MSG_DRAINING, W, M, 0, 0, 0, 0, 0 },
 	{ MSG_CONN, W, M, M, W, 17, IMSG_BODY_MAX, 1 },
 	{ MSG_AUDIT_FAILED, W, M, 0, 0, 4, 4, 0 },
