@@ -27,8 +27,8 @@ struct accord_told {
 	int		 lists;		/* there was a list */
 	uint32_t	 revisions;	/* what of it we know, a bit each */
 	int		 error;		/* it was an error */
-	int		 refused;	/* the revision agreed upon is none that is
-					 * allowed: the client gets an error */
+	int		 refused;	/* the revision agreed upon is not allowed:
+					 * the client gets an error */
 };
 
 /* Once. */
@@ -44,9 +44,9 @@ const char *accord_offer(struct slice proposed);
 
 /*
  * Read a JSON message and append to out what the client is to get instead.
- * requested: what the client proposed, id: its request's, as JSON or p NULL.  1; 0: it may stay (also when it is
- * no JSON, and out of memory, for nothing hangs on it: what is not allowed is
- * refused when it is used).
+ * requested: what the client proposed; id: its request's, as JSON, or p NULL.
+ * 1; or 0: it may stay, also when it is no JSON, and when memory is gone, for
+ * nothing hangs on it: what is not allowed is refused when it is used.
  */
 int	accord_message(enum accord, struct slice text, struct slice id,
 	    struct slice requested, struct buf *out, struct accord_told *);

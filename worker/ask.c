@@ -15,6 +15,7 @@
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/media.h"
+#include "worker/share.h"
 #include "worker/upstream.h"
 
 #define STATELESS	"2026-07-28"
@@ -73,7 +74,7 @@ void
 ask_refuse(struct request *r, const char *what, struct slice requested)
 {
 	struct spoken	*s = &spoken[r->upstream];
-	char		 copy[SHOWN + 4];	/* it may lie where it is kept */
+	char		 copy[SHOWN + 4];	/* it may lie where it goes */
 
 	if (requested.len > sizeof(copy))
 		requested.len = sizeof(copy);
@@ -114,8 +115,9 @@ ask(struct request *r)
 	    "Mcp-Method: server/discover\r\n"
 	    "Content-Length: %zu\r\n\r\n", sizeof(question) - 1) == -1;
 	failed |= buf_append(&r->body, question, sizeof(question) - 1) == -1;
-	if (failed || (r->ex = exchange_start(r->upstream, r->server, 0,
-	    "POST", r->line_len, &r->head, &r->body, &callbacks, r)) == NULL)
+	if (failed || (r->ex = exchange_start(r->upstream, r->server,
+	    r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash), "POST",
+	    r->line_len, &r->head, &r->body, &callbacks, r)) == NULL)
 		return (-1);
 	r->state = REQ_FORWARD;
 	r->asking = 1;

@@ -165,8 +165,9 @@ forward_own(struct request *r)
 	int				 failed;
 
 	buf_wipe(b);
-	failed = put_words(b, "POST ", s->path, " HTTP/1.1\r\nHost: ",
-	    s->authority, "\r\n", NULL) == -1;
+	failed = put_words(b, "POST ", s->path, s->query == NULL ? "" : "?",
+	    s->query == NULL ? "" : s->query, " HTTP/1.1\r\nHost: ",
+	    conf_server_authority(u, s), "\r\n", NULL) == -1;
 	r->line_len = b->len;
 	failed |= put_field(b, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;

@@ -235,7 +235,7 @@ plain_text(struct slice v)
 }
 
 /* 2026-07-28, Standard Request Headers; of tasks/..., the extension's Routing
- * Headers (SEP-2663).  Methods that nobody has told us of are their server's. */
+ * Headers (SEP-2663).  Methods that nobody has told us of are the server's. */
 static enum naming
 naming(const struct rpc *rpc)
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "worker/answer.h"
 #include "worker/ask.h"
@@ -871,6 +872,7 @@ request_settle(struct request *r, const struct rpc *rpc)
 {
 	struct buf	 made = { 0 };
 	const char	*offer, *body = buf_data(&r->body);
+	char		 plain[RPC_METHOD_MAX];
 	size_t		 before, after;
 	int		 failed;
 
@@ -882,7 +884,9 @@ request_settle(struct request *r, const struct rpc *rpc)
 		    NULL) == -1;
 	if (rpc->proposed.p == NULL)
 		return (failed ? -1 : 0);
-	request_set_text(r, &r->proposed, rpc->proposed);
+	if (rpc->proposed.len <= sizeof(plain))
+		request_set_text(r, &r->proposed, (struct slice){ plain,
+		    json_unescape(rpc->proposed, plain) });
 	if ((offer = accord_offer(rpc->proposed)) == NULL)
 		return (failed ? -1 : 0);
 	before = (size_t)(rpc->proposed.p - body);

@@ -44,9 +44,9 @@ struct rpc {
  * RPC_PARSE_ERROR (not strict JSON) or RPC_INVALID_REQUEST (JSON, but a
  * batch, not an object, "jsonrpc" not "2.0", no or a non-string method, an id
  * that is not a string or an integer number (null only in an error response),
- * params neither object, array nor null (as none), a name or uri of tools/call, prompts/get or
- * resources/read that is no string, a member that differs in case alone from
- * one that counts, a version that is no string or longer than
+ * params neither object, array nor null (as none), a name or uri of tools/call,
+ * prompts/get or resources/read that is no string, a member that differs in
+ * case alone from one that counts, a version that is no string or longer than
  * RPC_METHOD_MAX, over the limits above); *why is static text for the client.
  * Where the id could be read it is set even on RPC_INVALID_REQUEST, for the
  * answer to echo.  On failure nothing needs freeing beyond rpc_free().
