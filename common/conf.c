@@ -303,6 +303,8 @@ ROWS_OF(fetcher) {
 	/* a time of nothing would fetch in a circle */
 	ROW_TIME(S, cache_ttl_ms, OAUTH "jwks_cache_ttl", 0, SECOND, 7 * DAY,
 	    5 * MINUTE),
+	ROW_TIME(S, max_stale_ms, OAUTH "jwks_max_stale", SCHEMA_OFF,
+	    SECOND, 30 * DAY, 24 * HOUR),
 	ROW_STR(S, ca, OAUTH "ca_file", FORM_NONE, SCHEMA_ABSENT,
 	    CONF_PEM_MAX),
 	ROW_NUMBER(S, ca_len, U64, NULL, 0, 0, CONF_PEM_MAX, 0),

@@ -200,6 +200,7 @@ struct fetcher_conf {
 	char		*issuer;
 	char		*jwks_url;
 	uint64_t	 cache_ttl_ms;
+	uint64_t	 max_stale_ms;	/* beyond that; 0: for ever */
 	char		*ca;		/* PEM bundle, or NULL: the system's.  The
 					 * master reads the file */
 	size_t		 ca_len;

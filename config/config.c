@@ -162,6 +162,7 @@ config_fetcher_part(const struct config *conf)
 
 	memset(&f, 0, sizeof(f));
 	f.cache_ttl_ms = conf->jwks_cache_ttl;
+	f.max_stale_ms = conf->jwks_max_stale;
 	for (i = 0; i < conf->w.nupstreams; i++)
 		f.nhosts += conf->w.upstreams[i].nservers;
 	f.hosts = calloc(f.nhosts, sizeof(*f.hosts));

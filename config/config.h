@@ -40,6 +40,7 @@ struct config {
 	/* auth.oauth, the fetcher's side */
 	char		*jwks_url;
 	uint64_t	 jwks_cache_ttl; /* ms */
+	uint64_t	 jwks_max_stale; /* ms; 0: for ever */
 	char		*ca_file;	/* or NULL */
 	char		*ca;		/* its contents, or NULL */
 	size_t		 ca_len;

@@ -38,6 +38,8 @@ static const struct schema_row config_rows[] = {
 	    CONF_STR_MAX),
 	ROW_TIME(S, jwks_cache_ttl, "auth.oauth.jwks_cache_ttl", 0, SECOND,
 	    168 * HOUR, 5 * MINUTE),
+	ROW_TIME(S, jwks_max_stale, "auth.oauth.jwks_max_stale",
+	    SCHEMA_OFF, SECOND, 30 * 24 * HOUR, 24 * HOUR),
 	ROW_STR(S, ca_file, "auth.oauth.ca_file", FORM_PATH, SCHEMA_ABSENT,
 	    CFG_FILE_MAX),
 	ROW_STR(S, ca, NULL, FORM_NONE, SCHEMA_ABSENT, CONF_PEM_MAX),

@@ -46,6 +46,10 @@ struct source {
 	char		*ca;
 	size_t		 ca_len;
 	uint64_t	 ttl;		/* ms */
+	uint64_t	 max_stale;	/* ms beyond that; 0: for ever */
+	uint64_t	 good;		/* when the last good one began */
+	struct event	*stale;		/* to warn of that, then to act */
+	int		 warned;
 	struct http_get	*get;		/* under way */
 	uint64_t	 began;		/* when the last one began */
 	uint64_t	 demanded;	/* when the last on demand began */
@@ -86,6 +90,8 @@ static void	 schedule(struct source *);
 static void	 prime_over(struct source *, int, const char *);
 static void	 refresh_due(evutil_socket_t, short, void *);
 static void	 demand_due(evutil_socket_t, short, void *);
+static void	 stale_arm(struct source *);
+static void	 stale_due(evutil_socket_t, short, void *);
 static void	 arm(struct event *, uint64_t);
 
 void
@@ -153,8 +159,9 @@ source_new(const struct fetcher_conf *c)
 	}
 	s->refresh = evtimer_new(base, refresh_due, s);
 	s->demand = evtimer_new(base, demand_due, s);
+	s->stale = evtimer_new(base, stale_due, s);
 	if (s->issuer == NULL || s->url == NULL || s->refresh == NULL ||
-	    s->demand == NULL || (c->ca != NULL && s->ca == NULL))
+	    s->demand == NULL || s->stale == NULL || (c->ca != NULL && s->ca == NULL))
 		fatalx("source: no memory");
 	TAILQ_INSERT_TAIL(&sources, s, link);
 	return (s);
@@ -167,6 +174,7 @@ source_free(struct source *s)
 	http_cancel(s->get);
 	event_free(s->refresh);
 	event_free(s->demand);
+	event_free(s->stale);
 	if (s->fd != -1)
 		close(s->fd);
 	free(s->packed);
@@ -194,11 +202,15 @@ source_attach(uint32_t gen, const struct fetcher_conf *c)
 	u->waiting = 1;
 	TAILQ_INSERT_TAIL(&s->users, u, link);
 	s->ttl = c->cache_ttl_ms;
+	s->max_stale = c->max_stale_ms;
 	if (s->fd != -1) {
 		/* live already: an authorization server that is down now
 		 * must not stand in the way */
 		prime_over(s, 1, "");
 		schedule(s);
+		stale_arm(s);
+		/* but somebody who reloads may have a new key in mind */
+		source_wanted(gen);
 	} else if (s->get == NULL)
 		fetch(s, PRIME_MS);
 }
@@ -232,6 +244,8 @@ source_restore(uint32_t gen, int fd)
 	}
 	if ((set = jwk_set_unpack(p, len)) != NULL && keep(s, set) != -1) {
 		s->restored = 1;
+		s->good = mono_ms();
+		stale_arm(s);
 		log_info("oauth: going on with the last good key set");
 		prime_over(s, 1, "");
 	}
@@ -319,8 +333,11 @@ fetched(void *arg, const struct http_reply *r)
 	if (!ok && s->fd != -1)
 		log_warnx("oauth: refresh jwks: %s: %s; keeping the last "
 		    "good key set", s->url, why);
-	if (ok)
+	if (ok) {
 		s->retry = 0;
+		s->good = s->began;
+		stale_arm(s);
+	}
 	else if ((s->retry = s->retry == 0 ? RETRY_MIN : s->retry * 2) >
 	    RETRY_MAX)
 		s->retry = RETRY_MAX;
@@ -358,6 +375,47 @@ schedule(struct source *s)
 	} else
 		ms -= (uint64_t)random() % (s->ttl / 10 + 1);
 	arm(s->refresh, ms);
+}
+
+/*
+ * From the last fetch that went well: after ttl the set is stale, and may be
+ * used for max_stale more.  Half of that is time to do something about it.
+ */
+static void
+stale_arm(struct source *s)
+{
+	uint64_t	 now = mono_ms(), due;
+
+	s->warned = 0;
+	evtimer_del(s->stale);
+	if (s->max_stale == 0)
+		return;
+	due = s->good + s->ttl + s->max_stale / 2;
+	arm(s->stale, due > now ? due - now : 0);
+}
+
+static void
+stale_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct source	*s = arg;
+	struct jwk_set	 none = { NULL, 0 };
+
+	(void)fd;
+	(void)what;
+	if (!s->warned) {
+		s->warned = 1;
+		log_warnx("oauth: the key set of %s is stale; in %llu s no "
+		    "token will be taken any more", s->url,
+		    (unsigned long long)(s->max_stale - s->max_stale / 2) /
+		    1000);
+		arm(s->stale, s->max_stale - s->max_stale / 2);
+		return;
+	}
+	log_errx("oauth: the key set of %s is too old "
+	    "(auth.oauth.jwks_max_stale): no token is taken until there is "
+	    "another one", s->url);
+	if (keep(s, &none) == -1)
+		fatalx("no memory");
 }
 
 /* 0: the reply is a usable key set and is in force; -1: why says why not. */

@@ -18,6 +18,18 @@
 #define ABSENT_MAX	256	/* kids remembered as unknown */
 #define ABSENT_MS	10000
 
+#define SPENDERS_MAX	256	/* sources whose fetches are counted */
+#define FETCHES_MAX	6	/* for nothing, of one source */
+#define FETCHES_MS	60000	/* until it may have another one */
+
+/* A source whose tokens had keys fetched for nothing. */
+struct spender {
+	uint64_t	 source;
+	uint64_t	 spent;		/* ms, at FETCHES_MS each */
+	uint64_t	 since;		/* as of this time */
+	uint64_t	 began;		/* the last fetch that counts */
+};
+
 /* A kid that a fetch lacked: asked for again and again it costs nothing. */
 struct absent {
 	uint64_t	 hash;
@@ -39,6 +51,9 @@ static void			(*ask_keys)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
 static uint64_t			 wanted;	/* hash of the kid looked for */
+static enum auth_result		 missing;	/* the result without it */
+static uint64_t			 asker;		/* who looks for it */
+static struct spender		 spenders[SPENDERS_MAX];
 static int			 wait_for_key;	/* the keeper's, not a kid */
 static struct jwt_claims	*refused;	/* whose token it was, for the log */
 
@@ -46,7 +61,8 @@ static int	 query_has_token(struct slice);
 static int	 is_token_name(struct slice);
 static int	 hex(char);
 static int	 after_scheme(struct slice, const char *, struct slice *);
-static int	 judge_token(struct slice, const struct token_hash *,
+static int	 judge_token(struct slice, struct slice,
+		    const struct token_hash *,
 		    enum auth_result *, const struct jwt_claims **,
 		    const char **);
 static void	 judge_upstream(const struct jwt_claims *, size_t,
@@ -55,6 +71,11 @@ static const char *key_why(enum auth_result);
 static int	 judge_key(struct slice, struct slice, enum auth_result *,
 		    struct auth_who *);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
+static int	 key_is_missing(const char *, enum auth_result, struct slice);
+static struct spender *spender_of(uint64_t);
+static int	 may_spend(uint64_t);
+static void	 spend(uint64_t, uint64_t);
+static enum auth_result nobody_knows(const struct request *);
 static uint64_t	 kid_hash(const char *);
 static int	 kid_is_absent(uint64_t);
 static void	 kid_remember(uint64_t);
@@ -93,6 +114,12 @@ int
 auth_ready(void)
 {
 	return (!oauth || keys != NULL);
+}
+
+int
+auth_has_keys(void)
+{
+	return (!oauth || (keys != NULL && keys->n > 0));
 }
 
 int
@@ -228,7 +255,8 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 	else if (!oauth || !jwt_form_is(token))
 		/* without OAuth there is nobody to look at a JWT as one */
 		return (judge_key(token, client_ip, result, who));
-	else if (!judge_token(token, &hash, result, &claims, &who->why))
+	else if (!judge_token(token, client_ip, &hash, result, &claims,
+	    &who->why))
 		return (0);
 	if (claims == NULL)
 		return (1);
@@ -247,23 +275,23 @@ auth_judge(struct slice token, struct slice client_ip, size_t upstream,
 
 /* One that is not in the cache.  *claims is set when they can be believed. */
 static int
-judge_token(struct slice token, const struct token_hash *hash,
-    enum auth_result *result, const struct jwt_claims **claims,
-    const char **why)
+judge_token(struct slice token, struct slice client_ip,
+    const struct token_hash *hash, enum auth_result *result,
+    const struct jwt_claims **claims, const char **why)
 {
 	struct jwt_claims	*made = NULL;
 	char			 kid[JWK_KID_MAX + 1] = "";
 
-	if (keys == NULL) {
+	/* an empty set: it is too old to be believed */
+	if (keys == NULL || keys->n == 0) {
 		*result = AUTH_UNAVAILABLE;
 		return (1);
 	}
 	*result = jwt_verify(&policy, keys, token, clock_wall(), &made, kid,
 	    why);
-	if (*result == AUTH_UNKNOWN_KEY) {
-		wanted = kid_hash(kid);
-		return (kid_is_absent(wanted));
-	}
+	if (*result == AUTH_UNKNOWN_KEY ||
+	    (*result == AUTH_BAD_SIGNATURE && kid[0] != '\0'))
+		return (!key_is_missing(kid, *result, client_ip));
 	if (made == NULL)
 		return (1);
 	*claims = *result == AUTH_OK ? token_cache_put(cache, hash, made) :
@@ -325,6 +353,67 @@ judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
 	return (1);
 }
 
+/*
+ * Would a fresh key set help?  There may be a key that is new, or a new one
+ * under an old kid.  1: it is worth a fetch, and the answer waits for it; 0:
+ * it was not there just now, or who asks has had too many for nothing.
+ */
+static int
+key_is_missing(const char *kid, enum auth_result without,
+    struct slice client_ip)
+{
+	/* of one kid both may be, one after the other */
+	wanted = kid_hash(kid) + (without == AUTH_BAD_SIGNATURE);
+	missing = without;
+	asker = keys_source(client_ip);
+	return (!kid_is_absent(wanted) && may_spend(asker));
+}
+
+/* A source that takes another's place has all that it may spend. */
+static struct spender *
+spender_of(uint64_t source)
+{
+	return (&spenders[((source ^ absent_seed) * 0x9e3779b97f4a7c15ULL) >>
+	    56]);
+}
+
+static int
+may_spend(uint64_t source)
+{
+	const struct spender	*s = spender_of(source);
+	uint64_t		 now = clock_mono();
+
+	return (s->source != source || s->spent < now - s->since +
+	    FETCHES_MAX * FETCHES_MS);
+}
+
+/* However many of its requests waited for a fetch, it is one. */
+static void
+spend(uint64_t source, uint64_t began)
+{
+	struct spender	*s = spender_of(source);
+	uint64_t	 now = clock_mono();
+
+	if (s->source != source) {
+		memset(s, 0, sizeof(*s));
+		s->source = source;
+	} else if (s->began == began)
+		return;
+	s->spent = s->spent > now - s->since ? s->spent - (now - s->since) : 0;
+	s->spent += FETCHES_MS;
+	s->since = now;
+	s->began = began;
+}
+
+/* The result when no fresh key set can be had: a signature that a known key
+ * did not make is bad until there is another one. */
+static enum auth_result
+nobody_knows(const struct request *r)
+{
+	return (r->missing == AUTH_BAD_SIGNATURE ? AUTH_BAD_SIGNATURE :
+	    AUTH_UNAVAILABLE);
+}
+
 void
 auth_wait(struct request *r)
 {
@@ -334,6 +423,8 @@ auth_wait(struct request *r)
 	}
 	r->asked = clock_mono();
 	r->kid = wanted;
+	r->missing = missing;
+	r->source = asker;
 	TAILQ_INSERT_TAIL(&waiting, r, wait_link);
 	timer_start(&r->timer, &q_hold);
 	ask_keys();
@@ -394,12 +485,11 @@ auth_fetch_done(int ok, uint64_t began_ms)
 		/* a fetch that had begun before may have been too early */
 		if (r->asked > began_ms)
 			continue;
-		if (!ok) {
-			request_give_up(r, AUTH_UNAVAILABLE);
-			continue;
-		}
-		kid_remember(r->kid);
-		request_give_up(r, AUTH_UNKNOWN_KEY);
+		if (ok || r->missing == AUTH_BAD_SIGNATURE)
+			kid_remember(r->kid);
+		if (ok)
+			spend(r->source, began_ms);
+		request_give_up(r, ok ? r->missing : nobody_knows(r));
 	}
 }
 
@@ -413,8 +503,12 @@ auth_ask_again(void)
 static void
 hold_expired(struct timer *t)
 {
-	request_give_up((struct request *)((char *)t -
-	    offsetof(struct request, timer)), AUTH_UNAVAILABLE);
+	struct request	*r = (struct request *)((char *)t -
+			    offsetof(struct request, timer));
+
+	if (r->missing == AUTH_BAD_SIGNATURE)
+		kid_remember(r->kid);
+	request_give_up(r, nobody_knows(r));
 }
 
 /* FNV-1a from a random start: a kid from outside cannot aim at another's

@@ -74,8 +74,10 @@ void	auth_lose_tokens(void);
  * began at began_ms (CLOCK_MONOTONIC). */
 void	auth_set_keys(struct jwk_set *);
 void	auth_fetch_done(int ok, uint64_t began_ms);
-/* Is there all that is needed to judge a token? */
+/* Has the fetcher said what keys there are?  Keys that are too old are none:
+ * is there one to judge a token by? */
 int	auth_ready(void);
+int	auth_has_keys(void);
 /* There is a new fetcher: ask it again for those who wait. */
 void	auth_ask_again(void);
 

@@ -78,7 +78,6 @@ static void	 place_learn(const uint8_t *, uint32_t);
 static void	 place_forget(int32_t);
 static int32_t	*bucket_of(const uint8_t *);
 static struct wrong *wrong_of(const uint8_t *);
-static uint64_t	 source_of(struct slice);
 static struct question *question_find(const uint8_t *);
 static struct question *question_new(struct slice, const uint8_t *, uint64_t);
 static void	 question_ask(const struct question *);
@@ -157,7 +156,7 @@ keys_judge(struct slice key, struct slice client_ip, struct keys_verdict *v)
 	    memcmp(w->mark, mark, sizeof(w->mark)) == 0)
 		return (1);
 	if ((wanted = question_find(mark)) == NULL &&
-	    (wanted = question_new(key, mark, source_of(client_ip))) ==
+	    (wanted = question_new(key, mark, keys_source(client_ip))) ==
 	    NULL) {
 		v->result = AUTH_UNAVAILABLE;
 		return (1);
@@ -248,8 +247,8 @@ wrong_of(const uint8_t *mark)
 
 /* Who asks, for fair turns: an IPv4 address, or the /64 of an IPv6 one (which
  * never begins with ones: that is multicast). */
-static uint64_t
-source_of(struct slice ip)
+uint64_t
+keys_source(struct slice ip)
 {
 	char		 text[INET6_ADDRSTRLEN];
 	uint8_t		 addr[16];

@@ -37,6 +37,9 @@ int	keys_lose(const uint8_t *bits, size_t len);
 /* Was it lost in this way?  By the mark in the configuration. */
 int	keys_lost(const uint8_t *mark);
 
+/* Who asks, for fair turns: an IPv4 address, or the /64 of an IPv6 one; 0: no
+ * address. */
+uint64_t keys_source(struct slice client_ip);
 /* Judge a key that a client at this address (text, or p NULL) sent.  1: the
  * verdict is final.  0: the keeper is asked; keys_wait() is in order. */
 int	keys_judge(struct slice key, struct slice client_ip,

@@ -569,5 +569,5 @@ worker_ready(void)
 {
 	return (serving && leaving == SERVING &&
 	    (conf->audit_allow || !audit_broken()) &&
-	    auth_ready());
+	    auth_has_keys());
 }

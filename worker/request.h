@@ -76,6 +76,8 @@ struct request {
 	uint64_t	 began;		/* ms, monotonic */
 	uint64_t	 asked;		/* when REQ_AUTH began */
 	uint64_t	 kid;		/* hash of the kid it waits for */
+	enum auth_result missing;	/* what it is without a new key */
+	uint64_t	 source;	/* whose fetch it is */
 	struct question	*question;	/* or to the keeper, in keys.c */
 	size_t		 upstream;	/* SIZE_MAX: none of that name */
 	size_t		 server;	/* of it */

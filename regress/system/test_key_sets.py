@@ -151,3 +151,124 @@ def test_names_of_algorithms(gateway, auth_server, kind, named, alg, status):
     t = auth_server.mint(key=k, header={"alg": alg},
                          sign=lambda data: k.sign(real, data))
     assert g.post(token=t).status == status
+
+
+def until(what, seconds=8):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.05)
+
+
+def same_kid(a):
+    """A new key under the kid of the old one."""
+    k = tokens.Key.make("ec256", a.keys[0].kid)
+    a.keys = [k]
+    return k
+
+
+def test_new_key_under_the_same_kid(gateway, auth_server):
+    """Fetched when a signature is not the old key's, and waited for."""
+    g = gateway()
+    assert g.post(token=auth_server.mint()).status == 200
+    same_kid(auth_server)
+    assert g.post(token=auth_server.mint()).status == 200
+    assert auth_server.fetches == 2
+
+
+def test_forged_signatures_cost_few_fetches(gateway, auth_server):
+    g = gateway({"workers": 1})
+    got = {g.post(token=tokens.forge_signature(auth_server.mint())).status
+           for _ in range(30)}
+    assert got == {401} and auth_server.fetches <= 2
+    assert g.post(token=auth_server.mint()).status == 200
+
+
+def test_forged_signature_while_the_as_is_down(gateway, auth_server):
+    """It is bad by all that is known: 401, not 503."""
+    g = gateway()
+    auth_server.refuse()
+    r = g.post(token=tokens.forge_signature(auth_server.mint()))
+    assert r.status == 401
+    assert g.audit(lambda x: x["auth_result"] == "bad_signature")
+
+
+def test_reload_fetches(gateway, auth_server):
+    """In the background: a server that is down holds nothing up, and the old
+    set stays."""
+    g = gateway()
+    old = auth_server.mint()
+    same_kid(auth_server)
+    assert g.post(token=old).status == 200
+    g.reload()
+    auth_server.wait_fetches(2)
+    until(lambda: g.post(token=old).status == 401)
+    assert g.post(token=auth_server.mint()).status == 200
+    auth_server.hang()
+    t = time.monotonic()
+    g.reload({"auth": {"oauth": {"required_scopes": ["mcp:read", "more"]}}})
+    assert time.monotonic() - t < 4
+    assert g.post(token=auth_server.mint()).status == 401
+    g.reload({"auth": {"oauth": {"required_scopes": ["mcp:read"]}}})
+    assert g.post(token=auth_server.mint()).status == 200
+
+
+def test_one_source_has_a_budget(gateway, auth_server):
+    """Unknown kids of one address have keys fetched a number of times, not for
+    ever; a rotation that others see goes on at the pace."""
+    g = gateway({"workers": 1, "trusted_proxies": ["127.0.0.1/32"]})
+
+    def ask(source, token):
+        return g.post(token=token, headers={"X-Forwarded-For": source}).status
+
+    def bogus():
+        return auth_server.mint(header={"kid": tokens.new_kid()})
+
+    deadline = time.monotonic() + 60
+    n = -1
+    while n != auth_server.fetches:         # one that costs none
+        assert time.monotonic() < deadline
+        n = auth_server.fetches
+        assert ask("192.0.2.1", bogus()) == 401
+    assert 5 < n < 9
+    auth_server.rotate()
+    assert ask("192.0.2.1", auth_server.mint()) == 401
+    assert auth_server.fetches == n
+    assert ask("192.0.2.2", auth_server.mint()) == 200
+    assert ask("192.0.2.1", auth_server.mint()) == 200
+
+
+def test_a_set_becomes_too_old(gateway, auth_server):
+    """First a warning, then 503, for tokens alone; and back again."""
+    g = gateway({"auth": {"oauth": {"jwks_cache_ttl": "1s",
+                                    "jwks_max_stale": "2s"}}})
+    token = auth_server.mint()
+    auth_server.refuse()
+    g.wait_log("the key set of .* is stale; in 1 s")
+    assert g.post(token=token).status == 200
+    until(lambda: g.post(token=token).status == 503)
+    assert "jwks_max_stale" in g.log()
+    assert g.get("/readyz").status == 503
+    assert g.get("/healthz").status == 200
+    # a new worker gets no better answer, and a reload is not held up
+    g.reload({"allowed_origins": ["https://x.test"]})
+    assert g.post(token=token).status == 503
+    auth_server.listen()
+    until(lambda: g.post(token=token).status == 200, 15)
+    assert g.get("/readyz").status == 200
+
+
+def test_off_is_never(gateway, auth_server):
+    g = gateway({"auth": {"oauth": {"jwks_cache_ttl": "1s",
+                                    "jwks_max_stale": "off"}}})
+    auth_server.refuse()
+    g.wait_log("keeping the last good")
+    assert g.post(token=auth_server.mint()).status == 200
+    assert "is stale" not in g.log()
+
+
+@pytest.mark.parametrize("value", ["0s", "999ms", "721h", "never", ""])
+def test_max_stale_that_is_none(make_gateway, value):
+    rc, log = make_gateway({"auth": {"oauth": {
+        "jwks_max_stale": value}}}).run_to_exit()
+    assert rc == gw.EX_CONFIG and "auth.oauth.jwks_max_stale: expected" in log

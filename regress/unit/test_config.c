@@ -90,6 +90,7 @@ test_guide(void **state)
 	assert_int_equal(conf->w.oauth.nscopes, 1);
 	assert_string_equal(conf->w.oauth.scopes[0], "mcp:read");
 	assert_int_equal(conf->jwks_cache_ttl, 300000);
+	assert_int_equal(conf->jwks_max_stale, 86400000);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
 	assert_string_equal(conf->w.oauth.public_url,
 	    "https://gw.acme.com/mcp");
