@@ -18,7 +18,8 @@ enum sandbox_action {
 	SANDBOX_ALLOW = 0,
 	SANDBOX_ALLOW_OFTEN,	/* the same, looked for before the others */
 	SANDBOX_ENOSYS,		/* answer ENOSYS: the library has a plan B */
-	SANDBOX_EACCES		/* answer EACCES */
+	SANDBOX_EACCES,		/* answer EACCES */
+	SANDBOX_KILL		/* for sandbox_forbid() */
 };
 
 /* One condition on an argument: (value & mask) == want; mask 0: none. */
@@ -61,6 +62,9 @@ void	sandbox_no_privileges(void);
 /* What the kernel's Landlock does not know is logged at LOG_DEBUG and done
  * without: the system calls' table stands by itself. */
 void	sandbox_landlock(const struct sandbox_reach *);
+/* A filter of its own, with rules of SANDBOX_KILL: what the table is to allow
+ * but for some values. */
+void	sandbox_forbid(const struct sandbox_rule *, size_t n);
 /* Besides the table: memory that is not executable, and abort(3). */
 void	sandbox_enter(const struct sandbox_rule *, size_t n);
 

@@ -44,6 +44,7 @@ static int	 landlock_abi(void);
 static uint64_t	 fs_rights(int);
 static void	 allow_dirs(int, const char *const *);
 static void	 allow_ports(int, const struct sandbox_reach *);
+static void	 load(scmp_filter_ctx);
 static void	 set_attributes(scmp_filter_ctx);
 static void	 add_rule(scmp_filter_ctx, const struct sandbox_rule *);
 static void	 add_common(scmp_filter_ctx);
@@ -194,11 +195,24 @@ __lsan_is_turned_off(void)
 #endif
 
 void
+sandbox_forbid(const struct sandbox_rule *rules, size_t n)
+{
+	scmp_filter_ctx	 ctx;
+	size_t		 i;
+
+	if ((ctx = seccomp_init(SCMP_ACT_ALLOW)) == NULL)
+		fatalx("seccomp_init");
+	set_attributes(ctx);
+	for (i = 0; i < n; i++)
+		add_rule(ctx, &rules[i]);
+	load(ctx);
+}
+
+void
 sandbox_enter(const struct sandbox_rule *rules, size_t n)
 {
 	scmp_filter_ctx	 ctx;
 	size_t		 i;
-	int		 r;
 
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		fatalx("seccomp_init");
@@ -212,6 +226,14 @@ sandbox_enter(const struct sandbox_rule *rules, size_t n)
 		seccomp_rule_add(ctx, SCMP_ACT_ALLOW, for_sanitizers[i], 0);
 	entered = 1;
 #endif
+	load(ctx);
+}
+
+static void
+load(scmp_filter_ctx ctx)
+{
+	int	 r;
+
 	if ((r = seccomp_load(ctx)) < 0) {
 		errno = -r;
 		fatal("seccomp_load");
@@ -247,6 +269,8 @@ add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
 		action = SCMP_ACT_ERRNO(ENOSYS);
 	else if (rule->action == SANDBOX_EACCES)
 		action = SCMP_ACT_ERRNO(EACCES);
+	else if (rule->action == SANDBOX_KILL)
+		action = SCMP_ACT_KILL_PROCESS;
 	for (i = 0; i < SANDBOX_ARGS; i++)
 		if (rule->arg[i].mask != 0)
 			cmp[n++] = (struct scmp_arg_cmp){

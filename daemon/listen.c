@@ -6,7 +6,10 @@
 #include <sys/socket.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -20,6 +23,9 @@
 #define GENERATIONS	(2 * GENERATIONS_MAX + 1)	/* in a storm */
 #define PARTS		5	/* descriptors of a generation */
 
+static int	 listens_again(int);
+static int	 number(int, int);
+static int	 port_of(int);
 static rlim_t	 nofile_worker(const struct config *);
 static rlim_t	 nofile_master(const struct config *);
 
@@ -48,6 +54,87 @@ listen_open(const struct config *c)
 		return (-1);
 	}
 	return (fd);
+}
+
+void
+listen_heal(int fd)
+{
+	const struct linger	 off = { 0, 0 };
+	const int		 zero = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &zero,
+	    sizeof(zero)) == -1 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY,
+	    &zero, sizeof(zero)) == -1)
+		log_warn("listen: options");
+	if (number(fd, SO_ACCEPTCONN) == 1)
+		return;
+	log_warnx("listen: a worker ended the listen socket");
+	if (listens_again(fd) == -1)
+		log_warn("listen");
+}
+
+/* It is still bound. */
+static int
+listens_again(int fd)
+{
+	const struct sockaddr	 none = { .sa_family = AF_UNSPEC };
+
+	if (listen(fd, BACKLOG) == 0)
+		return (0);
+	/* as if it were a client's */
+	if (connect(fd, &none, sizeof(none)) == -1)
+		return (-1);
+	return (listen(fd, BACKLOG));
+}
+
+int
+listen_is_client(int fd, int sock)
+{
+	const struct linger	 off = { 0, 0 };
+	struct sockaddr_storage	 peer;
+	socklen_t		 len = sizeof(peer);
+
+	if (number(sock, SO_DOMAIN) != number(fd, SO_DOMAIN) ||
+	    number(sock, SO_TYPE) != SOCK_STREAM ||
+	    number(sock, SO_PROTOCOL) != IPPROTO_TCP ||
+	    number(sock, SO_ACCEPTCONN) != 0)
+		return (-1);
+	if (setsockopt(sock, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == -1)
+		return (-1);
+	/* of a client that left, nothing more can be known */
+	if (getpeername(sock, (struct sockaddr *)&peer, &len) == -1)
+		return (errno == ENOTCONN || errno == EINVAL ? 0 : -1);
+	return (port_of(sock) == port_of(fd) ? 1 : -1);
+}
+
+/* An option of SOL_SOCKET, or -1. */
+static int
+number(int fd, int option)
+{
+	socklen_t	 len = sizeof(int);
+	int		 n;
+
+	if (getsockopt(fd, SOL_SOCKET, option, &n, &len) == -1)
+		return (-1);
+	return (n);
+}
+
+static int
+port_of(int fd)
+{
+	union {
+		struct sockaddr_storage	 ss;
+		struct sockaddr_in	 sin;
+		struct sockaddr_in6	 sin6;
+	}		 a;
+	socklen_t	 len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	if (getsockname(fd, (struct sockaddr *)&a, &len) == -1)
+		return (-1);
+	return (ntohs(a.ss.ss_family == AF_INET ? a.sin.sin_port :
+	    a.sin6.sin6_port));
 }
 
 /* Each client connection, accepted or handed over, may have one to an

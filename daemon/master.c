@@ -435,19 +435,20 @@ conn_passed(struct process *from, struct imsg *m)
 	struct generation	*g = generation_serving();
 	struct process		*p, *best = NULL;
 	static uint32_t		 turn;
-	struct stat		 st;
 	size_t			 waiting = 0, len;
 	struct proto_addr	 addr;
 	const uint8_t		*input;
+	int			 client;
 
-	if (!from->draining || fstat(m->fd, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode) ||
+	if (!from->draining ||
+	    (client = listen_is_client(opt.listen_fd, m->fd)) == -1 ||
 	    proto_get_conn(m, &addr, &input, &len) == -1) {
 		process_broke(from, proto_name(m->type), "not now");
 		return;
 	}
-	if (g == NULL)
-		return;		/* the last words of one that stops */
+	/* the last words of one that stops, or a client that has left */
+	if (g == NULL || !client)
+		return;
 	turn++;
 	TAILQ_FOREACH(p, process_all(), link) {
 		if (p->role != ROLE_WORKER || p->generation != g->id ||
@@ -639,6 +640,7 @@ worker_gone(struct process *p)
 	size_t			 n, ready, drained;
 
 	supervise_forget(p);
+	listen_heal(opt.listen_fd);
 	/* it may have said so to the others, and died before it told us */
 	if (atomic_load(&shm->audit_broken) && !evtimer_pending(mend_ev, NULL))
 		audit_mend(-1, 0, NULL);

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -69,6 +70,7 @@ static int			 told_draining;
 static uint64_t			 drain_deadline;
 
 static void	 get_config(void);
+static void	 take_listen_number(int);
 static void	 take_config(struct imsg *);
 static void	 set_up_modules(void);
 static void	 enter_sandbox(void);
@@ -102,6 +104,7 @@ main(int argc, char *argv[])
 	child_signals();
 	child_hello(&hello, ROLE_WORKER);
 	proctitle_set("worker %u (g%u)", hello.instance, hello.generation);
+	take_listen_number(STDIN_FILENO);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event_base_new");
 	get_config();
@@ -143,6 +146,9 @@ get_config(void)
 			break;
 		case MSG_LISTEN:
 			listen_fd = imsg_take_fd(&m);
+			take_listen_number(listen_fd);
+			close(listen_fd);
+			listen_fd = WORKER_LISTEN_FD;
 			break;
 		case MSG_AUDIT_FD:
 			audit_fd = imsg_take_fd(&m);
@@ -157,6 +163,14 @@ get_config(void)
 		}
 	}
 	close(shm_fd);
+}
+
+/* Held by anything until the listen socket comes. */
+static void
+take_listen_number(int fd)
+{
+	if (dup3(fd, WORKER_LISTEN_FD, O_CLOEXEC) == -1)
+		fatal("dup3");
 }
 
 static void

@@ -2,6 +2,10 @@
  * The worker's allow-list.  It has no file system, starts nothing, signals
  * nobody, and cannot rewrite the audit log it holds: no ftruncate, no lseek,
  * no pwrite, no F_SETFL that would take O_APPEND away.
+ *
+ * The listen socket is everybody's: what one worker does to it is done to all
+ * of them and to every connection that it accepts.  It has a number of its
+ * own, which two filters know; no call that is allowed gives it another one.
  */
 #include <sys/socket.h>
 
@@ -18,6 +22,9 @@
 	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { SANDBOX_ANY } }
 #define ALLOW_IF(name, why, ...) \
 	{ SCMP_SYS(name), why, SANDBOX_ALLOW, { __VA_ARGS__ } }
+#define NOT_LISTENING(name) \
+	{ SCMP_SYS(name), "nobody", SANDBOX_KILL, \
+	    { SANDBOX_INT(0, WORKER_LISTEN_FD) } }
 #define SOCKET(family) \
 	ALLOW_IF(socket, "upstreams", SANDBOX_INT(0, family), \
 	    SANDBOX_BITS(1, 0xf, SOCK_STREAM), SANDBOX_INT(2, 0))
@@ -28,6 +35,8 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(clock_gettime, "where it is no vdso call"),
 	ALLOW(close, "connections"),
 	ALLOW(connect, "upstreams; Landlock says which ports"),
+	ALLOW_IF(dup3, "accept_stop",
+	    SANDBOX_INT(1, WORKER_LISTEN_FD)),
 	ALLOW(epoll_ctl, "libevent"),
 	ALLOW(epoll_pwait, "libevent"),
 	ALLOW(epoll_wait, "libevent"),
@@ -67,11 +76,17 @@ static const struct sandbox_rule rules[] = {
 	    SANDBOX_INT(2, TCP_USER_TIMEOUT)),
 	ALLOW_IF(setsockopt, "connections that are cut off",
 	    SANDBOX_INT(1, SOL_SOCKET), SANDBOX_INT(2, SO_LINGER)),
-	ALLOW(shutdown, "lingering close"),
+	ALLOW_IF(shutdown, "lingering close", SANDBOX_INT(1, SHUT_WR)),
 	SOCKET(AF_INET),
 	SOCKET(AF_INET6),
 	ALLOW(write, "the audit log, connections"),
 	ALLOW(writev, "upstreams")
+};
+
+static const struct sandbox_rule forbidden[] = {
+	NOT_LISTENING(connect),
+	NOT_LISTENING(setsockopt),
+	NOT_LISTENING(shutdown)
 };
 
 void
@@ -80,5 +95,6 @@ worker_sandbox(const uint16_t *ports, size_t n)
 	struct sandbox_reach	 reach = { NULL, ports, n, 0 };
 
 	sandbox_landlock(&reach);
+	sandbox_forbid(forbidden, sizeof(forbidden) / sizeof(forbidden[0]));
 	sandbox_enter(rules, sizeof(rules) / sizeof(rules[0]));
 }

@@ -28,6 +28,7 @@
 
 #include "common/memfd.h"
 #include "regress/unit/sandbox_attempts.h"
+#include "worker/sandbox_rules.h"
 
 struct things	things;
 
@@ -483,6 +484,69 @@ try_no_delay(void)
 
 	return (setsockopt(things.tcp, IPPROTO_TCP, TCP_NODELAY, &one,
 	    sizeof(one)));
+}
+
+/* The worker's listen socket, in its place. */
+
+long
+try_listening_shutdown(void)
+{
+	return (shutdown(WORKER_LISTEN_FD, SHUT_WR));
+}
+
+long
+try_listening_disconnect(void)
+{
+	struct sockaddr	 a = { .sa_family = AF_UNSPEC };
+
+	return (connect(WORKER_LISTEN_FD, &a, sizeof(a)));
+}
+
+long
+try_listening_linger(void)
+{
+	struct linger	 l = { 1, 60 };
+
+	return (setsockopt(WORKER_LISTEN_FD, SOL_SOCKET, SO_LINGER, &l,
+	    sizeof(l)));
+}
+
+/* The kernel looks at the lower half of the register. */
+long
+try_listening_high_bits(void)
+{
+	return (syscall(SYS_shutdown, 1UL << 32 | WORKER_LISTEN_FD, SHUT_WR));
+}
+
+long
+try_listening_dup(void)
+{
+	return (dup(WORKER_LISTEN_FD));
+}
+
+long
+try_listening_dup_fcntl(void)
+{
+	return (fcntl(WORKER_LISTEN_FD, F_DUPFD, 0));
+}
+
+long
+try_listening_replaced(void)
+{
+	return (dup3(STDIN_FILENO, WORKER_LISTEN_FD, O_CLOEXEC));
+}
+
+long
+try_shutdown_read(void)
+{
+	return (shutdown(things.tcp, SHUT_RDWR));
+}
+
+/* Not connected: the sandbox let it pass. */
+long
+try_shutdown_write(void)
+{
+	return (shutdown(things.tcp, SHUT_WR));
 }
 
 long

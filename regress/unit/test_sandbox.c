@@ -213,6 +213,17 @@ test_worker(void **state)
 		{ "sendmsg with MSG_FASTOPEN", try_fast_open_message, DIES, 0 },
 		{ "TCP_NODELAY", try_no_delay, WORKS, 0 },
 		{ "SO_REUSEPORT", try_reuse_port, DIES, 0 },
+		{ "shutdown of the listen socket", try_listening_shutdown,
+		    DIES, 0 },
+		{ "connect of it", try_listening_disconnect, DIES, 0 },
+		{ "SO_LINGER of it", try_listening_linger, DIES, 0 },
+		{ "shutdown of it, 64 bits", try_listening_high_bits, DIES,
+		    0 },
+		{ "dup of it", try_listening_dup, DIES, 0 },
+		{ "F_DUPFD of it", try_listening_dup_fcntl, DIES, 0 },
+		{ "dup3 in its place", try_listening_replaced, WORKS, 0 },
+		{ "SHUT_RDWR", try_shutdown_read, DIES, 0 },
+		{ "SHUT_WR", try_shutdown_write, FAILS, 0 },
 	};
 	const struct attempt	 strict[] = {
 		{ "lseek in the audit log", try_audit_seek, DIES, 0 },

@@ -1,0 +1,54 @@
+"""A worker that was taken over does to what it shares with others whatever it
+can; the others serve on, and what it did ends with it."""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+
+import pytest
+
+LISTEN_FD = 4
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+
+
+def take(pid, fd):
+    """The socket that is pid's fd, as a second descriptor of ours."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    p = libc.syscall(PIDFD_OPEN, pid, 0)
+    try:
+        ours = libc.syscall(PIDFD_GETFD, p, fd, 0)
+        if ours == -1:
+            pytest.skip("pidfd_getfd: " + os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(p)
+    return socket.socket(fileno=ours)
+
+
+def die(g, pid):
+    g.expect_death(r"\(pid %d\) terminated by signal 9" % pid)
+    os.kill(pid, signal.SIGKILL)
+    g.wait_children(lambda c: pid not in c["worker"] and
+                    len(c["worker"]) == 2)
+
+
+def test_listen_socket_is_healed(gateway, auth_server):
+    """What seccomp keeps a worker from doing is done for it."""
+    g = gateway()
+    pid = g.workers()[0]
+    pos = g.log_mark()
+    with take(pid, LISTEN_FD) as s:
+        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack("ii", 1, 60))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1)
+        s.shutdown(socket.SHUT_RD)
+        with pytest.raises(ConnectionRefusedError):
+            g.post(token=auth_server.mint())
+        die(g, pid)
+        g.wait_log("a worker ended the listen socket", pos)
+        assert g.post(token=auth_server.mint()).status == 200
+        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
+        assert s.getsockopt(socket.IPPROTO_TCP,
+                            socket.TCP_USER_TIMEOUT) == 0
