@@ -113,6 +113,8 @@ relay_start(struct request *r)
 		    &callbacks, r);
 	if (r->ex == NULL)
 		relay_crowded(r);
+	else
+		(void)request_count(r);
 }
 
 static void

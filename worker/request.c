@@ -65,6 +65,7 @@ static int	 request_take_chunks(struct request *);
 static int	 request_grow(struct request *, const char *, size_t);
 static void	 request_share(struct request *);
 static int	 request_crowded(const struct request *, uint64_t);
+static size_t	 request_others(const struct request *);
 static int	 request_squeeze(struct request *, uint64_t);
 static void	 request_overflow(struct request *, int);
 static void	 request_whole(struct request *);
@@ -649,8 +650,10 @@ request_input(struct request *r)
 			conn_abort(c);
 			return;
 		}
-		if (more == 0)
+		if (more == 0) {
+			(void)request_count(r);
 			break;
+		}
 		if (r->framing == HTTP1_BODY_LENGTH)
 			r->left -= r->body.len - before;
 		r->bytes_in = r->body.len;
@@ -767,8 +770,14 @@ request_crowded(const struct request *r, uint64_t n)
 
 	n += r->body.len;
 	return (buf_total() - own + n > conf->buffered + CROWD_SLACK ||
-	    (r->share != NULL && r->share->bytes - r->counted + n >
-	    conf->per_buffered + CROWD_SLACK));
+	    request_others(r) + n > conf->per_buffered + CROWD_SLACK);
+}
+
+/* What its address has besides this request. */
+static size_t
+request_others(const struct request *r)
+{
+	return (r->share == NULL ? 0 : r->share->bytes - r->counted);
 }
 
 /* The same, after those had to give way who hold memory for long, or who hold
@@ -778,6 +787,10 @@ request_squeeze(struct request *r, uint64_t n)
 {
 	struct request	*slow;
 
+	/* who has enough does not get more at the cost of others */
+	if (request_others(r) > conf->buffered / 2 || request_others(r) + n +
+	    r->body.len > conf->per_buffered + CROWD_SLACK)
+		return (request_crowded(r, n));
 	while (request_crowded(r, n)) {
 		slow = conn_slow_body(r, conf->t_body / SLOW_PART);
 		if (slow == NULL)
