@@ -80,7 +80,8 @@ split(struct slice list, struct slice *element)
 	for (;;) {
 		if ((len = until(list, ',')) > list.len)
 			return (0);
-		element[n++ % FORWARDED_HOPS] = trim((struct slice){ list.p, len });
+		element[n++ % FORWARDED_HOPS] =
+		    trim((struct slice){ list.p, len });
 		if (len == list.len)
 			return (n);
 		list.p += len + 1;

@@ -121,7 +121,8 @@ test_bad(void **state)
 		{ TEXT(SIG "\x11\x11\0\x0c") }, { TEXT(SIG "\x22\0\0\0") },
 		{ TEXT(SIG "\x21\x12\0\x0c") }, { TEXT(SIG "\x21\x10\0\0") },
 		{ TEXT(SIG "\x21\x41\0\x0c") }, { TEXT(SIG "\x21\x11\0\x0b") },
-		{ TEXT(SIG "\x21\x21\0\x23") }, { TEXT(SIG "\x21\x11\xff\xff") },
+		{ TEXT(SIG "\x21\x21\0\x23") },
+		{ TEXT(SIG "\x21\x11\xff\xff") },
 		{ TEXT(SIG "\x20\0\x0f\xf1") }
 	};
 	struct proto_addr	 a;
