@@ -168,3 +168,12 @@ def test_host_configuration(make_gateway):
             where in out, out
     assert make_gateway({"allowed_hosts": ["[::1]", "Mcp.Internal"]}
                         ).check()[0] == 0
+
+
+def test_empty_elements_are_no_work(gateway):
+    """A few are ignored (RFC 9110, section 5.6.1); 16 KiB of them are not
+    looked at for anybody."""
+    g = gateway()
+    for commas, status in ((50, 401), (16000, 400)):
+        assert g.post(rpc(), headers=[("Connection", "," * commas)]
+                      ).status == status
