@@ -26,6 +26,7 @@ struct http_get {
 	size_t		 max;
 	int		 redirects;
 	int		 too_large;
+	int		 coded;		/* in a way that we do not take */
 	char		 error[CURL_ERROR_SIZE];
 };
 
@@ -38,6 +39,7 @@ static int	 on_socket(CURL *, curl_socket_t, int, void *, void *);
 static void	 timer_event(evutil_socket_t, short, void *);
 static void	 socket_event(evutil_socket_t, short, void *);
 static size_t	 on_body(char *, size_t, size_t, void *);
+static size_t	 on_header(char *, size_t, size_t, void *);
 static void	 check_done(void);
 static void	 finish(struct http_get *, CURLcode);
 static int	 redirect(struct http_get *);
@@ -103,6 +105,8 @@ easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, g->error);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, g);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, g);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, g->accept);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "mcpgw/" VERSION);
 	/* nothing of this machine's may change where we go */
@@ -241,6 +245,29 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return (n);
 }
 
+/* libcurl decodes whatever it can; what is not gzip, once, ends here, before
+ * a decoder that wants more memory has seen any of it. */
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	static const char	 name[] = "content-encoding:";
+	struct http_get		*g = arg;
+	size_t			 i = sizeof(name) - 1, end = n * size;
+
+	n = end;
+	if (n < i || strncasecmp(p, name, i) != 0)
+		return (n);
+	while (i < end && (p[i] == ' ' || p[i] == '\t'))
+		i++;
+	while (end > i && (unsigned char)p[end - 1] <= ' ')
+		end--;
+	if ((end - i == 4 && strncasecmp(p + i, "gzip", 4) == 0) ||
+	    (end - i == 8 && strncasecmp(p + i, "identity", 8) == 0))
+		return (n);
+	g->coded = 1;
+	return (0);
+}
+
 static void
 check_done(void)
 {
@@ -302,6 +329,9 @@ finish(struct http_get *g, CURLcode code)
 	why[0] = '\0';
 	if (g->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		snprintf(why, sizeof(why), "larger than %zu bytes", g->max);
+	else if (g->coded)
+		snprintf(why, sizeof(why), "a content coding other than "
+		    "gzip");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		snprintf(why, sizeof(why), "no answer in time");
 	else if (code == CURLE_COULDNT_CONNECT && os_error != 0)

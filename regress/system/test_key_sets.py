@@ -121,8 +121,11 @@ def test_bom_and_gzip(gateway, auth_server):
      "larger than"),
     (gzip.compress(b'{"keys": []}')[:20], "gzip", "."),
     (b'{"keys": []}', "gzip", "."),
-    (b'{"keys": []}', "rot13", "."),
-], ids=["bomb", "cut", "no gzip", "unknown"])
+    (b'{"keys": []}', "rot13", "other than gzip"),
+    (b'{"keys": []}', "zstd", "other than gzip"),
+    (gzip.compress(gzip.compress(b'{"keys": []}')), "gzip, gzip",
+     "other than gzip"),
+], ids=["bomb", "cut", "no gzip", "unknown", "zstd", "twice"])
 def test_codings_that_fail(make_gateway, auth_server, data, coding, reason):
     """A bomb ends at 1 MiB of what comes out of it."""
     coded(auth_server, data, coding)
