@@ -28,6 +28,12 @@ def test_media_type_in_the_header(site):
     judge(site, site.auth.mint(header={"typ": "text/jwt"})).refused("invalid")
 
 
+def test_scope_with_a_space_in_an_array(site):
+    """One there, two to whoever reads the list that the log has."""
+    for claims in ({"scope": ["mcp:read x"]}, {"scp": ["a", "mcp:read x"]}):
+        judge(site, site.auth.mint(claims)).refused("invalid")
+
+
 @pytest.mark.parametrize("member", ["kid", "alg", "use", "key_ops", "d"])
 def test_null_in_a_key(make_gateway, auth_server, upstream, member):
     j = dict(auth_server.keys[-1].jwk(), **{member: None})
@@ -71,7 +77,9 @@ class Stream:
         self.feed.put(EVENT)
         got = b""
         while len(got) < len(EVENT):
-            got += self.c.read_some()
+            some = self.c.read_some()
+            assert some, "it has ended"
+            got += some
         assert got == EVENT, got
 
     def ended(self):
@@ -191,6 +199,19 @@ def test_other_endless_answers_end(gateway, auth_server, upstream, how):
     if how is GET:              # of the other it was written before
         assert line["action"] == "aborted", line
         assert line["error"] == "the credential has expired"
+
+
+@pytest.mark.parametrize("exp", ["9300000000000000", "1e999"])
+def test_stream_of_a_far_exp(gateway, auth_server, upstream, exp):
+    """However far it is, in milliseconds as well."""
+    g = gateway({"auth": {"oauth": {"leeway": "0s"}}})
+    far = tokens.mint(auth_server.keys[-1], claims=json.dumps(
+        auth_server.claims(exp=-77)).replace("-77", exp))
+    s = Stream(g, upstream, far)
+    with opened(g, upstream, auth_server.mint({"exp": now() + 2}),
+                GET) as short:
+        ends(short, b"")
+    s.lives()
 
 
 # -- a name that is to come ------------------------------------------------------
