@@ -48,6 +48,7 @@ static TAILQ_HEAD(, conn)	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static TAILQ_HEAD(, conn)	 recorded = TAILQ_HEAD_INITIALIZER(recorded);
 static TAILQ_HEAD(, conn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static size_t			 nconns;
+static size_t			 nnewcomers;
 static size_t			 ndirty;
 static int			 full;
 static int			 leaving;
@@ -86,6 +87,8 @@ static void	 conn_mark_dirty(struct conn *);
 static void	 conn_mark_clean(struct conn *);
 static void	 conn_flush(struct conn *);
 static void	 conn_sent(struct conn *);
+static void	 conn_greet(struct conn *);
+static void	 conn_part(struct conn *);
 static void	 conn_linger(struct conn *);
 static void	 conn_discard(struct conn *);
 static void	 conn_peer(struct conn *);
@@ -122,6 +125,8 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
+	c->newcomer = leaving != 0;
+	nnewcomers += c->newcomer;
 	/* whose it is a proxy says later */
 	if (!conf->proxy_protocol && conn_count_in(c) == -1)
 		return;
@@ -573,7 +578,7 @@ conn_process(struct conn *c)
 			if (conn_passable(c) || !conn_skip(c) ||
 			    conn_passable(c))
 				return;
-			if (leaving && !handing_over &&
+			if (leaving && !handing_over && !c->newcomer &&
 			    c->state == CONN_IDLE && c->in.len == 0)
 				return;
 			if (!conn_head(c))
@@ -707,7 +712,7 @@ conn_head(struct conn *c)
 		request_malformed(c, status, why);
 		return (0);
 	}
-	c->late = outdated;
+	c->late = outdated || c->newcomer;
 	if (!head.keepalive || c->late)
 		c->close = 1;
 	request_begin(c, &head, headlen);
@@ -1048,6 +1053,7 @@ conn_close(struct conn *c)
 	TAILQ_REMOVE(&all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);
 	nconns--;
+	nnewcomers -= c->newcomer;
 	if (full && nconns < conf->max_connections) {
 		full = 0;
 		tell_room(1);
@@ -1085,8 +1091,11 @@ conn_leave(int handover)
 
 	leaving = 1;
 	handing_over = handover;
-	if (!handover)
+	if (!handover) {
+		TAILQ_FOREACH(c, &all, link)
+			conn_greet(c);
 		return;
+	}
 	outdated = 1;
 	TAILQ_FOREACH(c, &all, link) {
 		/* nobody has judged it: as if nobody had read it */
@@ -1097,6 +1106,18 @@ conn_leave(int handover)
 		c->close = 0;
 		timer_start(&c->timer, &q_header);
 	}
+}
+
+/* At a stop: nothing came of it yet, so that its client may well be about to
+ * ask for the first time. */
+static void
+conn_greet(struct conn *c)
+{
+	if (c->newcomer || (c->state != CONN_PROXY && c->state != CONN_TLS &&
+	    (c->state != CONN_IDLE || c->timer.q != &q_header)))
+		return;
+	c->newcomer = 1;
+	nnewcomers++;
 }
 
 size_t
@@ -1132,8 +1153,7 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 
 	TAILQ_FOREACH_SAFE(c, &all, link, next) {
 		if (pass == NULL) {
-			if (c->state == CONN_IDLE && c->skip == 0)
-				conn_linger(c);
+			conn_part(c);
 			continue;
 		}
 		if (!conn_passable(c))
@@ -1150,6 +1170,27 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 		conn_close(c);
 	}
 	return (idle);
+}
+
+/* At a stop: nobody waits for what does not come, of newcomers not even what
+ * has begun to. */
+static void
+conn_part(struct conn *c)
+{
+	if (c->newcomer && !conn_only_newcomers())
+		return;
+	if ((c->state == CONN_IDLE && c->skip == 0) ||
+	    (c->newcomer && c->state == CONN_HEAD))
+		conn_linger(c);
+	else if (c->newcomer && (c->state == CONN_TLS ||
+	    c->state == CONN_PROXY))
+		conn_close(c);
+}
+
+int
+conn_only_newcomers(void)
+{
+	return (nconns == nnewcomers);
 }
 
 void

@@ -64,6 +64,8 @@ struct conn {
 	unsigned	 hello : 1;	/* CONN_TLS: a first byte is there */
 	unsigned	 close : 1;	/* after this answer */
 	unsigned	 unread : 1;	/* input is left that nobody reads */
+	unsigned	 newcomer : 1;	/* it came shortly before a stop, or
+					 * after */
 	unsigned	 late : 1;	/* this request is not for this
 					 * generation, nor can it be passed */
 	int		 fd;
@@ -126,7 +128,8 @@ void	conn_turn_end(void);
  * nothing that is read here is judged here: a connection between requests, or
  * whose request was not judged yet, waits for conn_drain(); of those that
  * cannot be passed (TLS, more than a message holds) what comes is late and
- * gets 503. */
+ * gets 503.  Else what comes by connections that brought nothing yet, and by
+ * new ones, is. */
 void	conn_leave(int handover);
 /* After conn_leave(1): how many requests came before and may still be judged
  * here, since a credential is being looked at. */
@@ -138,6 +141,9 @@ void	conn_settle(void);
  * returns how many still wait.  pass NULL: the idle ones are closed. */
 size_t	conn_drain(size_t n, void (*pass)(int, const struct proto_addr *,
 	    const void *, size_t));
+/* Are there but connections of which nothing came before conn_leave(0)?  They
+ * are told 503, and keep nobody from leaving. */
+int	conn_only_newcomers(void);
 /* Call this with every request that is being served; it must not end any. */
 void	conn_each_request(void (*)(struct request *));
 /* End every request: streams cleanly, others with 503. */

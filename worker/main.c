@@ -275,8 +275,11 @@ turn_end(void)
 		if (channel_queued(master) < PASS_AT_ONCE &&
 		    conn_drain(PASS_AT_ONCE, pass_conn) > 0)
 			event_active(turn_ev, EV_TIMEOUT, 0);
-	} else if (leaving == STOPPING)
+	} else if (leaving == STOPPING) {
+		if (conn_only_newcomers())
+			accept_stop();
 		conn_drain(SIZE_MAX, NULL);
+	}
 	upstream_turn_end();
 	conn_turn_end();
 }
@@ -301,6 +304,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	if (m == NULL) {
 		/* the master is gone: finish what is begun, take no more */
 		log_set_sink(NULL, NULL);
+		accept_stop();
 		drain_begin(0, conf->t_drain);
 		return;
 	}
@@ -410,7 +414,10 @@ drain_begin(int handover, uint64_t ms)
 	int		 told = leaving != SERVING;
 
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
-	accept_stop();
+	/* at a stop those who come are told so, while others are served: what
+	 * waits in the queue at the end is lost */
+	if (handover)
+		accept_stop();
 	probe_stop();
 	conn_leave(leaving == HANDING_OVER);
 	if (leaving == STOPPING)
@@ -433,6 +440,7 @@ drain_expired(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	accept_stop();
 	conn_end_all(0);
 }
 

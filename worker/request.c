@@ -997,9 +997,13 @@ request_late(struct request *r)
 		r->state = REQ_BODY;
 	}
 	r->conn->close = 1;
-	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-	    "the configuration has changed: connect again",
-	    "Retry-After: 0\r\n");
+	if (r->conn->newcomer)
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the gateway is stopping", "Retry-After: 1\r\n");
+	else
+		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
+		    "the configuration has changed: connect again",
+		    "Retry-After: 0\r\n");
 }
 
 void
