@@ -23,7 +23,7 @@ void
 child_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGUSR1,
-			    SIGPIPE };
+			    SIGPIPE, SIGXFSZ };
 	sigset_t	 none;
 	size_t		 i;
 

@@ -11,18 +11,30 @@
 #include "common/memfd.h"
 #include "common/shm.h"
 
-#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#ifndef F_SEAL_FUTURE_WRITE		/* Linux 5.1 */
+#define F_SEAL_FUTURE_WRITE	0x0010
+#endif
+#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | \
+		    F_SEAL_SEAL)
 
 int
 shm_create(struct shm **shm)
 {
+	void	*p;
 	int	 fd, saved;
 
 	if ((fd = memfd_new("state")) == -1)
 		return (-1);
+	/* ours is the last map that can be written */
 	if (ftruncate(fd, sizeof(**shm)) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, SEALS) == 0 && shm_map(fd, shm) == 0)
-		return (fd);
+	    (p = mmap(NULL, sizeof(**shm), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0)) != MAP_FAILED) {
+		if (fcntl(fd, F_ADD_SEALS, SEALS) == 0) {
+			*shm = p;
+			return (fd);
+		}
+		munmap(p, sizeof(**shm));
+	}
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -30,7 +42,7 @@ shm_create(struct shm **shm)
 }
 
 int
-shm_map(int fd, struct shm **shm)
+shm_map(int fd, const struct shm **shm)
 {
 	struct stat	 st;
 	void		*p;
@@ -42,8 +54,7 @@ shm_map(int fd, struct shm **shm)
 		errno = EPERM;
 		return (-1);
 	}
-	p = mmap(NULL, sizeof(**shm), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-	    0);
+	p = mmap(NULL, sizeof(**shm), PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return (-1);
 	*shm = p;

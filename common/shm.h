@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 struct shm {
-	/* 1 while the audit log cannot be written; set by whoever fails,
-	 * cleared by the master alone once it has mended the file */
+	/* 1 while the audit log cannot be written; the master's word alone,
+	 * who looks for itself and mends the file */
 	_Atomic uint32_t audit_broken;
 	uint32_t	 reserved[15];
 };
 
 /* A descriptor (the caller's) of shared memory that can neither shrink nor
- * grow, mapped at *shm; -1 with errno. */
+ * grow, mapped at *shm, and that nobody else can write to; -1 with errno. */
 int	shm_create(struct shm **);
-/* Map it in another process, after checking its seals and size.  0, or -1
+/* Map it for reading in another process, after checking its seals and size.  0, or -1
  * with errno.  fd stays the caller's. */
-int	shm_map(int fd, struct shm **);
+int	shm_map(int fd, const struct shm **);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Opening, reopening and mending the audit log.
  */
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -23,7 +24,7 @@ static int	 log_fd = -1;
 
 static int	 open_path(const char *);
 static off_t	 tail_start(off_t);
-static int	 has_room(void);
+static int	 has_room(off_t);
 
 int
 audit_log_open(const char *path)
@@ -83,6 +84,21 @@ audit_log_fd(void)
 	return (open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
 }
 
+enum audit_log_state
+audit_log_state(void)
+{
+	struct stat	 st;
+
+	if (fstat(log_fd, &st) == -1)
+		return (AUDIT_LOG_FULL);
+	if (!S_ISREG(st.st_mode))
+		return (AUDIT_LOG_UNKNOWN);
+	if (!has_room(st.st_size))
+		return (AUDIT_LOG_FULL);
+	return (tail_start(st.st_size) == st.st_size ? AUDIT_LOG_FINE :
+	    AUDIT_LOG_TORN);
+}
+
 int
 audit_log_mend(void)
 {
@@ -103,7 +119,7 @@ audit_log_mend(void)
 		log_warn("audit: %s", log_path);
 		return (-1);
 	}
-	return (has_room() ? 0 : -1);
+	return (has_room(keep) ? 0 : -1);
 }
 
 /* Where the file's last whole line ends. */
@@ -126,11 +142,20 @@ tail_start(off_t size)
 	return (from == 0 ? 0 : size);
 }
 
-/* Free space that a write would find. */
+/* Would a write behind that many bytes find space?  Of the disk, of a quota,
+ * of RLIMIT_FSIZE, which is the workers', too. */
 static int
-has_room(void)
+has_room(off_t size)
 {
 	struct statvfs	 fs;
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_FSIZE, &rl) == 0 && rl.rlim_cur !=
+	    RLIM_INFINITY && (rlim_t)size + ROOM_NEEDED > rl.rlim_cur)
+		return (0);
+	if (fallocate(log_fd, FALLOC_FL_KEEP_SIZE, size, ROOM_NEEDED) == -1 &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EIO))
+		return (0);
 
 	if (fstatvfs(log_fd, &fs) == -1)
 		return (1);

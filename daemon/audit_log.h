@@ -14,6 +14,15 @@ int	audit_log_reopen(void);
 /* A new descriptor, O_WRONLY | O_APPEND, for a worker; the caller's.  -1 with
  * errno. */
 int	audit_log_fd(void);
+enum audit_log_state {
+	AUDIT_LOG_FINE,		/* whole, and there is room for more */
+	AUDIT_LOG_TORN,		/* there is room, behind part of a line */
+	AUDIT_LOG_FULL,
+	AUDIT_LOG_UNKNOWN	/* no file */
+};
+
+/* What whoever could not write to it may have met. */
+enum audit_log_state audit_log_state(void);
 /*
  * After a failed write, with no worker writing: cut a torn last line off and
  * see whether there is room again.  0: workers may go on; -1: not yet.

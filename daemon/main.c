@@ -2,6 +2,7 @@
  * mcpgw: reads its arguments and its configuration, opens what needs
  * privileges, and becomes the master of its children.
  */
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -45,6 +46,7 @@ static struct pidfh *pid_file(const char *);
 static int	 run(struct master_options *, struct config *);
 static void	 on_signal(evutil_socket_t, short, void *);
 static void	 guard_stdio(void);
+static void	 no_core(void);
 
 int
 main(int argc, char *argv[])
@@ -55,6 +57,7 @@ main(int argc, char *argv[])
 	int			 ch, foreground = 0, check = 0, verbose = 0;
 
 	guard_stdio();
+	no_core();
 	memset(&opt, 0, sizeof(opt));
 	opt.config_path = CONFIG_PATH;
 	while ((ch = getopt(argc, argv, "df:nvV")) != -1) {
@@ -132,6 +135,16 @@ guard_stdio(void)
 	while (fd != -1 && fd <= 2);
 	if (fd > 2)
 		close(fd);
+}
+
+/* It has read keys and secrets. */
+static void
+no_core(void)
+{
+	const struct rlimit	 none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		fatal("RLIMIT_CORE");
 }
 
 /* A path that holds in another directory, too.  Links in it are not followed:
@@ -319,6 +332,8 @@ run(struct master_options *opt, struct config *conf)
 		return (give_up(conf, 1));
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* a log over RLIMIT_FSIZE is one that cannot be written */
+	signal(SIGXFSZ, SIG_IGN);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event_base_new");
 	for (i = 0; i < 5; i++) {

@@ -27,12 +27,16 @@
 #define START_MS	30000		/* for new workers to become ready */
 #define MEND_MS		1000
 #define CROWDED_MS	2000		/* for the oldest of too many */
+#define LIES_MAX	3		/* of a worker, about the audit log */
+#define LIES_MS		60000
+#define GO_MS		100		/* until one that failed tries again */
 #define PASSING_LOG_MS	1000		/* between lines of what was lost */
 
 static struct event_base	*base;
 static struct master_options	 opt;
 static struct event		*reload_ev;	/* limits a reload */
 static struct event		*mend_ev;
+static struct event		*go_ev;
 static struct shm		*shm;
 static int			 shm_fd = -1;
 static int			 exit_code;
@@ -61,6 +65,9 @@ static int	 idler(const struct process *, const struct process *,
 static void	 conn_passed(struct process *, struct imsg *);
 static void	 conn_lost(struct process *);
 static void	 audit_failed(struct process *, struct imsg *);
+static int	 audit_lied(struct process *);
+static void	 audit_stop(const char *);
+static void	 audit_go(evutil_socket_t, short, void *);
 static void	 audit_mend(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
 static void	 child_log(struct process *, struct imsg *);
@@ -81,7 +88,8 @@ master_run(struct event_base *b, const struct master_options *o,
 	opt = *o;
 	reload_ev = evtimer_new(base, reload_late, NULL);
 	mend_ev = evtimer_new(base, audit_mend, NULL);
-	if (reload_ev == NULL || mend_ev == NULL)
+	go_ev = evtimer_new(base, audit_go, NULL);
+	if (reload_ev == NULL || mend_ev == NULL || go_ev == NULL)
 		fatalx("evtimer_new");
 	if ((shm_fd = shm_create(&shm)) == -1)
 		fatal("shm_create");
@@ -481,23 +489,74 @@ conn_lost(struct process *from)
 	n = 0;
 }
 
+/* No worker makes the others stop by its word: we look ourselves. */
 static void
 audit_failed(struct process *p, struct imsg *m)
 {
-	struct timeval	 tv = { 0, 10000 };
-	uint32_t	 error;
+	struct timeval		 tv = { 0, GO_MS * 1000 };
+	enum audit_log_state	 state;
+	uint32_t		 error;
 
 	if (proto_get_u32(m, &error) == -1) {
 		process_broke(p, proto_name(m->type), "malformed");
 		return;
 	}
-	atomic_store(&shm->audit_broken, 1);
+	/* then all are told when it works */
 	if (evtimer_pending(mend_ev, NULL))
 		return;
-	log_errx("audit: write: %s; requests are refused until it works",
-	    strerror((int)error));
+	state = audit_log_state();
+	if ((state == AUDIT_LOG_FINE || state == AUDIT_LOG_TORN) &&
+	    audit_lied(p))
+		return;
+	if (state == AUDIT_LOG_FULL || state == AUDIT_LOG_TORN) {
+		audit_stop(strerror((int)error));
+		return;
+	}
+	p->wants_go = 1;
+	if (!evtimer_pending(go_ev, NULL))
+		evtimer_add(go_ev, &tv);
+}
+
+/* Once it may have been so, until room was made. */
+static int
+audit_lied(struct process *p)
+{
+	uint64_t	 now = mono_ms();
+
+	if (p->lies == 0 || now - p->lies_since > LIES_MS) {
+		p->lies = 0;
+		p->lies_since = now;
+	}
+	if (++p->lies < LIES_MAX)
+		return (0);
+	process_broke(p, "MSG_AUDIT_FAILED", "the log can be written");
+	return (1);
+}
+
+static void
+audit_stop(const char *why)
+{
+	struct timeval	 tv = { 0, 10000 };
+
+	atomic_store(&shm->audit_broken, 1);
+	log_errx("audit: write: %s; requests are refused until it works", why);
 	/* whoever is inside a write is soon out of it */
 	evtimer_add(mend_ev, &tv);
+}
+
+static void
+audit_go(evutil_socket_t fd, short what, void *arg)
+{
+	struct process	*p;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	TAILQ_FOREACH(p, process_all(), link) {
+		if (p->wants_go && p->channel != NULL)
+			proto_send_empty(p->channel, MSG_AUDIT_GO);
+		p->wants_go = 0;
+	}
 }
 
 static void
@@ -526,6 +585,9 @@ master_reopen(void)
 	struct process	*p;
 	int		 fd;
 
+	/* what is torn is cut off before the file is out of reach */
+	if (atomic_load(&shm->audit_broken))
+		(void)audit_log_mend();
 	if (audit_log_reopen() == -1)
 		return;
 	TAILQ_FOREACH(p, process_all(), link) {
@@ -543,8 +605,10 @@ master_reopen(void)
 		}
 	}
 	log_info("audit: log reopened");
-	if (atomic_load(&shm->audit_broken))
+	if (atomic_load(&shm->audit_broken)) {
+		evtimer_del(mend_ev);
 		audit_mend(-1, 0, NULL);
+	}
 }
 
 static void
@@ -641,9 +705,10 @@ worker_gone(struct process *p)
 
 	supervise_forget(p);
 	listen_heal(opt.listen_fd);
-	/* it may have said so to the others, and died before it told us */
-	if (atomic_load(&shm->audit_broken) && !evtimer_pending(mend_ev, NULL))
-		audit_mend(-1, 0, NULL);
+	/* it may have died in the middle of a line */
+	if (!evtimer_pending(mend_ev, NULL) &&
+	    audit_log_state() == AUDIT_LOG_TORN)
+		audit_stop("a worker died");
 	if (g == NULL || stopping)
 		return;
 	if (g->state == GEN_SERVING) {

@@ -27,6 +27,10 @@ struct process {
 	int		 draining;	/* was told to */
 	int		 drained;	/* says it no longer accepts */
 	int		 expected;	/* its death is our doing */
+	/* how often its writes to the audit log failed, which can be written */
+	int		 wants_go;	/* waits to be told so */
+	unsigned	 lies;
+	uint64_t	 lies_since;	/* ms */
 	/* supervise.c's: what it asks for again */
 	int		 wants_audit;
 	int		 wants_peer[ROLE_MAX];

@@ -17,13 +17,23 @@
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
 #define LINE_MAX_BYTES	(12 * 6 * AUDIT_VALUE_MAX + 1024)
 
+#define ACTION		",\"action\":"
+#define ERROR		",\"error\":"
+#define CUT_OFF		"the audit log could not be written"
+#define CUT_OFF_BYTES	(sizeof(ACTION ERROR CUT_OFF) + 16)
+
 static struct buf	 batch;
+static struct buf	 promises;	/* a byte for each line of it: 1: its
+					 * answer waits for it */
+static uint64_t		 written;	/* lines */
 static int		 audit_fd = -1;
-static struct shm	*shm;
+static const struct shm	*shm;
 static void		(*tell_failed)(int);
 static int		 broken;	/* our own write failed */
 static uint64_t		 lost;		/* lines that could not be kept */
 
+static void	 lines_written(size_t);
+static char	*cut_off_line(char *, struct slice);
 static char	*put_raw(char *, struct slice);
 static char	*put_value(char *, struct slice, struct slice, int);
 static char	*put_number(char *, struct slice, uint64_t);
@@ -37,7 +47,7 @@ static const char *const action_names[] = {
 };
 
 void
-audit_setup(int fd, struct shm *s, void (*failed)(int))
+audit_setup(int fd, const struct shm *s, void (*failed)(int))
 {
 	audit_fd = fd;
 	shm = s;
@@ -68,10 +78,12 @@ audit_pending(void)
 int
 audit_add(const struct audit_entry *e)
 {
-	char	*p, *line;
+	const char	 promise = !e->told;
+	char		*p, *line;
 
 	if (batch.len > KEPT_MAX ||
-	    (line = buf_room(&batch, LINE_MAX_BYTES)) == NULL) {
+	    (line = buf_room(&batch, LINE_MAX_BYTES)) == NULL ||
+	    buf_append(&promises, &promise, 1) == -1) {
 		lost++;
 		return (-1);
 	}
@@ -79,7 +91,7 @@ audit_add(const struct audit_entry *e)
 	p = put_time(p);
 	p = put_value(p, slice_of("\",\"session_id\":"), e->session_id, 1);
 	p = put_value(p, slice_of(",\"method\":"), e->method, 1);
-	p = put_value(p, slice_of(",\"action\":"),
+	p = put_value(p, slice_of(ACTION),
 	    slice_of(action_names[e->action]), 1);
 	p = put_value(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
 	    auth_result_name(e->auth) : NULL), 1);
@@ -97,7 +109,7 @@ audit_add(const struct audit_entry *e)
 	p = put_number(p, slice_of(",\"bytes_in\":"), e->bytes_in);
 	p = put_number(p, slice_of(",\"bytes_out\":"), e->bytes_out);
 	p = put_value(p, slice_of(",\"transport\":"), e->transport, 0);
-	p = put_value(p, slice_of(",\"error\":"), e->error, 0);
+	p = put_value(p, slice_of(ERROR), e->error, 0);
 	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));
 	return (0);
@@ -116,26 +128,95 @@ audit_flush(void)
 		n = write(audit_fd, buf_data(&batch), batch.len);
 	while (n == -1 && errno == EINTR);
 	if (n == (ssize_t)batch.len) {
+		lines_written(promises.len);
 		buf_drop(&batch, batch.len);
 		if (batch.cap > 64 * 1024)
 			buf_free(&batch);
 		return (0);
 	}
 	broken = 1;
-	atomic_store(&shm->audit_broken, 1);
 	/*
 	 * Lines that are whole in the file stay; the torn one is cut off by
 	 * the master and comes again with the rest.
 	 */
 	if (n > 0) {
-		char *end = memrchr(buf_data(&batch), '\n', (size_t)n);
+		char	*end, *start = buf_data(&batch);
+		size_t	 lines = 0;
 
-		if (end != NULL)
-			buf_drop(&batch,
-			    (size_t)(end + 1 - buf_data(&batch)));
+		while ((end = memchr(start, '\n', (size_t)n)) != NULL) {
+			lines++;
+			n -= end + 1 - start;
+			start = end + 1;
+		}
+		lines_written(lines);
+		buf_drop(&batch, (size_t)(start - buf_data(&batch)));
+		n = 0;
 	}
 	tell_failed(n == -1 ? errno : ENOSPC);
 	return (-1);
+}
+
+static void
+lines_written(size_t n)
+{
+	written += n;
+	buf_drop(&promises, n);
+	if (promises.len == 0 && promises.cap > 64 * 1024)
+		buf_free(&promises);
+}
+
+uint64_t
+audit_added(void)
+{
+	return (written + promises.len);
+}
+
+uint64_t
+audit_cut_off(void)
+{
+	struct buf	 told;
+	char		*promise = buf_data(&promises), *end, *p, *room;
+	const char	*line = buf_data(&batch);
+	size_t		 i, len;
+
+	/* of what was refused meanwhile much may be kept */
+	if (memchr(promise, 1, promises.len) == NULL)
+		return (written);
+	memset(&told, 0, sizeof(told));
+	for (i = 0; i < promises.len; i++, line += len) {
+		end = memchr(line, '\n', batch.len);
+		len = (size_t)(end + 1 - line);
+		if ((room = buf_room(&told, len + CUT_OFF_BYTES)) == NULL) {
+			/* rather than to say what is not so */
+			lost += promises.len - i;
+			promises.len = i;
+			break;
+		}
+		p = promise[i] ? cut_off_line(room, (struct slice){ line,
+		    len }) : put_raw(room, (struct slice){ line, len });
+		promise[i] = 0;
+		buf_added(&told, (size_t)(p - room));
+	}
+	buf_free(&batch);
+	batch = told;
+	return (written);
+}
+
+/* Names of members stand between quotes that no value can have unescaped. */
+static char *
+cut_off_line(char *p, struct slice line)
+{
+	const char	*action, *rest, *error, *end = line.p + line.len;
+
+	action = memmem(line.p, line.len, ACTION, strlen(ACTION));
+	rest = memchr(action + strlen(ACTION), ',', line.len);
+	error = memmem(rest, (size_t)(end - rest), ERROR, strlen(ERROR));
+	if (error == NULL)
+		error = end - 2;	/* the brace and the newline */
+	p = put_raw(p, (struct slice){ line.p, (size_t)(action - line.p) });
+	p = put_raw(p, slice_of(ACTION "\"aborted\""));
+	p = put_raw(p, (struct slice){ rest, (size_t)(error - rest) });
+	return (put_raw(p, slice_of(ERROR "\"" CUT_OFF "\"}\n")));
 }
 
 void

@@ -43,11 +43,13 @@ struct audit_entry {
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
 	struct slice	 error;
+	int		 told;		/* true whether or not it is written:
+					 * the answer waits for no line */
 };
 
 /* fd (taken over) is O_WRONLY | O_APPEND.  failed(errno) is called when a write
  * fails; the caller tells the master. */
-void	audit_setup(int fd, struct shm *, void (*failed)(int));
+void	audit_setup(int fd, const struct shm *, void (*failed)(int));
 /* A new file after SIGUSR1; pending lines are written to the old one first. */
 void	audit_set_fd(int fd);
 /* The master has mended the file: write what was kept. */
@@ -59,6 +61,14 @@ int	audit_add(const struct audit_entry *);
 /* Write the batch.  0; or -1: the log is broken, the batch is kept for
  * later, and answers that it speaks of must not leave. */
 int	audit_flush(void);
+/*
+ * After that, when these answers are cut off: the lines that are kept of them
+ * shall say so.  Returns how many lines were ever written, as audit_added()
+ * counts them: whose line is no later has its answer.
+ */
+uint64_t audit_cut_off(void);
+/* How many lines were ever added, this turn's included. */
+uint64_t audit_added(void);
 int	audit_pending(void);
 /* 1 while no line can be written: new requests are to be refused. */
 int	audit_broken(void);

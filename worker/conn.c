@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/net.h"
 #include "worker/clock.h"
+#include "worker/audit.h"
 #include "worker/conn.h"
 #include "worker/forwarded.h"
 #include "worker/proxy_proto.h"
@@ -850,7 +851,10 @@ conn_answered(struct conn *c)
 void
 conn_recorded(struct conn *c)
 {
-	if (c->recorded || c->state == CONN_DEAD)
+	if (c->state == CONN_DEAD)
+		return;
+	c->record_line = audit_added();
+	if (c->recorded)
 		return;
 	c->recorded = 1;
 	TAILQ_INSERT_TAIL(&recorded, c, record_link);
@@ -868,12 +872,15 @@ conn_clear_recorded(void)
 }
 
 void
-conn_abort_recorded(void)
+conn_abort_recorded(uint64_t written)
 {
-	struct conn	*c;
+	struct conn	*c, *next;
 
-	while ((c = TAILQ_FIRST(&recorded)) != NULL)
-		conn_abort(c);
+	for (c = TAILQ_FIRST(&recorded); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, record_link);
+		if (c->record_line > written)
+			conn_abort(c);
+	}
 }
 
 static void

@@ -40,6 +40,7 @@ struct conn {
 	TAILQ_ENTRY(conn) link;		/* in all, or dead */
 	TAILQ_ENTRY(conn) dirty_link;
 	TAILQ_ENTRY(conn) record_link;
+	uint64_t	 record_line;	/* audit_added() then */
 	TAILQ_ENTRY(conn) again_link;
 	struct timer	 timer;
 	struct event	 ev;
@@ -117,8 +118,9 @@ void	conn_body_timer(struct conn *);
  * reset came together with its last bytes, which no edge tells of. */
 void	conn_look_later(struct conn *);
 
-/* The end of a turn.  Abort those whose line could not be written. */
-void	conn_abort_recorded(void);
+/* The end of a turn.  Abort those whose line could not be written: it is
+ * later than that one. */
+void	conn_abort_recorded(uint64_t);
 void	conn_clear_recorded(void);
 /* Write what is queued; 1 when anything was dirty. */
 int	conn_flush_dirty(void);

@@ -63,7 +63,7 @@ static struct channel		*fetcher;
 static struct worker_conf	*conf;
 static struct proto_hello	 hello;
 static int			 listen_fd = -1, audit_fd = -1;
-static struct shm		*shm;
+static const struct shm		*shm;
 static int			 set_up, told_ready, serving;
 static int			 leaving = SERVING;
 static int			 told_draining;
@@ -264,7 +264,7 @@ turn_end(void)
 
 	for (i = 0; i < ROUNDS && more; i++) {
 		if (audit_flush() == -1 && !conf->audit_allow)
-			conn_abort_recorded();
+			conn_abort_recorded(audit_cut_off());
 		conn_clear_recorded();
 		more = conn_flush_dirty();
 	}

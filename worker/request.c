@@ -1045,6 +1045,7 @@ request_record(struct request *r)
 	e.transport = slice_of(r->transport);
 	/* the client is told less */
 	e.error = slice_of(r->why != NULL ? r->why : r->error);
+	e.told = r->unrecordable;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
 		r->conn->close = 1;
 	if (!r->unrecordable)

@@ -368,9 +368,18 @@ tls_read(struct tls *t, void *p, size_t len)
 ssize_t
 tls_write(struct tls *t, const void *p, size_t len)
 {
+	ssize_t	 n;
+
 	ERR_clear_error();
-	return (result(t, SSL_write(t->ssl, p, len > INT32_MAX ? INT32_MAX :
-	    (int)len)));
+	n = result(t, SSL_write(t->ssl, p, len > INT32_MAX ? INT32_MAX :
+	    (int)len));
+	if (n != 0 || len == 0)
+		return (n);
+	/* the end of what comes in is no answer to a write, and who tries
+	 * again would do so for ever */
+	t->broken = 1;
+	errno = EPIPE;
+	return (-1);
 }
 
 static ssize_t

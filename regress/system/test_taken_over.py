@@ -2,6 +2,7 @@
 can; the others serve on, and what it did ends with it."""
 
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -9,7 +10,8 @@ import struct
 
 import pytest
 
-LISTEN_FD = 4
+CHANNEL_FD, LISTEN_FD = 3, 4
+AUDIT_FAILED = 28       # of enum proto_type
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 
 
@@ -24,6 +26,12 @@ def take(pid, fd):
     finally:
         os.close(p)
     return socket.socket(fileno=ours)
+
+
+def claims(s, n):
+    """The audit log could not be written, n times."""
+    for _ in range(n):
+        s.send(struct.pack("=IIIII", AUDIT_FAILED, 4, 0, 0, errno.ENOSPC))
 
 
 def die(g, pid):
@@ -52,3 +60,25 @@ def test_listen_socket_is_healed(gateway, auth_server):
         assert s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
         assert s.getsockopt(socket.IPPROTO_TCP,
                             socket.TCP_USER_TIMEOUT) == 0
+
+
+def test_nobody_else_stops_for_a_lie(gateway, auth_server):
+    """The master looks at the log itself, and has enough of a liar."""
+    g = gateway()
+    pid = g.workers()[0]
+    g.expect_death(r"worker \d \(g1\) broke the protocol: MSG_AUDIT_FAILED")
+    g.expect_death(r"\(pid %d\) terminated by signal 9" % pid)
+    pos = g.log_mark()
+    token = auth_server.mint()
+    with take(pid, CHANNEL_FD) as s:
+        claims(s, 2)
+        for _ in range(10):
+            assert g.post(token=token).status == 200
+        assert pid in g.workers()
+        claims(s, 1)
+    g.wait_log("broke the protocol: MSG_AUDIT_FAILED: the log can be written",
+               pos)
+    g.wait_children(lambda c: pid not in c["worker"] and
+                    len(c["worker"]) == 2)
+    assert g.post(token=token).status == 200
+    assert "requests are refused" not in g.log()[pos:]

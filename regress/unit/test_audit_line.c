@@ -164,7 +164,8 @@ test_failed_write_is_kept(void **state)
 	assert_int_equal(audit_flush(), -1);
 	assert_int_equal(told, 1);
 	assert_true(audit_broken());
-	assert_int_equal(shm.audit_broken, 1);
+	/* it is the master who tells others */
+	assert_int_equal(shm.audit_broken, 0);
 	/* nobody writes before the master says so */
 	assert_int_equal(audit_flush(), -1);
 	assert_int_equal(told, 1);
@@ -175,6 +176,54 @@ test_failed_write_is_kept(void **state)
 	assert_false(audit_broken());
 	text_of(text, sizeof(text));
 	assert_non_null(strstr(text, "\"request_id\":\"kept\""));
+}
+
+/* What is written later says what became of its answer. */
+static void
+test_cut_off(void **state)
+{
+	struct audit_entry	 e;
+	char			 text[8192], *line, *end;
+	int			 bad = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	uint64_t		 before = audit_added();
+
+	(void)state;
+	audit_set_fd(bad);
+	memset(&e, 0, sizeof(e));
+	e.action = AUDIT_ALLOW;
+	e.method = slice_of("\",\"action\":\"allow\",\"error\":\"x");
+	e.error = slice_of("another");
+	assert_int_equal(audit_add(&e), 0);
+	e.error = slice_of(NULL);
+	assert_int_equal(audit_add(&e), 0);
+	/* a refusal that was sent all the same */
+	e.action = AUDIT_ERROR;
+	e.status = 503;
+	e.told = 1;
+	e.error = slice_of("refused");
+	assert_int_equal(audit_add(&e), 0);
+	assert_int_equal(audit_flush(), -1);
+	assert_int_equal(audit_added(), before + 3);
+	assert_int_equal(audit_cut_off(), before);
+	assert_int_equal(audit_cut_off(), before);
+	audit_set_fd(dup(out));
+	audit_go();
+	assert_int_equal(audit_cut_off(), before + 3);
+	text_of(text, sizeof(text));
+	assert_null(strstr(text, "\"action\":\"allow\""));
+	line = text;
+	for (int i = 0; i < 3; i++, line = end + 1) {
+		end = strchr(line, '\n');
+		assert_non_null(end);
+		*end = '\0';
+		assert_int_equal(json_check(line, (size_t)(end - line)),
+		    JSON_OK);
+		assert_non_null(strstr(line, i < 2 ?
+		    ",\"action\":\"aborted\"," : ",\"action\":\"error\","));
+		assert_non_null(strstr(line, i < 2 ? ",\"error\":\"the audit "
+		    "log could not be written\"}" : ",\"error\":\"refused\"}"));
+	}
+	assert_int_equal(*line, '\0');
 }
 
 int
@@ -188,7 +237,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_guide_fields_come_first,
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failed_write_is_kept,
-		    set_up, tear_down)
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cut_off, set_up,
+		    tear_down)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -21,6 +21,10 @@
 #include "common/memfd.h"
 #include "common/shm.h"
 
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE	0x0010
+#endif
+
 /* A memfd of len bytes with these seals. */
 static int
 make(size_t len, int seals)
@@ -156,7 +160,8 @@ test_other_files(void **state)
 static void
 test_shm_is_shared(void **state)
 {
-	struct shm	*a, *b;
+	struct shm		*a;
+	const struct shm	*b;
 	int		 fd;
 
 	(void)state;
@@ -168,21 +173,28 @@ test_shm_is_shared(void **state)
 	assert_ptr_not_equal(a, b);
 	atomic_store(&a->audit_broken, 1);
 	assert_int_equal(atomic_load(&b->audit_broken), 1);
+	/* it is the first one's word alone */
+	assert_int_equal(mprotect((void *)(uintptr_t)b, sizeof(*b),
+	    PROT_READ | PROT_WRITE), -1);
+	assert_ptr_equal(mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0), MAP_FAILED);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
 	/* nobody can take the memory away from under the others */
 	assert_int_equal(ftruncate(fd, 0), -1);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(ftruncate(fd, 1 << 20), -1);
 	assert_int_equal(errno, EPERM);
 	munmap(a, sizeof(*a));
-	munmap(b, sizeof(*b));
+	munmap((void *)(uintptr_t)b, sizeof(*b));
 	close(fd);
 }
 
 static void
 test_shm_is_checked(void **state)
 {
-	struct shm	*s;
-	int		 fixed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	const struct shm *s;
+	int		 fixed = F_SEAL_SHRINK | F_SEAL_GROW |
+			    F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 	const struct {
 		size_t	 len;
 		int	 seals;
@@ -190,8 +202,9 @@ test_shm_is_checked(void **state)
 		{ sizeof(*s) - 1, fixed },
 		{ sizeof(*s) + 1, fixed },
 		{ 0, fixed },
-		{ sizeof(*s), F_SEAL_GROW | F_SEAL_SEAL },
-		{ sizeof(*s), F_SEAL_SHRINK | F_SEAL_SEAL },
+		{ sizeof(*s), fixed & ~F_SEAL_SHRINK },
+		{ sizeof(*s), fixed & ~F_SEAL_GROW },
+		{ sizeof(*s), fixed & ~F_SEAL_FUTURE_WRITE },
 		{ sizeof(*s), 0 }
 	};
 	size_t		 i;
@@ -200,7 +213,7 @@ test_shm_is_checked(void **state)
 	(void)state;
 	fd = make(sizeof(*s), fixed);
 	assert_int_equal(shm_map(fd, &s), 0);
-	munmap(s, sizeof(*s));
+	munmap((void *)(uintptr_t)s, sizeof(*s));
 	close(fd);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		fd = make(bad[i].len, bad[i].seals);
