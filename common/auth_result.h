@@ -3,7 +3,7 @@
 #define COMMON_AUTH_RESULT_H
 
 enum auth_result {
-	AUTH_INVALID = 0,	/* the initial value: nobody gets in by accident */
+	AUTH_INVALID = 0,	/* the initial value: fail closed */
 	AUTH_OK,
 	AUTH_MISSING,
 	AUTH_EXPIRED,

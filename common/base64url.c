@@ -49,12 +49,6 @@ value_of(char c, const int8_t *values)
 	return (values[u & 127] | -(u >> 7));
 }
 
-int
-base64url_ischar(unsigned char c)
-{
-	return (value_of((char)c, url_values) >= 0);
-}
-
 /* Of a token there are hundreds, and every request brings one. */
 size_t
 base64url_span(const char *in, size_t len)

@@ -17,7 +17,6 @@ ssize_t	base64url_decode(const char *, size_t len, uint8_t *out);
 /* Encode; out must hold (len * 4 + 2) / 3 + 1 bytes.  Returns the length,
  * and writes a NUL behind it. */
 size_t	base64url_encode(const uint8_t *, size_t len, char *out);
-int	base64url_ischar(unsigned char);
 /* How many characters at the start are of the 64. */
 size_t	base64url_span(const char *, size_t len);
 /* The same with '+' and '/'. */

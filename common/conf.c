@@ -139,7 +139,7 @@ ROWS_OF(key) {
 #undef S
 };
 
-const struct schema conf_key_schema = SCHEMA_OF(conf_key, key_rows, NULL);
+static const struct schema key_schema = SCHEMA_OF(conf_key, key_rows, NULL);
 
 #define OAUTH	"auth.oauth."
 
@@ -201,7 +201,7 @@ ROWS_OF(worker) {
 	ROW_FLAG(S, auth_enabled, "auth.enabled", 0),
 	ROW_STRUCT(S, oauth, &conf_oauth_schema),
 	ROW_ARRAY(S, keys, nkeys, "auth.keys", 0, CONF_KEYS_MAX,
-	    &conf_key_schema),
+	    &key_schema),
 	ROW_STR(S, key_header, "auth.header", FORM_NONE,
 	    SCHEMA_VISIBLE | SCHEMA_ABSENT, CONF_STR_MAX),
 	ROW_STR(S, key_scheme, "auth.scheme", FORM_NONE,

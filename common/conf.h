@@ -142,7 +142,7 @@ struct worker_conf {
 	struct conf_oauth oauth;
 	struct conf_key	*keys;		/* auth.keys, in the file's order */
 	size_t		 nkeys;
-	char		*key_header;	/* auth.header, or NULL: Authorization */
+	char		*key_header;	/* auth.header; NULL: Authorization */
 	char		*key_scheme;	/* auth.scheme, "" when it says that
 					 * there is none, or NULL */
 	uint64_t	 key_cache_ttl;	/* ms; 0: not remembered */
@@ -150,7 +150,7 @@ struct worker_conf {
 					 * NULL: no TLS */
 	char		*tls_client_ca;	/* tls.client_ca: PEM, or NULL */
 	char		*system_ca;	/* PEM, for https upstreams without a
-					 * tls.ca_file; or NULL: there is none */
+					 * tls.ca_file; NULL: there is none */
 	uint8_t		 session_secret[CONF_SECRET_LEN];
 	uint8_t		 ticket_secret[CONF_SECRET_LEN];	/* of this
 						 * generation: TLS sessions */
@@ -201,8 +201,8 @@ struct fetcher_conf {
 	char		*jwks_url;
 	uint64_t	 cache_ttl_ms;
 	uint64_t	 max_stale_ms;	/* beyond that; 0: for ever */
-	char		*ca;		/* PEM bundle, or NULL: the system's.  The
-					 * master reads the file */
+	char		*ca;		/* PEM bundle, read by the master; or
+					 * NULL: the system's */
 	size_t		 ca_len;
 	struct conf_host *hosts;	/* of all servers of all upstreams, one
 					 * after the other */
@@ -230,13 +230,11 @@ extern const struct schema worker_conf_schema;
 extern const struct schema fetcher_conf_schema;
 extern const struct schema keeper_conf_schema;
 extern const struct schema conf_upstream_schema;
-extern const struct schema conf_key_schema;
 
 /* As schema_unpack(), of at most CONF_PACKED_MAX bytes. */
 void	*conf_unpack(const struct schema *, const void *, size_t);
 
-/* Each part by its own name: packed; unpacked, or NULL; freed; what it holds
- * freed and wiped where it is part of another struct. */
+/* Each part by its own name: packed; unpacked, or NULL; freed. */
 #define CONF_PART(part)							\
 static inline void							\
 part##_pack(const struct part *c, struct wbuf *b)			\
@@ -252,11 +250,6 @@ static inline void							\
 part##_free(struct part *c)						\
 {									\
 	schema_free(&part##_schema, c);					\
-}									\
-static inline void							\
-part##_clear(struct part *c)						\
-{									\
-	schema_clear(&part##_schema, c);				\
 }
 CONF_PART(worker_conf)
 CONF_PART(fetcher_conf)

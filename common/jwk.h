@@ -44,7 +44,7 @@ struct jwk {
 	uint8_t		 b[66];		/* RSA e; EC y */
 	size_t		 blen;
 	EVP_PKEY	*pkey;		/* owned */
-	uint8_t		 id[32];	/* SHA-256 over type, curve, a, b, alg */
+	uint8_t		 id[32];	/* SHA-256 of type, curve, a, b, alg */
 };
 
 struct jwk_set {
@@ -91,6 +91,5 @@ void	jwk_set_free(struct jwk_set *);		/* NULL is fine */
 /* Does this key's type, curve and own alg allow the algorithm?  1 or 0. */
 int	jwk_allows(const struct jwk *, enum jws_alg);
 enum jws_alg jws_alg_parse(const char *, size_t);
-const char *jws_alg_name(enum jws_alg);
 
 #endif

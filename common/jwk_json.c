@@ -62,7 +62,8 @@ static const char *read_ec(const struct json_member *, struct jwk *);
 static const char *read_okp(const struct json_member *, struct jwk *);
 static int	 absent(const struct json_member *);
 static int	 string(const struct json_member *, char *, size_t);
-static int	 number(const struct json_member *, uint8_t *, size_t, size_t *);
+static int	 number(const struct json_member *, uint8_t *, size_t,
+		    size_t *);
 
 struct jwk_set *
 jwk_set_parse(const char *text, size_t len, jwk_skip_cb skip, void *arg,

@@ -18,6 +18,8 @@ struct keyed_hash {
 	EVP_MD_CTX	*work;
 };
 
+static void	 keyed_hash_free(struct keyed_hash *);
+
 struct keyed_hash *
 keyed_hash_new(void)
 {
@@ -40,7 +42,7 @@ keyed_hash_new(void)
 	return (kh);
 }
 
-void
+static void
 keyed_hash_free(struct keyed_hash *kh)
 {
 	if (kh == NULL)

@@ -16,7 +16,6 @@ struct keyed_hash;
 
 /* With a key of its own; NULL when memory or randomness is missing. */
 struct keyed_hash *keyed_hash_new(void);
-void	keyed_hash_free(struct keyed_hash *);	/* NULL is fine */
 /* 0, or -1 when libcrypto fails: out is then all zero. */
 int	keyed_hash(struct keyed_hash *, const void *, size_t,
 	    uint8_t out[KEYED_HASH_LEN]);

@@ -43,7 +43,9 @@ void	log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_errx(const char *, ...) __attribute__((format(printf, 1, 2)));
 /* For our own bugs and for memory: log at LOG_CRIT, then exit(1). */
-void	fatal(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
-void	fatalx(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void	fatal(const char *, ...)
+	    __attribute__((noreturn, format(printf, 1, 2)));
+void	fatalx(const char *, ...)
+	    __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

@@ -103,7 +103,8 @@ enum proto_type {
 	 * to a byte from the lowest on; set: the newest generation has no such
 	 * key */
 	MSG_KEYS_LOST,
-	/* the same, of all tokens: the newest generation judges them otherwise */
+	/* the same, of all tokens: the newest generation judges them
+	 * otherwise */
 	MSG_TOKENS_LOST,
 	/* worker to master: empty; it no longer accepts */
 	MSG_DRAINING,

@@ -34,6 +34,7 @@ static int	 array_good(const struct schema_row *, const void *);
 static int	 row_equal(const struct schema_row *, const void *,
 		    const void *);
 static int	 strings_equal(char *const *, char *const *, size_t);
+static void	 clear(const struct schema *, void *);
 static void	 row_clear(const struct schema_row *, void *);
 static void	 string_free(const struct schema_row *, char *);
 
@@ -524,8 +525,8 @@ strings_equal(char *const *a, char *const *b, size_t n)
 
 /* -- clearing ------------------------------------------------------------ */
 
-void
-schema_clear(const struct schema *s, void *base)
+static void
+clear(const struct schema *s, void *base)
 {
 	const struct schema_row	*r;
 
@@ -544,7 +545,7 @@ row_clear(const struct schema_row *r, void *base)
 	if (r->type == SCHEMA_STR)
 		string_free(r, *(char **)p);
 	if (r->type == SCHEMA_STRUCT)
-		schema_clear(r->sub, p);
+		clear(r->sub, p);
 	if (r->type != SCHEMA_STRINGS && r->type != SCHEMA_ARRAY)
 		return;
 	v = *(void **)p;
@@ -553,7 +554,7 @@ row_clear(const struct schema_row *r, void *base)
 		if (r->type == SCHEMA_STRINGS)
 			string_free(r, ((char **)(void *)v)[i]);
 		else
-			schema_clear(r->sub, v + i * r->sub->size);
+			clear(r->sub, v + i * r->sub->size);
 	}
 	free(v);
 }
@@ -571,6 +572,6 @@ schema_free(const struct schema *s, void *base)
 {
 	if (base == NULL)
 		return;
-	schema_clear(s, base);
+	clear(s, base);
 	free(base);
 }

@@ -161,9 +161,7 @@ void	*schema_unpack(const struct schema *, const void *, size_t);
 const char *schema_check(const struct schema *, const void *);
 /* Do two hold the same?  The local members, too. */
 int	schema_equal(const struct schema *, const void *, const void *);
-/* Free what it holds, wipe it whole; the struct itself stays. */
-void	schema_clear(const struct schema *, void *);
-/* The same, and free the struct.  NULL is fine. */
+/* Free what it holds, wipe it whole, and free it.  NULL is fine. */
 void	schema_free(const struct schema *, void *);
 
 /* A number's value, and its setting; bounds are the caller's. */

@@ -70,7 +70,7 @@ struct cfg_key {
 
 /* What a mapping of the file, with those in it, may hold. */
 struct cfg_map {
-	const struct schema	*schema;	/* its rows with a form; or NULL */
+	const struct schema	*schema;	/* plain keys; or NULL */
 	const struct cfg_key	*keys;		/* and these, which go first */
 };
 
@@ -170,16 +170,6 @@ void	cfg_check_keys(struct cfg *);
 /* tls.c; after the walk: these read files. */
 void	cfg_check_tls(struct cfg *);
 void	cfg_check_upstream_tls(struct cfg *);	/* after cfg_check_tls() */
-/* A certificate and its key: where they are named, and their paths. */
-struct cfg_pair {
-	const struct ynode	*cert;
-	const struct ynode	*key;
-	const char		*cert_path;
-	const char		*key_path;
-};
-/* Both as text, checked against each other; NULL after an error. */
-void	cfg_pair_read(struct cfg *, const struct cfg_pair *, char **cert,
-	    char **key);
 
 /* session.c */
 void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,

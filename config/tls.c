@@ -16,11 +16,20 @@
 
 #define RSA_BITS_MIN	2048
 
+/* A certificate and its key: where they are named, and their paths. */
+struct pair {
+	const struct ynode	*cert;
+	const struct ynode	*key;
+	const char		*cert_path;
+	const char		*key_path;
+};
+
 static char	*file_get(struct cfg *, const struct ynode *, const char *,
 		    const char *);
 static const char *chain_check(const char *, EVP_PKEY **);
 static const char *key_check(const char *, EVP_PKEY *);
-static void	 pair_check(struct cfg *, const struct cfg_pair *,
+static void	 pair_read(struct cfg *, const struct pair *, char **, char **);
+static void	 pair_check(struct cfg *, const struct pair *,
 		    const char *, const char *);
 static char	*system_ca(void);
 static int	 add_key(struct cfg *, char *);
@@ -37,7 +46,7 @@ void
 cfg_check_tls(struct cfg *c)
 {
 	struct config	*conf = c->conf;
-	struct cfg_pair	 pair = { cfg_node(c, "tls.cert_file"),
+	struct pair	 pair = { cfg_node(c, "tls.cert_file"),
 			    cfg_node(c, "tls.key_file"), conf->tls_cert_file,
 			    conf->tls_key_file };
 	const char	*reason;
@@ -60,13 +69,14 @@ cfg_check_tls(struct cfg *c)
 	    conf->w.tls_client_ca, NULL)) != NULL)
 		complain(c, cfg_node(c, "tls.client_ca"),
 		    conf->tls_client_ca_file, CERTS, reason);
-	cfg_pair_read(c, &pair, &conf->w.tls_cert, &key);
+	pair_read(c, &pair, &conf->w.tls_cert, &key);
 	/* its number is 0, also when there is none */
 	(void)add_key(c, key);
 }
 
-void
-cfg_pair_read(struct cfg *c, const struct cfg_pair *p, char **cert,
+/* Both as text, checked against each other; NULL after an error. */
+static void
+pair_read(struct cfg *c, const struct pair *p, char **cert,
     char **key)
 {
 	*cert = file_get(c, p->cert, p->cert_path, CERTS);
@@ -76,7 +86,7 @@ cfg_pair_read(struct cfg *c, const struct cfg_pair *p, char **cert,
 }
 
 static void
-pair_check(struct cfg *c, const struct cfg_pair *p, const char *cert,
+pair_check(struct cfg *c, const struct pair *p, const char *cert,
     const char *key)
 {
 	EVP_PKEY	*pub = NULL;
@@ -126,7 +136,7 @@ cfg_check_upstream_tls(struct cfg *c)
 		return;
 	for (n = list->first, i = 0; n != NULL; n = n->next, i++) {
 		struct conf_upstream *u = &w->upstreams[i];
-		struct cfg_pair	 pair;
+		struct pair	 pair;
 
 		tls = ynode_get(n, "tls");
 		f = &c->conf->up_files[i];
@@ -140,14 +150,14 @@ cfg_check_upstream_tls(struct cfg *c)
 			system |= u->servers[j].tls && f->ca == NULL;
 		if (f->cert == NULL && f->key == NULL)
 			continue;
-		pair = (struct cfg_pair){ ynode_get(tls, "cert_file"),
+		pair = (struct pair){ ynode_get(tls, "cert_file"),
 		    ynode_get(tls, "key_file"), f->cert, f->key };
 		if (pair.cert == NULL || pair.key == NULL) {
 			cfg_error(c, tls, "expected both cert_file and "
 			    "key_file, or neither");
 			continue;
 		}
-		cfg_pair_read(c, &pair, &u->tls_cert, &key);
+		pair_read(c, &pair, &u->tls_cert, &key);
 		u->tls_key = (uint32_t)add_key(c, key);
 	}
 	if (system && (w->system_ca = system_ca()) == NULL)

@@ -249,7 +249,8 @@ warn_scopes(const struct config *conf, const char *scopes)
 
 	if (!conf->w.auth_enabled)
 		warnx("note: authentication is off, all keys are let in");
-	if (!conf->w.auth_enabled || scopes_has(slice_of(scopes), slice_of("*")))
+	if (!conf->w.auth_enabled ||
+	    scopes_has(slice_of(scopes), slice_of("*")))
 		return;
 	for (i = 0; i < o->nscopes; i++)
 		if (!scopes_has(slice_of(scopes), slice_of(o->scopes[i])))

@@ -80,7 +80,8 @@ static struct source *source_new(const struct fetcher_conf *);
 static void	 source_free(struct source *);
 static void	 fetch(struct source *, long);
 static void	 fetched(void *, const struct http_reply *);
-static int	 take(struct source *, const struct http_reply *, char *, size_t);
+static int	 take(struct source *, const struct http_reply *, char *,
+		    size_t);
 static int	 keep(struct source *, struct jwk_set *);
 static int	 type_ok(const char *);
 static void	 skipped(void *, const struct jwk_skip *);
@@ -161,7 +162,8 @@ source_new(const struct fetcher_conf *c)
 	s->demand = evtimer_new(base, demand_due, s);
 	s->stale = evtimer_new(base, stale_due, s);
 	if (s->issuer == NULL || s->url == NULL || s->refresh == NULL ||
-	    s->demand == NULL || s->stale == NULL || (c->ca != NULL && s->ca == NULL))
+	    s->demand == NULL || s->stale == NULL ||
+	    (c->ca != NULL && s->ca == NULL))
 		fatalx("source: no memory");
 	TAILQ_INSERT_TAIL(&sources, s, link);
 	return (s);

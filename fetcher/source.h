@@ -12,7 +12,8 @@
 #include "common/conf.h"
 
 /* Once.  primed(gen, ok, reason): the outcome for a generation.  keys(gen,
- * fd): its set is new (fd borrowed).  done(gen, ok, began_ms): a fetch ended. */
+ * fd): its set is new (fd borrowed).  done(gen, ok, began_ms): a fetch
+ * ended. */
 struct source_cb {
 	void	(*primed)(uint32_t, int, const char *);
 	void	(*keys)(uint32_t, int);
@@ -20,7 +21,8 @@ struct source_cb {
 };
 
 void	source_setup(struct event_base *, const struct source_cb *);
-/* A generation wants the keys that conf (borrowed) describes; primed() tells. */
+/* A generation wants the keys that conf (borrowed) describes; primed() says
+ * when they are there. */
 void	source_attach(uint32_t gen, const struct fetcher_conf *);
 /* It does not any more. */
 void	source_detach(uint32_t gen);
@@ -29,7 +31,8 @@ void	source_detach(uint32_t gen);
 void	source_restore(uint32_t gen, int fd);
 /* The descriptor (borrowed) of the set in force, or -1. */
 int	source_keys(uint32_t gen);
-/* A worker of this generation lacks a key: fetch, as soon as the pace allows. */
+/* A worker of this generation lacks a key: fetch as soon as the pace
+ * allows. */
 void	source_wanted(uint32_t gen);
 
 #endif
