@@ -27,7 +27,10 @@ cfg_audience(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		total = strings_begin(c, n, CONF_LIST_MAX,
 		    "a string or a list of strings", "at least one audience",
 		    s);
-	else if ((s->v = calloc(1, sizeof(*s->v))) == NULL) {
+	else if (n->kind == YNODE_MAP || ynode_isnull(n)) {
+		cfg_expected(c, n, "a string or a list of strings");
+		return;
+	} else if ((s->v = calloc(1, sizeof(*s->v))) == NULL) {
 		cfg_nomem(c);
 		return;
 	}

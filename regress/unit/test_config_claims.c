@@ -112,6 +112,9 @@ test_errors(void **state)
 	    "empty, got \"\"\n"
 	    "f:9:21: auth.oauth.audience[2]: expected a string, got a "
 	    "mapping\n");
+	parse_bad(NO_AUDIENCE PUBLIC "  audience: {b: c}\n", "f:9:13: "
+	    "auth.oauth.audience: expected a string or a list of strings, "
+	    "got a mapping\n");
 	parse_bad(OAUTH "  scope_claims: roles\n", "f:9:17: "
 	    "auth.oauth.scope_claims: expected a list of claims, got "
 	    "\"roles\"\n");
