@@ -220,6 +220,9 @@ fill_strings(struct cfg *c)
 	fill_string(c, &conf->user, "_mcpgw");
 	fill_string(c, &conf->pid_file, "/run/mcpgw.pid");
 	fill_string(c, &conf->audit_path, "/var/log/mcpgw/audit.jsonl");
+	/* a field of its own holds a key alone: so does this one, if asked */
+	if (cfg_node(c, "auth.header") != NULL && conf->w.key_header == NULL)
+		fill_string(c, &conf->w.key_scheme, "");
 	fill_string(c, &conf->w.oauth.metadata_path,
 	    "/.well-known/oauth-protected-resource");
 	conf->public_url_set = conf->w.oauth.public_url != NULL;

@@ -27,6 +27,7 @@ static int	 net_mask(struct conf_net *);
 static void	 net_format(const struct conf_net *, char *, size_t);
 static int	 url_secure(const struct cfg_url *);
 static int	 path_segments_ok(const char *);
+static int	 has_dot_segment(const char *);
 
 void
 cfg_listen(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
@@ -268,8 +269,27 @@ cfg_public_url(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	    strcmp(u.scheme, "http") != 0) || u.has_fragment)
 		cfg_expected(c, n, "an https:// or http:// URL without a "
 		    "fragment");
+	else if (has_dot_segment(s))
+		cfg_expected(c, n, "a URL without dot segments");
 	else
 		cfg_copy(c, dst, s);
+}
+
+/* Clients take them out before they look for the document: there it is not,
+ * nor would its resource be what they asked for. */
+static int
+has_dot_segment(const char *url)
+{
+	const char	*p = strstr(url, "://") + 3;
+	size_t		 len;
+
+	for (p += strcspn(p, "/?"); *p == '/'; p += len) {
+		len = strcspn(++p, "/?");
+		if ((len == 1 && *p == '.') ||
+		    (len == 2 && strncmp(p, "..", 2) == 0))
+			return (1);
+	}
+	return (0);
 }
 
 /* A page for people, who may be sent to a part of it. */

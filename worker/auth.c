@@ -61,6 +61,7 @@ static int	 query_has_token(struct slice);
 static int	 is_token_name(struct slice);
 static int	 hex(char);
 static int	 after_scheme(struct slice, const char *, struct slice *);
+static int	 are_joined(struct slice);
 static int	 judge_token(struct slice, struct slice,
 		    const struct token_hash *,
 		    enum auth_result *, const struct jwt_claims **,
@@ -158,7 +159,8 @@ auth_credential(const struct http1_head *h, struct slice *token)
 	v = http1_value(h, HTTP1_AUTHORIZATION);
 	if (after_scheme(v, "Bearer", token) || (key_header == NULL &&
 	    key_scheme != NULL && after_scheme(v, key_scheme, token)))
-		return (token->len > 0 ? CREDENTIAL_ONE : CREDENTIAL_BAD);
+		return (token->len > 0 && !are_joined(*token) ?
+		    CREDENTIAL_ONE : CREDENTIAL_BAD);
 	if (!bare || v.len == 0 || memchr(v.p, ' ', v.len) != NULL)
 		return (CREDENTIAL_NONE);
 	*token = v;
@@ -229,6 +231,25 @@ after_scheme(struct slice v, const char *scheme, struct slice *rest)
 		;
 	*rest = (struct slice){ v.p + n, v.len - n };
 	return (1);
+}
+
+/* Do more credentials follow in the same field?  Some make one of several of a
+ * name, whatever they hold. */
+static int
+are_joined(struct slice list)
+{
+	struct slice	 item;
+	size_t		 i;
+
+	(void)http1_list_next(&list, &item);
+	while (http1_list_next(&list, &item)) {
+		for (i = 0; i < item.len &&
+		    http1_is_tchar((unsigned char)item.p[i]); i++)
+			;
+		if (i > 0 && i < item.len && item.p[i] == ' ')
+			return (1);
+	}
+	return (0);
 }
 
 int

@@ -235,7 +235,8 @@ def test_what_could_be_no_name(site, name):
 
 @pytest.mark.parametrize("fields", [
     ["Bearer"], ["bearer   "], ["Bearer x", "Bearer y"],
-    ["Bearer x", "Basic dTpw"]])
+    ["Bearer x", "Basic dTpw"], ["Bearer x, Bearer y"],
+    ["Bearer x,y ,\tBasic dTpw"]])
 def test_invalid_request(site, fields):
     mark = site.gw.audit_mark()
     r = bare(site.gw, "/mcp", headers=[("Authorization", v) for v in fields])
@@ -259,6 +260,13 @@ def test_token_in_the_query(site, query, refused):
     r = site.ask(path="/mcp?" + query)
     assert r.status == (400 if refused else 200), r
     assert len(site.up.heads) == (0 if refused else 1)
+
+
+@pytest.mark.parametrize("value", ["Bearer x, y", "Bearer x,", "Bearer x, ,y"])
+def test_commas_of_one_credential(site, value):
+    r = bare(site.gw, "/mcp", headers=[("Authorization", value)])
+    assert r.status == 401 and r.header("WWW-Authenticate") == challenge(
+        "invalid_token"), r
 
 
 # -- empty bodies ------------------------------------------------------------------

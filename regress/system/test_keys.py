@@ -234,8 +234,9 @@ def test_scheme_in_authorization(gateway, upstream):
 def test_bare_key_in_authorization(gateway, auth_server, upstream):
     """auth.scheme: "" is no scheme; Bearer stays, other schemes are none."""
     k = Key("h")
-    for header in ({"header": "Authorization"}, {}):
-        g = gateway(auth(k, scheme="", **header))
+    for more in ({"header": "Authorization", "scheme": ""}, {"scheme": ""},
+                 {"header": "Authorization"}):
+        g = gateway(auth(k, **more))
         for value in (k.key, "Bearer " + k.key, auth_server.mint()):
             r, _ = ask(g, headers={"Authorization": value})
             assert r.status == 200, (value, r)
@@ -251,9 +252,12 @@ def test_bare_key_in_authorization(gateway, auth_server, upstream):
 
 def test_bare_key_only_where_said(gateway):
     k = Key("h")
-    g = gateway(auth(k, header="Authorization"))
-    r, line = ask(g, headers={"Authorization": k.key})
-    assert r.status == 401 and line["auth_result"] == "missing"
+    g = gateway(auth(k))
+    for more in ({}, {"header": "Authorization", "scheme": "ApiKey"}):
+        if more:
+            g.reload({"auth": more})
+        r, line = ask(g, headers={"Authorization": k.key})
+        assert r.status == 401 and line["auth_result"] == "missing"
     g.reload({"auth": {"scheme": "", "header": "X-API-Key"}})
     assert ask(g, headers={"X-API-Key": k.key})[0].status == 200
     assert ask(g, headers={"X-API-Key": ""})[0].status == 400

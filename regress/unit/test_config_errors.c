@@ -228,6 +228,12 @@ static const struct error_row mistakes[] = {
 	{ "auth: {oauth: {public_url: gw/mcp}}\n", "1:28: "
 	    "auth.oauth.public_url: expected the URL that clients use (it "
 	    "does not begin with a scheme such as http://), got \"gw/mcp\"" },
+	{ "auth: {oauth: {public_url: 'https://gw/a/../mcp?x'}}\n", "1:28: "
+	    "auth.oauth.public_url: expected a URL without dot segments, got "
+	    "\"https://gw/a/../mcp?x\"" },
+	{ "auth: {oauth: {public_url: 'https://gw/.'}}\n", "1:28: "
+	    "auth.oauth.public_url: expected a URL without dot segments, got "
+	    "\"https://gw/.\"" },
 	{ "auth: {oauth: {public_url: 'https://gw/#x'}}\n", "1:28: "
 	    "auth.oauth.public_url: expected an https:// or http:// URL "
 	    "without a fragment, got \"https://gw/#x\"" },
