@@ -18,8 +18,8 @@ struct shm {
 /* A descriptor (the caller's) of shared memory that can neither shrink nor
  * grow, mapped at *shm, and that nobody else can write to; -1 with errno. */
 int	shm_create(struct shm **);
-/* Map it for reading in another process, after checking its seals and size.  0, or -1
- * with errno.  fd stays the caller's. */
+/* Map it for reading in another process, after checking its seals and size.
+ * 0, or -1 with errno.  fd stays the caller's. */
 int	shm_map(int fd, const struct shm **);
 
 #endif

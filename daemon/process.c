@@ -183,6 +183,16 @@ spawn_child(const struct spawn *s)
 		envp[n++] = v - strlen("ASAN_OPTIONS=");
 	if ((v = getenv("UBSAN_OPTIONS")) != NULL)
 		envp[n++] = v - strlen("UBSAN_OPTIONS=");
+#else
+	int	 null;
+
+	/* our standard error is our log: a child that was taken over could
+	 * write lines of ours there (the sanitizers report nowhere else) */
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
+	    dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1 ||
+	    dup2(null, STDERR_FILENO) == -1)
+		_exit(127);
 #endif
 	if (s->fd == PROTO_CHANNEL_FD) {
 		if (fcntl(s->fd, F_SETFD, 0) == -1)

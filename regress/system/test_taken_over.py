@@ -82,3 +82,16 @@ def test_nobody_else_stops_for_a_lie(gateway, auth_server):
                     len(c["worker"]) == 2)
     assert g.post(token=token).status == 200
     assert "requests are refused" not in g.log()[pos:]
+
+
+def test_log_is_the_masters(gateway):
+    """No child holds a descriptor of the file that has the log; but in builds
+    with sanitizers, which report there."""
+    if "asan" in os.environ.get("O", "build"):
+        pytest.skip("a build with sanitizers")
+    g = gateway()
+    log = os.stat("/proc/%d/fd/2" % g.pid)
+    for pid in [p for v in g.children().values() for p in v]:
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            st = os.stat("/proc/%d/fd/%s" % (pid, fd))
+            assert (st.st_dev, st.st_ino) != (log.st_dev, log.st_ino), fd
