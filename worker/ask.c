@@ -13,10 +13,10 @@
 #include "worker/ask.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/media.h"
 #include "worker/share.h"
-#include "worker/upstream.h"
 
 #define STATELESS	"2026-07-28"
 #define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)

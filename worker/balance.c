@@ -10,8 +10,8 @@
  * of the server: whoever may send requests could have it taken for dead.
  */
 #include "common/log.h"
+#include "worker/balance.h"
 #include "worker/clock.h"
-#include "worker/upstream_int.h"
 
 #define FAILS_MAX	3
 #define DOWN_MAX	60	/* s */

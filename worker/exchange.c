@@ -1,250 +1,769 @@
 /*
- * What an upstream answers: its head, then its body as it is framed.
+ * Which server and connection carries an exchange, waiting for a connection at
+ * max_connections, another server when one cannot be reached.  Nothing is sent
+ * twice: an exchange moves on as long as nothing of it has been sent.
  */
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "worker/upstream_int.h"
+#include "common/log.h"
+#include "worker/balance.h"
+#include "worker/exchange.h"
+#include "worker/response.h"
+#include "worker/upconn.h"
 
-#define HEADS_MAX	(64 * 1024)	/* bytes of a response head, and of
-					 * the interim ones before it */
-#define INTERIM_MAX	256		/* 1xx answers before the final one */
+#define WAITING_MAX	1024		/* exchanges per upstream */
 
-static size_t	 exchange_feed_head(struct exchange *, const char *, size_t);
-static unsigned	 keep_alive_s(const struct http1_head *);
-static int	 nominated(const struct http1_head *);
-static void	 exchange_malformed(struct exchange *, const char *);
-static int	 exchange_take_head(struct exchange *, struct slice,
-		    struct slice);
-static const char *head_wrong(const struct http1_head *, struct slice);
-static int	 stray_framing(const struct http1_head *);
-static void	 exchange_feed_body(struct exchange *, const char *, size_t);
-static void	 exchange_feed_chunks(struct exchange *, const char *, size_t);
+struct exchange {
+	TAILQ_ENTRY(exchange) link;	/* waiting, or in the dead list */
+	TAILQ_ENTRY(exchange) standing_link;
+	struct source	*source;	/* or NULL: nobody counts */
+	struct timer	 timer;		/* while it waits for a connection */
+	struct upconn	*up;
+	struct server	*server;
+	const struct exchange_cb *cb;
+	void		*arg;
+	const char	*method;
+	size_t		 line_len;	/* of request line and Host in head */
+	struct buf	 head;		/* to send; held until the answer */
+	struct buf	 body;		/* begins, for a redirection */
+	size_t		 sent;		/* bytes of both */
+	int		 spent;		/* they are not held any more */
+	struct response	 response;
+	uint64_t	 tried;		/* servers, a bit each */
+	size_t		 next_addr;
+	int		 pinned;	/* no other server will do */
+	int		 probe;		/* a health check */
+	int		 waiting;
+	int		 turn;		/* it need not wait behind others */
+	int		 busy;		/* counted in source */
+	int		 standing;	/* a stream; in the list */
+	int		 sent_any;
+	int		 got_any;
+	int		 paused;
+	int		 cut;		/* it could not be sent whole */
+	int		 over;		/* done, failed or cancelled */
+};
+
+static struct upstream		*ups;
+static size_t			 nups;
+static struct event		*wake_ev;	/* somebody may stop waiting */
+static struct exchange_list	 dead = TAILQ_HEAD_INITIALIZER(dead);
+
+static int	 exchange_attach(struct exchange *);
+static void	 exchange_begin(struct exchange *);
+static void	 exchange_detach(struct exchange *);
+static int	 exchange_wait(struct exchange *);
+static void	 wait_end(struct exchange *);
+static int	 wait_give_way(struct upstream *, const struct source *);
+static void	 standing_give_way(struct upstream *);
+static struct exchange *wait_next(const struct upstream *);
+static void	 wake(evutil_socket_t, short, void *);
+static void	 wake_one(struct upstream *);
+static int	 exchange_other_server(struct exchange *);
+static int	 exchange_aim(struct exchange *, const struct server *);
+static size_t	 exchange_unsent(const struct exchange *);
+static void	 exchange_forget(struct exchange *);
+static void	 exchange_timer(struct exchange *);
+static void	 exchange_fail(struct exchange *, enum exchange_error,
+		    const char *);
+static void	 exchange_uncount(struct exchange *);
+static void	 exchange_end(struct exchange *);
+static void	 up_ready(void *);
+static int	 send_all(struct exchange *);
+static int	 unsent_parts(const struct exchange *, struct iovec *);
+static void	 up_data(void *, const char *, size_t);
+static void	 up_eof(void *, int);
+static void	 up_failed(void *, enum upconn_failure, const char *);
+static void	 up_refused(struct exchange *, const char *);
+static void	 up_late(struct exchange *, const char *);
+static void	 got_head(void *, const struct http1_head *);
+static void	 got_data(void *, const char *, size_t);
+static void	 got_all(void *, size_t);
+static void	 got_wrong(void *, int, const char *);
+
+static const struct upconn_cb up_callbacks = {
+	.ready = up_ready,
+	.data = up_data,
+	.eof = up_eof,
+	.failed = up_failed
+};
+
+static const struct response_cb response_callbacks = {
+	.head = got_head,
+	.data = got_data,
+	.done = got_all,
+	.fail = got_wrong
+};
 
 void
-exchange_feed(struct exchange *ex, const char *p, size_t len)
+exchange_setup(struct event_base *base, struct upstream *u, size_t n)
 {
-	size_t	 used;
-
-	while (!ex->got_head && len > 0) {
-		used = exchange_feed_head(ex, p, len);
-		if (ex->over)
-			return;
-		p += used;
-		len -= used;
-	}
-	if (ex->got_head && (len > 0 ||
-	    ex->framing == HTTP1_BODY_NONE ||
-	    (ex->framing == HTTP1_BODY_LENGTH && ex->left == 0)))
-		exchange_feed_body(ex, p, len);
+	ups = u;
+	nups = n;
+	if ((wake_ev = event_new(base, -1, 0, wake, NULL)) == NULL)
+		fatalx("event_new");
 }
 
-/* Collect a head; returns how many of the bytes belonged to it.  One that
- * comes in one piece is read where it lies. */
-static size_t
-exchange_feed_head(struct exchange *ex, const char *p, size_t len)
+struct exchange *
+exchange_start(size_t upstream, size_t server, int flags, const char *method,
+    size_t line_len, struct buf *head, struct buf *body,
+    const struct exchange_cb *cb, void *arg)
 {
-	enum http1_more	 more;
-	struct slice	 head, rest;
-	const char	*why = NULL;
-	size_t		 had = ex->in.len, headlen = 0;
-	int		 status;
+	struct exchange	*ex;
 
-	head = (struct slice){ p, len };
-	if (had > 0) {
-		if (buf_append(&ex->in, p, len) == -1) {
-			exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
-			return (0);
+	if (upstream >= nups || server >= ups[upstream].nservers ||
+	    (ex = calloc(1, sizeof(*ex))) == NULL)
+		return (NULL);
+	ex->cb = cb;
+	ex->arg = arg;
+	ex->method = method;
+	ex->line_len = line_len;
+	ex->server = &ups[upstream].servers[server];
+	ex->tried = 1ULL << server;
+	ex->pinned = (flags & EXCHANGE_PINNED) != 0;
+	ex->probe = (flags & EXCHANGE_PROBE) != 0;
+	/* a health check waits for nobody */
+	ex->turn = ex->probe;
+	response_init(&ex->response, method, &response_callbacks, ex);
+	if (ups[upstream].sources != NULL && !ex->probe)
+		ex->source = &ups[upstream].sources[flags >> 8];
+	if (ex->source != NULL && (flags & EXCHANGE_STANDING) != 0) {
+		ex->standing = 1;
+		TAILQ_INSERT_TAIL(&ups[upstream].standing, ex,
+		    standing_link);
+	}
+	if (exchange_attach(ex) == -1) {
+		exchange_uncount(ex);
+		free(ex);
+		return (NULL);
+	}
+	if (body->len > 0 && body->len <= 4096 &&
+	    buf_append(head, buf_data(body), body->len) == 0)
+		buf_free(body);
+	ex->head = *head;
+	ex->body = *body;
+	memset(head, 0, sizeof(*head));
+	memset(body, 0, sizeof(*body));
+	exchange_begin(ex);
+	return (ex);
+}
+
+int
+exchange_take(struct exchange *ex, struct buf *head, size_t *line_len,
+    struct buf *body)
+{
+	if (ex->spent)
+		return (-1);
+	*head = ex->head;
+	*line_len = ex->line_len;
+	*body = ex->body;
+	memset(&ex->head, 0, sizeof(ex->head));
+	memset(&ex->body, 0, sizeof(ex->body));
+	ex->sent = 0;
+	ex->spent = 1;
+	return (0);
+}
+
+static size_t
+exchange_unsent(const struct exchange *ex)
+{
+	return (ex->head.len + ex->body.len - ex->sent);
+}
+
+static void
+exchange_forget(struct exchange *ex)
+{
+	ex->spent = 1;
+	ex->sent = 0;
+	buf_wipe(&ex->head);
+	buf_free(&ex->body);
+}
+
+size_t
+exchange_held(const struct exchange *ex)
+{
+	return (ex->head.cap + ex->body.cap + ex->response.in.cap);
+}
+
+size_t
+exchange_server(const struct exchange *ex)
+{
+	return ((size_t)(ex->server - ex->server->up->servers));
+}
+
+void
+exchange_cancel(struct exchange *ex)
+{
+	if (ex->over)
+		return;
+	exchange_end(ex);
+}
+
+void
+exchange_pause(struct exchange *ex)
+{
+	ex->paused = 1;
+	if (ex->up == NULL)
+		return;
+	upconn_pause(ex->up);
+	/* while the client does not read, the upstream is not the slow one */
+	if (ex->response.got_head)
+		timer_clear(&ex->up->timer);
+}
+
+void
+exchange_resume(struct exchange *ex)
+{
+	if (!ex->paused || ex->over)
+		return;
+	ex->paused = 0;
+	if (ex->up == NULL)
+		return;
+	if (ex->up->state == UP_BUSY && ex->response.got_head)
+		exchange_timer(ex);
+	upconn_resume(ex->up);
+}
+
+void
+exchange_turn_end(void)
+{
+	struct exchange	*ex;
+
+	while ((ex = TAILQ_FIRST(&dead)) != NULL) {
+		TAILQ_REMOVE(&dead, ex, link);
+		exchange_forget(ex);
+		response_free(&ex->response);
+		free(ex);
+	}
+}
+
+/* Find or make a connection for an exchange, or let it wait for one.  0, or
+ * -1. */
+static int
+exchange_attach(struct exchange *ex)
+{
+	struct upstream	*u = ex->server->up;
+	struct upconn	*up;
+
+	/* what gets free is for those who wait, in their turn */
+	if (u->nwaiting > 0 && !ex->turn)
+		return (exchange_wait(ex));
+	if ((up = upconn_idle(ex->server, &up_callbacks,
+	    ex)) == NULL) {
+		if (u->conf->max_connections > 0 &&
+		    u->nopen >= u->conf->max_connections)
+			upconn_make_room(u);
+		if (u->conf->max_connections > 0 &&
+		    u->nopen >= u->conf->max_connections)
+			return (exchange_wait(ex));
+		if ((up = upconn_connect(ex->server, &ex->next_addr,
+		    &up_callbacks, ex)) == NULL)
+			return (-1);
+	}
+	ex->up = up;
+	if (ex->source != NULL && !ex->busy) {
+		ex->busy = 1;
+		ex->source->busy++;
+		ex->source->last = ++u->given;
+	}
+	if (up->state == UP_BUSY)
+		timer_start(&up->timer, u->q_response);
+	return (0);
+}
+
+/* What it got can be written to at once, or tells when. */
+static void
+exchange_begin(struct exchange *ex)
+{
+	if (ex->up != NULL && ex->up->state == UP_BUSY)
+		upconn_call(ex->up);
+}
+
+/* Its connection is of no more use. */
+static void
+exchange_detach(struct exchange *ex)
+{
+	if (ex->up != NULL)
+		upconn_close(ex->up);
+	ex->up = NULL;
+}
+
+static int
+exchange_wait(struct exchange *ex)
+{
+	struct upstream	*u = ex->server->up;
+
+	if (u->nwaiting >= WAITING_MAX && wait_give_way(u, ex->source) == -1)
+		return (-1);
+	ex->waiting = 1;
+	u->nwaiting++;
+	if (ex->source != NULL) {
+		ex->source->waiting++;
+		/* once: it would be woken in a circle */
+		if (!ex->turn && ex->source->busy == 0 &&
+		    !TAILQ_EMPTY(&u->standing)) {
+			u->short_of = 1;
+			exchange_wake(u);
 		}
-		head = (struct slice){ buf_data(&ex->in), ex->in.len };
 	}
-	more = http1_scan_head(&ex->scan, head.p, head.len,
-	    HEADS_MAX - ex->heads, &headlen, &status, &why);
-	if (more == HTTP1_MORE) {
-		if (had == 0 && buf_append(&ex->in, p, len) == -1)
-			exchange_fail(ex, EXCHANGE_BROKEN, "out of memory");
-		return (len);
+	TAILQ_INSERT_TAIL(&u->waiting, ex, link);
+	timer_start(&ex->timer, u->q_wait);
+	return (0);
+}
+
+static void
+wait_end(struct exchange *ex)
+{
+	struct upstream	*u = ex->server->up;
+
+	if (!ex->waiting)
+		return;
+	ex->waiting = 0;
+	u->nwaiting--;
+	if (ex->source != NULL)
+		ex->source->waiting--;
+	TAILQ_REMOVE(&u->waiting, ex, link);
+	timer_clear(&ex->timer);
+}
+
+/* The queue is full: the last of the source that waits most leaves, for one
+ * that waits less.  0, or -1: there is none. */
+static int
+wait_give_way(struct upstream *u, const struct source *mine)
+{
+	struct exchange	*ex;
+	const struct source *most;
+	size_t		 i;
+
+	if (mine == NULL)
+		return (-1);
+	for (most = u->sources, i = 1; i < EXCHANGE_SOURCES; i++)
+		if (u->sources[i].waiting > most->waiting)
+			most = &u->sources[i];
+	if (most->waiting <= mine->waiting + 1)
+		return (-1);
+	TAILQ_FOREACH_REVERSE(ex, &u->waiting, exchange_list, link)
+		if (ex->source == most)
+			break;
+	if (ex == NULL)
+		return (-1);
+	exchange_fail(ex, EXCHANGE_CROWDED,
+	    "upstream's max_connections reached");
+	return (0);
+}
+
+/* One address has more than half of the connections, with streams that may
+ * never end, and another has none: the oldest such stream ends. */
+static void
+standing_give_way(struct upstream *u)
+{
+	struct exchange	*ex;
+
+	u->short_of = 0;
+	TAILQ_FOREACH(ex, &u->waiting, link)
+		if (ex->source != NULL && ex->source->busy == 0)
+			break;
+	if (ex == NULL)
+		return;
+	TAILQ_FOREACH(ex, &u->standing, standing_link)
+		if (ex->busy && ex->source->busy >
+		    u->conf->max_connections / 2)
+			break;
+	if (ex != NULL)
+		exchange_fail(ex, EXCHANGE_CROWDED,
+		    "upstream's max_connections: others wait");
+}
+
+/* Of those that wait the one whose source has least, or has waited longest for
+ * its turn; the first of them. */
+static struct exchange *
+wait_next(const struct upstream *u)
+{
+	struct exchange	*ex, *best = NULL;
+	const struct source *a, *b;
+
+	TAILQ_FOREACH(ex, &u->waiting, link) {
+		if ((a = ex->source) == NULL)
+			return (ex);
+		b = best == NULL ? NULL : best->source;
+		if (b == NULL || a->busy < b->busy ||
+		    (a->busy == b->busy && a->last < b->last))
+			best = ex;
 	}
-	if (more == HTTP1_BAD) {
-		exchange_malformed(ex, why);
-		return (0);
+	return (best);
+}
+
+void
+exchange_expired(struct timer *t)
+{
+	exchange_fail((struct exchange *)((char *)t -
+	    offsetof(struct exchange, timer)), EXCHANGE_CROWDED,
+	    "upstream's max_connections reached");
+}
+
+void
+exchange_wake(const struct upstream *u)
+{
+	if (u->nwaiting > 0)
+		event_active(wake_ev, EV_TIMEOUT, 0);
+}
+
+/* A connection was closed or became idle. */
+static void
+wake(evutil_socket_t fd, short what, void *arg)
+{
+	size_t	 i;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (i = 0; i < nups; i++)
+		if (ups[i].nwaiting > 0) {
+			if (ups[i].short_of)
+				standing_give_way(&ups[i]);
+			wake_one(&ups[i]);
+		}
+}
+
+static void
+wake_one(struct upstream *u)
+{
+	struct exchange	*ex;
+	size_t		 n = u->nwaiting;
+
+	while (n-- > 0 && (ex = wait_next(u)) != NULL) {
+		wait_end(ex);
+		ex->turn = 1;
+		if (exchange_attach(ex) == -1) {
+			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
+			continue;
+		}
+		if (ex->waiting)
+			break;		/* at the end now, like the others */
+		exchange_begin(ex);
 	}
-	ex->heads += headlen;
-	rest = (struct slice){ head.p + headlen, head.len - headlen };
-	head.len = headlen;
-	if (exchange_take_head(ex, head, rest) == -1)
-		return (0);
-	buf_free(&ex->in);
-	memset(&ex->scan, 0, sizeof(ex->scan));
-	return (headlen - had);
+}
+
+/* 0 when another server is tried now. */
+static int
+exchange_other_server(struct exchange *ex)
+{
+	struct upstream	*u = ex->server->up;
+	struct server	*s;
+
+	if (ex->pinned || ex->sent_any ||
+	    (s = balance_next(u, ex->tried)) == NULL ||
+	    exchange_aim(ex, s) == -1)
+		return (-1);
+	log_debug("upstream %s: trying %s%s", u->conf->name,
+	    s->conf->authority, s->conf->path);
+	ex->server = s;
+	ex->tried |= 1ULL << (s - u->servers);
+	ex->next_addr = 0;
+	ex->turn = 1;
+	if (exchange_attach(ex) == -1)
+		return (-1);
+	exchange_begin(ex);
+	return (0);
+}
+
+/* Rewrite request line and Host for another server; the client's query
+ * stays. */
+static int
+exchange_aim(struct exchange *ex, const struct server *s)
+{
+	const struct conf_server *old = ex->server->conf;
+	struct buf	 b;
+	const char	*query, *end;
+	size_t		 skip = strlen(ex->method) + 1 + strlen(old->path);
+
+	if (ex->head.len < ex->line_len || ex->line_len < skip)
+		return (-1);
+	query = buf_data(&ex->head) + skip;
+	if ((end = memchr(query, ' ', ex->line_len - skip)) == NULL)
+		return (-1);
+	/* what the old server's URL says is not for another */
+	if (old->query != NULL)
+		end = query;
+	memset(&b, 0, sizeof(b));
+	if (buf_printf(&b, "%s %s%s%.*s HTTP/1.1\r\nHost: %s\r\n",
+	    ex->method, s->conf->path, s->conf->query == NULL ? "" : "?",
+	    s->conf->query == NULL ? (int)(end - query) :
+	    (int)strlen(s->conf->query), s->conf->query == NULL ? query :
+	    s->conf->query, conf_server_authority(s->up->conf,
+	    s->conf)) == -1) {
+		buf_free(&b);
+		return (-1);
+	}
+	skip = b.len;
+	if (buf_append(&b, buf_data(&ex->head) + ex->line_len,
+	    ex->head.len - ex->line_len) == -1) {
+		buf_free(&b);
+		return (-1);
+	}
+	buf_wipe(&ex->head);
+	ex->head = b;
+	ex->line_len = skip;
+	return (0);
+}
+
+static void
+exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
+{
+	if (ex->over)
+		return;
+	log_debug("upstream %s: %s", ex->server->up->conf->name, why);
+	exchange_end(ex);
+	ex->cb->fail(ex->arg, error, why);
+}
+
+/* What limits the silence between two reads of a response. */
+static void
+exchange_timer(struct exchange *ex)
+{
+	const struct upstream	*u = ex->server->up;
+
+	timer_start(&ex->up->timer, ex->response.stream ? u->q_stream :
+	    u->q_response);
+}
+
+static void
+exchange_uncount(struct exchange *ex)
+{
+	if (ex->busy)
+		ex->source->busy--;
+	if (ex->standing)
+		TAILQ_REMOVE(&ex->server->up->standing, ex, standing_link);
+	ex->busy = ex->standing = 0;
+}
+
+/* Take the exchange out of the world; freed at the end of the turn. */
+static void
+exchange_end(struct exchange *ex)
+{
+	ex->over = ex->response.over = 1;
+	wait_end(ex);
+	exchange_uncount(ex);
+	exchange_detach(ex);
+	TAILQ_INSERT_TAIL(&dead, ex, link);
+}
+
+static void
+up_ready(void *arg)
+{
+	struct exchange	*ex = arg;
+
+	if (exchange_unsent(ex) == 0 || send_all(ex) == 0 || errno == EAGAIN)
+		return;
+	if (ex->up->reused && !ex->sent_any) {
+		up_eof(ex, errno);
+		return;
+	}
+	/* it may have answered before it closed: what is there to read
+	 * decides */
+	ex->cut = 1;
+	upconn_broke(ex->up);
+	exchange_forget(ex);
+}
+
+/* Send what the socket takes.  0 when all is sent, or -1 with errno. */
+static int
+send_all(struct exchange *ex)
+{
+	struct iovec	 iov[2];
+	ssize_t		 n;
+
+	while (exchange_unsent(ex) > 0) {
+		n = upconn_write(ex->up, iov, unsent_parts(ex, iov));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		ex->sent_any = 1;
+		timer_start(&ex->up->timer, ex->server->up->q_response);
+		ex->sent += (size_t)n;
+	}
+	if (ex->response.got_head || buf_tight())
+		exchange_forget(ex);
+	return (0);
+}
+
+/* What there is to send of it, first things first: how many parts. */
+static int
+unsent_parts(const struct exchange *ex, struct iovec *iov)
+{
+	size_t	 skip = ex->sent;
+	int	 n = 0;
+
+	if (skip < ex->head.len) {
+		iov[n].iov_base = buf_data(&ex->head) + skip;
+		iov[n++].iov_len = ex->head.len - skip;
+		skip = ex->head.len;
+	}
+	skip -= ex->head.len;
+	if (skip < ex->body.len) {
+		iov[n].iov_base = buf_data(&ex->body) + skip;
+		iov[n++].iov_len = ex->body.len - skip;
+	}
+	return (n);
+}
+
+static void
+up_data(void *arg, const char *p, size_t len)
+{
+	struct exchange	*ex = arg;
+
+	ex->got_any = 1;
+	if (ex->response.got_head && !ex->paused)
+		exchange_timer(ex);
+	response_feed(&ex->response, p, len);
+}
+
+/* The server closed, or the connection broke. */
+static void
+up_eof(void *arg, int error)
+{
+	struct exchange	*ex = arg;
+	int		 reused = ex->up->reused;
+
+	if (error == 0 && response_ends(&ex->response)) {
+		ex->response.keepalive = 0;
+		got_all(ex, 0);
+		return;
+	}
+	/* nothing of it left this host, and the connection was stale */
+	if (reused && !ex->sent_any && !ex->got_any) {
+		exchange_detach(ex);
+		ex->next_addr = 0;
+		if (exchange_attach(ex) == 0) {
+			exchange_begin(ex);
+			return;
+		}
+	}
+	/* before it had a request it had no reason but its own; one that was
+	 * kept may end at any time, and says nothing */
+	if (ex->probe || (!reused && !ex->sent_any))
+		balance_bad(ex->server, "closed without a whole answer");
+	else if (!reused)
+		balance_tell(ex->server, "closed without a whole answer");
+	if (ex->got_any)
+		exchange_fail(ex, EXCHANGE_BROKEN,
+		    "upstream closed in the middle of its answer");
+	else
+		exchange_fail(ex, EXCHANGE_REFUSED, error == 0 ?
+		    "upstream closed without an answer" :
+		    strerrordesc_np(error));
+}
+
+static void
+up_failed(void *arg, enum upconn_failure failure, const char *why)
+{
+	struct exchange	*ex = arg;
+
+	switch (failure) {
+	case UPCONN_REFUSED:
+		up_refused(ex, why);
+		break;
+	case UPCONN_LATE:
+		up_late(ex, why);
+		break;
+	case UPCONN_SILENT:
+		exchange_fail(ex, EXCHANGE_TIMEOUT, ex->response.got_head ?
+		    "upstream stream silent for too long" : ex->sent_any ?
+		    "upstream did not answer in time" :
+		    "upstream did not accept in time");
+		break;
+	}
+}
+
+/* No connection to this address: another, another server, or none. */
+static void
+up_refused(struct exchange *ex, const char *why)
+{
+	struct server	*s = ex->server;
+	struct upconn	*up = ex->up;
+
+	if (ex->next_addr < s->naddrs) {
+		exchange_detach(ex);
+		if ((ex->up = upconn_connect(s, &ex->next_addr, &up_callbacks,
+		    ex)) == NULL)
+			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
+		return;
+	}
+	ex->up = NULL;
+	balance_bad(s, why);
+	if (exchange_other_server(ex) == -1)
+		exchange_fail(ex, EXCHANGE_REFUSED, why);
+	/* why may have been its own */
+	upconn_close(up);
+}
+
+/* The same, but for the status that it leads to. */
+static void
+up_late(struct exchange *ex, const char *why)
+{
+	struct server	*s = ex->server;
+
+	exchange_detach(ex);
+	if (ex->next_addr < s->naddrs && (ex->up = upconn_connect(s,
+	    &ex->next_addr, &up_callbacks, ex)) != NULL)
+		return;
+	balance_bad(s, why);
+	if (exchange_other_server(ex) == -1)
+		exchange_fail(ex, EXCHANGE_TIMEOUT,
+		    "upstream did not accept in time");
+}
+
+static void
+got_head(void *arg, const struct http1_head *h)
+{
+	struct exchange	*ex = arg;
+
+	if (!ex->probe)
+		balance_good(ex->server);
+	exchange_timer(ex);
+	ex->cb->head(ex->arg, h);
+	if (!ex->over && exchange_unsent(ex) == 0)
+		exchange_forget(ex);
+}
+
+static void
+got_data(void *arg, const char *p, size_t len)
+{
+	struct exchange	*ex = arg;
+
+	ex->cb->data(ex->arg, p, len);
+}
+
+/* The response is whole; excess bytes came behind it. */
+static void
+got_all(void *arg, size_t excess)
+{
+	struct exchange	*ex = arg;
+
+	/* an answer that came before the request was sent ends both */
+	if (ex->response.keepalive && excess == 0 && !ex->cut &&
+	    exchange_unsent(ex) == 0 &&
+	    upconn_keep(ex->up, ex->response.idle_s))
+		ex->up = NULL;
+	exchange_end(ex);
+	ex->cb->done(ex->arg);
 }
 
 /* It is the request's fault as likely as the server's; a health check's
  * request has none. */
 static void
-exchange_malformed(struct exchange *ex, const char *why)
+got_wrong(void *arg, int malformed, const char *why)
 {
-	if (ex->probe)
+	struct exchange	*ex = arg;
+
+	if (malformed && ex->probe)
 		balance_bad(ex->server, why);
-	else
+	else if (malformed)
 		balance_tell(ex->server, why);
 	exchange_fail(ex, EXCHANGE_BROKEN, why);
-}
-
-/* The timeout parameter of Keep-Alive (RFC 2068 section 19.7.1.1), or 0. */
-static unsigned
-keep_alive_s(const struct http1_head *h)
-{
-	struct slice	 v = http1_value(h, HTTP1_KEEP_ALIVE);
-	const char	*p;
-	unsigned	 s = 0;
-
-	if (v.p == NULL ||
-	    (p = memmem(v.p, v.len, "timeout=", 8)) == NULL)
-		return (0);
-	for (p += 8; p < v.p + v.len && *p >= '0' && *p <= '9' && s < 10000;
-	    p++)
-		s = s * 10 + (unsigned)(*p - '0');
-	/* a server that keeps nothing says 0 */
-	return (s == 0 ? 1 : s);
-}
-
-/* Does Connection name a field that tells how to read the body? */
-static int
-nominated(const struct http1_head *h)
-{
-	size_t	 i;
-
-	for (i = 0; i < h->nfield; i++)
-		if (h->field[i].connection &&
-		    (h->field[i].id == HTTP1_CONTENT_TYPE ||
-		    h->field[i].id == HTTP1_CONTENT_ENCODING))
-			return (1);
-	return (0);
-}
-
-/* A whole head, and what came behind it.  0, or -1 when the exchange ended. */
-static int
-exchange_take_head(struct exchange *ex, struct slice head, struct slice rest)
-{
-	static struct http1_head h;
-	const char	*why = NULL;
-
-	if (http1_parse_response(&h, head.p, head.len, slice_of(ex->method),
-	    &why) == -1 || (why = head_wrong(&h, rest)) != NULL) {
-		exchange_malformed(ex, why);
-		return (-1);
-	}
-	if (h.status < 200) {
-		if (++ex->interim <= INTERIM_MAX)
-			return (0);
-		exchange_fail(ex, EXCHANGE_BROKEN, "too many interim answers");
-		return (-1);
-	}
-	if (!ex->probe)
-		balance_good(ex->server);
-	ex->got_head = 1;
-	ex->framing = h.body;
-	ex->left = h.content_length;
-	ex->chunk.lax = 1;
-	ex->keepalive = h.keepalive && h.body != HTTP1_BODY_CLOSE &&
-	    !stray_framing(&h);
-	ex->idle_s = keep_alive_s(&h);
-	ex->stream = http1_is_event_stream(&h);
-	exchange_timer(ex);
-	ex->cb->head(ex->arg, &h);
-	if (ex->over)
-		return (-1);
-	if (exchange_unsent(ex) == 0)
-		exchange_forget(ex);
-	return (0);
-}
-
-/* What makes an answer none, although it is well formed; or NULL. */
-static const char *
-head_wrong(const struct http1_head *h, struct slice rest)
-{
-	if (h->status == 101)
-		return ("upstream switched protocols unasked");
-	/* two readers could take it for two things */
-	if (h->count[HTTP1_CONTENT_TYPE] > 1 || nominated(h))
-		return ("repeated Content-Type, or named in Connection");
-	/* what is declared may be there, where it is nothing */
-	if (h->status == 204 && stray_framing(h) && rest.len > 0 &&
-	    !slice_is(rest, "0\r\n\r\n"))
-		return ("a body where none may be");
-	return (NULL);
-}
-
-/* Does it declare a body that it does not have?  Servers exist that send one
- * all the same, and nothing must be taken for the next answer. */
-static int
-stray_framing(const struct http1_head *h)
-{
-	return (h->body == HTTP1_BODY_NONE && (h->content_length > 0 ||
-	    h->count[HTTP1_TRANSFER_ENCODING] > 0));
-}
-
-static void
-exchange_feed_body(struct exchange *ex, const char *p, size_t len)
-{
-	size_t	 n;
-
-	if (!ex->paused)
-		exchange_timer(ex);
-	switch (ex->framing) {
-	case HTTP1_BODY_NONE:
-		exchange_done(ex, len);
-		return;
-	case HTTP1_BODY_CLOSE:
-		ex->cb->data(ex->arg, p, len);
-		return;
-	case HTTP1_BODY_LENGTH:
-		n = len < ex->left ? len : (size_t)ex->left;
-		ex->left -= n;
-		if (n > 0)
-			ex->cb->data(ex->arg, p, n);
-		if (!ex->over && ex->left == 0)
-			exchange_done(ex, len - n);
-		return;
-	case HTTP1_BODY_CHUNKED:
-		exchange_feed_chunks(ex, p, len);
-		return;
-	}
-}
-
-/* What arrived together goes on together: there may be hundreds of chunks in
- * one read, and to nobody do their ends mean anything. */
-static void
-exchange_feed_chunks(struct exchange *ex, const char *p, size_t len)
-{
-	static char	 all[UPSTREAM_READ];
-	enum http1_more	 more = HTTP1_MORE;
-	struct slice	 data;
-	const char	*why = NULL;
-	size_t		 n = 0, used;
-
-	while (len > 0 && more == HTTP1_MORE) {
-		more = http1_chunk_decode(&ex->chunk, p, len, &used, &data,
-		    &why);
-		p += used;
-		len -= used;
-		if (more == HTTP1_BAD || data.len == 0)
-			continue;
-		if (data.len > sizeof(all) - n) {
-			ex->cb->data(ex->arg, all, n);
-			if (ex->over)
-				return;
-			n = 0;
-		}
-		memcpy(all + n, data.p, data.len);
-		n += data.len;
-	}
-	if (n > 0)
-		ex->cb->data(ex->arg, all, n);
-	if (ex->over)
-		return;
-	if (more == HTTP1_BAD)
-		exchange_malformed(ex, why);
-	else if (more == HTTP1_DONE)
-		exchange_done(ex, len);
 }

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mono.h"
+#include "worker/exchange.h"
 #include "worker/probe.h"
 #include "worker/upstream.h"
 

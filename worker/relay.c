@@ -9,6 +9,7 @@
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/media.h"
 #include "worker/redirect.h"

@@ -17,6 +17,7 @@
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/mcp.h"
 #include "worker/mediatype.h"
@@ -27,6 +28,7 @@
 #include "worker/session.h"
 #include "worker/share.h"
 #include "worker/sse.h"
+#include "worker/upstream.h"
 
 #define BODY_READ	(64 * 1024)
 #define BODY_READS	8		/* in one go */

@@ -20,9 +20,9 @@
 #include "worker/buf.h"
 #include "worker/http1.h"
 #include "worker/timeq.h"
-#include "worker/upstream.h"
 
 struct conn;
+struct exchange;
 struct question;
 struct share;
 struct sse;

@@ -1,7 +1,7 @@
 /*
- * Connections to upstreams.  A connection is connecting, busy with one
- * exchange, or idle; an idle one is closed before the upstream would close
- * it, because a request that meets a closing connection is lost.
+ * A connection is connecting, busy, or idle; an idle one is closed before the
+ * server would close it, because a request that meets a closing connection is
+ * lost.
  */
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "worker/upstream_int.h"
+#include "worker/buf.h"
+#include "worker/upconn.h"
 
 #define READ_TIGHT	(4 * 1024)	/* while memory is short */
 #define READS_MAX	4		/* of one connection per turn */
@@ -33,13 +34,14 @@ static TAILQ_HEAD(, upconn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static uint64_t		 turn = 1;	/* of the loop */
 static size_t			 nopen;
 static size_t			 max_open;
+static void			(*told)(const struct upstream *);
 static struct timeq		 q_idle[IDLE_CLASSES];
 
 static int	 idle_silent(struct upconn *);
 static void	 idle_settle(struct server *);
 static void	 idle_remove(struct upconn *);
 static struct upconn *idle_last(struct server *);
-static int	 upconn_open(struct upconn *, struct exchange *);
+static int	 upconn_open(struct upconn *, size_t *);
 static struct timeq *idle_queue(unsigned);
 static void	 idle_expired(struct timer *);
 static void	 upconn_event(evutil_socket_t, short, void *);
@@ -48,15 +50,12 @@ static void	 upconn_ready(void *);
 static void	 upconn_secure(struct upconn *);
 static void	 upconn_begin(struct upconn *);
 static void	 upconn_failed(struct upconn *, const char *);
-static int	 upconn_send(struct upconn *);
-static ssize_t	 upconn_put(struct upconn *);
-static void	 upconn_write(struct upconn *);
 static void	 upconn_read(struct upconn *);
-static void	 upconn_eof(struct upconn *, int);
-static void	 upconn_late(struct upconn *);
+static void	 upconn_again(struct upconn *);
 
 void
-upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n)
+upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n,
+    void (*released)(const struct upstream *))
 {
 	size_t	 i;
 
@@ -64,6 +63,7 @@ upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n)
 	max_open = max;
 	servers = s;
 	nservers = n;
+	told = released;
 	for (i = 0; i < IDLE_CLASSES; i++)
 		timeq_init(&q_idle[i], idle_s[i] * 1000, idle_expired);
 }
@@ -87,7 +87,7 @@ idle_silent(struct upconn *up)
  * written to is found then; any other must be looked at.
  */
 struct upconn *
-upconn_idle(struct server *s)
+upconn_idle(struct server *s, const struct upconn_cb *cb, void *arg)
 {
 	struct upconn	*up;
 
@@ -97,8 +97,10 @@ upconn_idle(struct server *s)
 		if ((up->emptied && up->kept != turn) || idle_silent(up)) {
 			idle_remove(up);
 			timer_clear(&up->timer);
+			up->cb = cb;
+			up->arg = arg;
 			up->state = UP_BUSY;
-			up->readable = 0;
+			up->readable = up->wrote = 0;
 			up->reused = 1;
 			return (up);
 		}
@@ -140,13 +142,11 @@ idle_last(struct server *s)
 	    upconn_list));
 }
 
-/*
- * Begin to connect to the exchange's next address.  When none can be tried a
- * connection object comes back all the same, which fails in its own event:
- * callbacks never run inside exchange_start().
- */
+/* When no address can be tried a connection object comes back all the same,
+ * which fails in its own event. */
 struct upconn *
-upconn_connect(struct exchange *ex)
+upconn_connect(struct server *s, size_t *next, const struct upconn_cb *cb,
+    void *arg)
 {
 	struct upconn	*up;
 	int		 failed;
@@ -155,10 +155,12 @@ upconn_connect(struct exchange *ex)
 		upconn_make_room(NULL);
 	if (nopen >= max_open || (up = calloc(1, sizeof(*up))) == NULL)
 		return (NULL);
-	up->server = ex->server;
+	up->server = s;
+	up->cb = cb;
+	up->arg = arg;
 	up->state = UP_CONNECTING;
 	up->fd = -1;
-	failed = upconn_open(up, ex) == -1;
+	failed = upconn_open(up, next) == -1;
 	up->ev = event_new(base, up->fd, failed ? 0 :
 	    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
 	    upconn_event, up);
@@ -171,17 +173,17 @@ upconn_connect(struct exchange *ex)
 		return (NULL);
 	}
 	nopen++;
-	up->server->up->nopen++;
+	s->up->nopen++;
 	if (failed)
 		event_active(up->ev, EV_TIMEOUT, 0);
 	else
-		timer_start(&up->timer, up->server->up->q_connect);
+		timer_start(&up->timer, s->up->q_connect);
 	return (up);
 }
 
 /* A socket on its way to the next address that can be tried; 0 or -1. */
 static int
-upconn_open(struct upconn *up, struct exchange *ex)
+upconn_open(struct upconn *up, size_t *next)
 {
 	struct server		*s = up->server;
 	struct sockaddr_in	 sin;
@@ -191,8 +193,9 @@ upconn_open(struct upconn *up, struct exchange *ex)
 	socklen_t		 len;
 	int			 one = 1;
 
-	while (ex->next_addr < s->naddrs) {
-		a = &s->addrs[(s->first + ex->next_addr++) % s->naddrs];
+	while (*next < s->naddrs) {
+		up->addr = (*next)++;
+		a = &s->addrs[(s->first + up->addr) % s->naddrs];
 		memset(&sin, 0, sizeof(sin));
 		memset(&sin6, 0, sizeof(sin6));
 		sin.sin_family = AF_INET;
@@ -259,7 +262,7 @@ upconn_close(struct upconn *up)
 	up->state = UP_DEAD;
 	nopen--;
 	s->up->nopen--;
-	upstream_wake(s->up);
+	told(s->up);
 	TAILQ_INSERT_TAIL(&dead, up, link);
 }
 
@@ -272,14 +275,14 @@ upconn_keep(struct upconn *up, unsigned seconds)
 	/* where the end came with the answer no other edge will tell */
 	if (q == NULL || up->closed)
 		return (0);
-	up->ex = NULL;
 	up->state = UP_IDLE;
+	up->paused = 0;
 	idle_settle(s);
 	up->kept = turn;
 	TAILQ_INSERT_HEAD(&s->fresh, up, link);
 	s->nidle++;
 	timer_start(&up->timer, q);
-	upstream_wake(s->up);
+	told(s->up);
 	return (1);
 }
 
@@ -305,23 +308,6 @@ idle_expired(struct timer *t)
 	    offsetof(struct upconn, timer)));
 }
 
-size_t
-upstream_open(void)
-{
-	return (nopen);
-}
-
-void
-upstream_close_idle(void)
-{
-	struct upconn	*up;
-	size_t		 i;
-
-	for (i = 0; i < nservers; i++)
-		while ((up = idle_last(&servers[i])) != NULL)
-			upconn_close(up);
-}
-
 static void
 upconn_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -342,22 +328,21 @@ upconn_event(evutil_socket_t fd, short what, void *arg)
 		up->readable = 1;
 	/* what comes before the request is no answer to it */
 	if (up->state == UP_BUSY && up->reused && (what & EV_READ) &&
-	    !up->ex->sent_any && !idle_silent(up)) {
-		upconn_eof(up, 0);
+	    !up->wrote && !idle_silent(up)) {
+		up->cb->eof(up->arg, 0);
 		return;
 	}
 	if (up->state == UP_CONNECTING)
 		upconn_connected(up);
 	else if (up->state == UP_TLS)
 		upconn_secure(up);
-	if (up->state == UP_BUSY &&
-	    (what & EV_WRITE) && exchange_unsent(up->ex) > 0)
-		upconn_write(up);
+	if (up->state == UP_BUSY && (what & EV_WRITE))
+		up->cb->ready(up->arg);
 	if (up->state == UP_BUSY && up->readable)
 		upconn_read(up);
 }
 
-/* The outcome of a connect: go on, try the next address, or give up. */
+/* The outcome of a connect. */
 static void
 upconn_connected(struct upconn *up)
 {
@@ -420,113 +405,71 @@ upconn_begin(struct upconn *up)
 {
 	struct server	*s = up->server;
 
-	s->first = (s->first + up->ex->next_addr + s->naddrs - 1) % s->naddrs;
+	s->first = (s->first + up->addr) % s->naddrs;
 	up->state = UP_BUSY;
 	timer_start(&up->timer, s->up->q_response);
-	upconn_write(up);
+	up->cb->ready(up->arg);
 }
 
-/* No connection to this address: another, another server, or none. */
 static void
 upconn_failed(struct upconn *up, const char *why)
 {
-	struct exchange	*ex = up->ex;
-	struct server	*s = up->server;
-
-	up->ex = NULL;
-	ex->up = NULL;
-	if (ex->next_addr < s->naddrs) {
-		upconn_close(up);
-		if ((ex->up = upconn_connect(ex)) == NULL)
-			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
-		else
-			ex->up->ex = ex;
-		return;
-	}
-	balance_bad(s, why);
-	if (exchange_other_server(ex) == -1)
-		exchange_fail(ex, EXCHANGE_REFUSED, why);
-	/* why may have been its own */
-	upconn_close(up);
+	up->cb->failed(up->arg, UPCONN_REFUSED, why);
 }
 
-/* Send what the socket takes.  0 when all is sent, or -1 with errno. */
-static int
-upconn_send(struct upconn *up)
+void
+upconn_call(struct upconn *up)
 {
-	struct exchange	*ex = up->ex;
-	ssize_t		 n;
-
-	while (exchange_unsent(ex) > 0) {
-		if ((n = upconn_put(up)) == -1) {
-			if (errno == EINTR)
-				continue;
-			return (-1);
-		}
-		ex->sent_any = 1;
-		timer_start(&up->timer, up->server->up->q_response);
-		ex->sent += (size_t)n;
-	}
-	if (ex->got_head || buf_tight())
-		exchange_forget(ex);
-	return (0);
+	event_active(up->ev, EV_WRITE, 0);
 }
 
-/* As write(2), of what there is first. */
-static ssize_t
-upconn_put(struct upconn *up)
+ssize_t
+upconn_write(struct upconn *up, const struct iovec *iov, int n)
 {
-	struct exchange	*ex = up->ex;
-	struct iovec	 iov[2];
-	size_t		 skip = ex->sent;
-	int		 niov = 0;
+	ssize_t	 sent;
 
-	if (skip < ex->head.len) {
-		iov[niov].iov_base = buf_data(&ex->head) + skip;
-		iov[niov++].iov_len = ex->head.len - skip;
-		skip = ex->head.len;
-	}
-	skip -= ex->head.len;
-	if (skip < ex->body.len) {
-		iov[niov].iov_base = buf_data(&ex->body) + skip;
-		iov[niov++].iov_len = ex->body.len - skip;
-	}
 	if (up->tls != NULL)
-		return (tls_write(up->tls, iov[0].iov_base, iov[0].iov_len));
-	if (niov == 1)
-		return (send(up->fd, iov[0].iov_base, iov[0].iov_len,
-		    MSG_NOSIGNAL));
-	return (writev(up->fd, iov, niov));
+		sent = tls_write(up->tls, iov[0].iov_base, iov[0].iov_len);
+	else if (n == 1)
+		sent = send(up->fd, iov[0].iov_base, iov[0].iov_len,
+		    MSG_NOSIGNAL);
+	else
+		sent = writev(up->fd, iov, n);
+	up->wrote |= sent > 0;
+	return (sent);
 }
 
-static void
-upconn_write(struct upconn *up)
+void
+upconn_broke(struct upconn *up)
 {
-	struct exchange	*ex = up->ex;
-
-	if (upconn_send(up) == 0 || errno == EAGAIN)
-		return;
-	if (up->reused && !ex->sent_any) {
-		upconn_eof(up, errno);
-		return;
-	}
-	/* it may have answered before it closed: what is there to read
-	 * decides */
-	ex->cut = 1;
 	up->readable = 1;
-	exchange_forget(ex);
+}
+
+void
+upconn_pause(struct upconn *up)
+{
+	up->paused = 1;
+}
+
+void
+upconn_resume(struct upconn *up)
+{
+	up->paused = 0;
+	if (up->state == UP_BUSY && up->readable)
+		event_active(up->ev, EV_READ, 0);
 }
 
 static void
 upconn_read(struct upconn *up)
 {
-	static char	 in[UPSTREAM_READ];
-	struct exchange	*ex = up->ex;
+	static char	 in[UPCONN_READ];
+	void		*arg = up->arg;
 	ssize_t		 n;
 	size_t		 max;
 	int		 reads = 0;
 
-	while (up->state == UP_BUSY && !ex->paused) {
+	/* its user may let go of it, and another take it, at any time */
+	while (up->state == UP_BUSY && up->arg == arg && !up->paused) {
 		/* others get their turn, however it is fed to us; the edge
 		 * is remembered */
 		if (reads++ == READS_MAX) {
@@ -543,22 +486,21 @@ upconn_read(struct upconn *up)
 			return;
 		}
 		if (n <= 0) {
-			upconn_eof(up, n == -1 ? errno : 0);
+			up->cb->eof(up->arg, n == -1 ? errno : 0);
 			return;
 		}
-		ex->got_any = 1;
 		/* what comes after a short read makes an edge of its own; TLS
 		 * reads more than it hands out */
 		up->emptied = (size_t)n < max && up->tls == NULL;
 		if ((size_t)n == max)
 			reads = READS_MAX;
-		exchange_feed(ex, in, (size_t)n);
+		up->cb->data(up->arg, in, (size_t)n);
 	}
 }
 
 /* Read on in the next turn: what is made active inside the event loop would
  * run before it looks at anybody else, and before this turn ends. */
-void
+static void
 upconn_again(struct upconn *up)
 {
 	if (up->again)
@@ -584,81 +526,14 @@ upconn_turn_end(void)
 	}
 }
 
-/* The upstream closed, or the connection failed with an error. */
-static void
-upconn_eof(struct upconn *up, int error)
-{
-	struct exchange	*ex = up->ex;
-	int		 retry;
-
-	if (error == 0 && ex->got_head &&
-	    ex->framing == HTTP1_BODY_CLOSE) {
-		ex->keepalive = 0;
-		exchange_done(ex, 0);
-		return;
-	}
-	/* nothing of it left this host, and the connection was stale */
-	retry = up->reused && !ex->sent_any && !ex->got_any;
-	if (retry) {
-		up->ex = NULL;
-		ex->up = NULL;
-		upconn_close(up);
-		ex->next_addr = 0;
-		if (exchange_attach(ex) == 0) {
-			if (ex->up != NULL && ex->up->state == UP_BUSY)
-				event_active(ex->up->ev, EV_WRITE, 0);
-			return;
-		}
-	}
-	/* before it had a request it had no reason but its own; one that was
-	 * kept may end at any time, and says nothing */
-	if (ex->probe || (!up->reused && !ex->sent_any))
-		balance_bad(up->server, "closed without a whole answer");
-	else if (!up->reused)
-		balance_tell(up->server, "closed without a whole answer");
-	if (ex->got_any)
-		exchange_fail(ex, EXCHANGE_BROKEN,
-		    "upstream closed in the middle of its answer");
-	else
-		exchange_fail(ex, EXCHANGE_REFUSED, error == 0 ?
-		    "upstream closed without an answer" :
-		    strerrordesc_np(error));
-}
-
 void
 upconn_expired(struct timer *t)
 {
 	struct upconn	*up;
-	struct exchange	*ex;
 
 	up = (struct upconn *)((char *)t - offsetof(struct upconn, timer));
-	ex = up->ex;
-	if (up->state == UP_CONNECTING || up->state == UP_TLS) {
-		upconn_late(up);
-		return;
-	}
-	exchange_fail(ex, EXCHANGE_TIMEOUT,
-	    ex->got_head ? "upstream stream silent for too long" :
-	    ex->sent_any ? "upstream did not answer in time" :
-	    "upstream did not accept in time");
-}
-
-/* As upconn_failed(), but for the status that it leads to. */
-static void
-upconn_late(struct upconn *up)
-{
-	struct exchange	*ex = up->ex;
-	struct server	*s = up->server;
-
-	up->ex = NULL;
-	ex->up = NULL;
-	upconn_close(up);
-	if (ex->next_addr < s->naddrs && (ex->up = upconn_connect(ex)) != NULL) {
-		ex->up->ex = ex;
-		return;
-	}
-	balance_bad(s, "no connection in time");
-	if (exchange_other_server(ex) == -1)
-		exchange_fail(ex, EXCHANGE_TIMEOUT,
-		    "upstream did not accept in time");
+	if (up->state == UP_BUSY)
+		up->cb->failed(up->arg, UPCONN_SILENT, "silent");
+	else
+		up->cb->failed(up->arg, UPCONN_LATE, "no connection in time");
 }
