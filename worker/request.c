@@ -244,6 +244,9 @@ request_route(struct request *r, const struct http1_head *h)
 	}
 	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
 		forward_client_ip(r, h);
+		/* a page is to see when to come again */
+		if (r->mcp)
+			request_origin(r, h);
 		request_late(r);
 		return;
 	}

@@ -15,7 +15,8 @@ from test_handover import post
 from test_proxy_protocol import V1, protocol, serve
 from test_tls import Cert, files, tls_gateway  # noqa: F401
 
-SLOW = {"workers": 1, "drain_timeout": "60s",
+ORIGIN = "https://app.example.test"
+SLOW = {"workers": 1, "drain_timeout": "60s", "allowed_origins": [ORIGIN],
         "timeouts": {"header": "60s", "keepalive": "60s"}}
 
 
@@ -40,9 +41,9 @@ class Stopping:
         c.send(self.first)
         return c
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, headers=()):
         with self.come() as c:
-            return c.request(method, path, {}, body)
+            return c.request(method, path, headers, body)
 
     def end(self):
         """The one request ends, and with it all."""
@@ -82,6 +83,10 @@ def test_newcomers_are_told(stopping):
     assert r.json()["error"]["message"] == "the gateway is stopping"
     assert stopping.g.audit_one(mark, r)["action"] == "error"
     assert stopping.ask("GET", "/healthz").status == 200
+    for origin, seen in ((ORIGIN, ORIGIN), ("https://evil.test", None)):
+        r = stopping.ask("DELETE", "/mcp", headers={"Origin": origin})
+        assert r.status == 503, r
+        assert r.header("Access-Control-Allow-Origin") == seen, r
     assert slow.request("GET", "/mcp").status == 503
     slow.close()
     stopping.end()
