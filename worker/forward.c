@@ -364,12 +364,14 @@ static int
 put_session(struct request *r, const struct http1_head *h, struct buf *out)
 {
 	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
+	struct session_owner owner;
 
 	/* a revision that has none neither gets nor keeps one */
 	if (id.p == NULL || r->stateless)
 		return (0);
+	request_owner(r, &owner);
 	if (buf_puts(out, "Mcp-Session-Id: ") == -1 ||
-	    session_seal(r, id, r->server, out) == -1)
+	    session_seal(&owner, r->upstream, id, r->server, out) == -1)
 		return (-1);
 	return (buf_puts(out, "\r\n"));
 }

@@ -594,12 +594,14 @@ static int
 request_session(struct request *r, const struct http1_head *h)
 {
 	struct slice	 v = http1_value(h, HTTP1_MCP_SESSION_ID), id;
+	struct session_owner owner;
 
 	/* this revision has none: what is there means nothing; or it will be
 	 * refused for its revision */
 	if (v.p == NULL || mcp_stateless(r) || !mcp_revision_ok(r))
 		return (0);
-	if (session_open(r, v, &id, &r->server) == -1) {
+	request_owner(r, &owner);
+	if (session_open(&owner, r->upstream, v, &id, &r->server) == -1) {
 		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
 		    "unknown session", NULL);
 		return (-1);
@@ -1083,4 +1085,15 @@ request_text(const struct request *r, struct text t)
 		return ((struct slice){ NULL, 0 });
 	return ((struct slice){ t.len == 0 ? "" : r->text.p + r->text.off +
 	    t.off, t.len });
+}
+
+void
+request_owner(const struct request *r, struct session_owner *o)
+{
+	o->judged = r->has_auth;
+	o->client_id = request_text(r, r->client_id);
+	o->sub = request_text(r, r->sub);
+	o->token = request_text(r, r->token);
+	o->key_id = request_text(r, r->key_id);
+	o->key_mark = r->key_mark;
 }

@@ -25,6 +25,7 @@ struct conn;
 struct exchange;
 struct question;
 struct share;
+struct session_owner;
 struct sse;
 
 #define REQUEST_ID_LEN	32	/* hexadecimal digits */
@@ -200,6 +201,8 @@ void	request_give_up(struct request *, enum auth_result);
 void	request_set_text(struct request *, struct text *, struct slice s);
 void	request_keep_text(struct request *, struct text *, struct slice s);
 struct slice request_text(const struct request *, struct text);
+/* Whose sessions it opens and uses: slices until the next text is kept. */
+void	request_owner(const struct request *, struct session_owner *);
 /* It is refused: can its body be had all the same, for the id and for the log?
  * Then read it; answer_refusal() follows, perhaps from within. */
 int	request_may_note(const struct request *);

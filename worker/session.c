@@ -32,8 +32,9 @@ static char			 pseudonym[64];
 static EVP_MAC_CTX *begin(const char *);
 static void	 add(EVP_MAC_CTX *, const void *, size_t, int *);
 static int	 end(EVP_MAC_CTX *, int, uint8_t[MAC_LEN]);
-static int	 mac_of(const struct request *, struct slice,
+static int	 mac_of(const struct session_owner *, size_t, struct slice,
 		    const uint8_t[SERVER_LEN], uint8_t[MAC_LEN]);
+static void	 forget(void);
 static void	 name_gateway(void);
 static void	 server_id(const struct conf_upstream *,
 		    const struct conf_server *, uint8_t[SERVER_LEN]);
@@ -46,6 +47,7 @@ session_setup(const struct worker_conf *c)
 			    OSSL_PARAM_construct_end() };
 	size_t		 i, j;
 
+	forget();
 	conf = c;
 	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	keyed = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
@@ -62,6 +64,19 @@ session_setup(const struct worker_conf *c)
 			    &c->upstreams[i].servers[j], server_ids[i][j]);
 	}
 	name_gateway();
+}
+
+/* What an earlier configuration had. */
+static void
+forget(void)
+{
+	size_t	 i;
+
+	for (i = 0; conf != NULL && i < conf->nupstreams; i++)
+		free(server_ids[i]);
+	free(server_ids);
+	EVP_MAC_CTX_free(keyed);
+	EVP_MAC_free(hmac);
 }
 
 /* By its upstreams, too: of two that stand one behind the other and have the
@@ -111,10 +126,10 @@ server_id(const struct conf_upstream *u, const struct conf_server *s,
 }
 
 int
-session_open(const struct request *r, struct slice v, struct slice *id,
-    size_t *server)
+session_open(const struct session_owner *owner, size_t upstream,
+    struct slice v, struct slice *id, size_t *server)
 {
-	const struct conf_upstream *u = &conf->upstreams[r->upstream];
+	const struct conf_upstream *u = &conf->upstreams[upstream];
 	uint8_t		 header[HEADER_LEN + 2], mac[MAC_LEN];
 	size_t		 i;
 
@@ -125,11 +140,11 @@ session_open(const struct request *r, struct slice v, struct slice *id,
 		return (-1);
 	id->p = v.p + CODED_LEN + 1;
 	id->len = v.len - CODED_LEN - 1;
-	if (mac_of(r, *id, header + 1, mac) == -1 ||
+	if (mac_of(owner, upstream, *id, header + 1, mac) == -1 ||
 	    CRYPTO_memcmp(mac, header + 1 + SERVER_LEN, MAC_LEN) != 0)
 		return (-1);
 	for (i = 0; i < u->nservers; i++)
-		if (memcmp(server_ids[r->upstream][i], header + 1,
+		if (memcmp(server_ids[upstream][i], header + 1,
 		    SERVER_LEN) == 0) {
 			*server = i;
 			return (0);
@@ -138,8 +153,8 @@ session_open(const struct request *r, struct slice v, struct slice *id,
 }
 
 int
-session_seal(const struct request *r, struct slice id, size_t server,
-    struct buf *out)
+session_seal(const struct session_owner *owner, size_t upstream,
+    struct slice id, size_t server, struct buf *out)
 {
 	uint8_t	 header[HEADER_LEN];
 	char	 coded[CODED_LEN + 2];
@@ -151,8 +166,9 @@ session_seal(const struct request *r, struct slice id, size_t server,
 		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
 			return (-1);
 	header[0] = FORMAT;
-	memcpy(header + 1, server_ids[r->upstream][server], SERVER_LEN);
-	if (mac_of(r, id, header + 1, header + 1 + SERVER_LEN) == -1)
+	memcpy(header + 1, server_ids[upstream][server], SERVER_LEN);
+	if (mac_of(owner, upstream, id, header + 1,
+	    header + 1 + SERVER_LEN) == -1)
 		return (-1);
 	base64url_encode(header, sizeof(header), coded);
 	if (buf_append(out, coded, CODED_LEN) == -1 ||
@@ -164,18 +180,14 @@ session_seal(const struct request *r, struct slice id, size_t server,
 /* Not of the token, which changes at every refresh; unless it names nobody,
  * for then it is all that tells its bearer from others. */
 static int
-mac_of(const struct request *r, struct slice id,
+mac_of(const struct session_owner *o, size_t upstream, struct slice id,
     const uint8_t server[SERVER_LEN], uint8_t mac[MAC_LEN])
 {
 	EVP_MAC_CTX	*m = begin("session");
-	struct slice	 client = request_text(r, r->client_id);
-	struct slice	 sub = request_text(r, r->sub);
-	struct slice	 key = request_text(r, r->key_id);
-	struct slice	 token = request_text(r, r->token);
-	const char	*name = conf->upstreams[r->upstream].name;
-	uint8_t		 who = r->key_mark != NULL ? API_KEY :
-			    token.p != NULL ? ONE_TOKEN :
-			    r->has_auth ? TOKEN : NOBODY;
+	const char	*name = conf->upstreams[upstream].name;
+	uint8_t		 who = o->key_mark != NULL ? API_KEY :
+			    o->token.p != NULL ? ONE_TOKEN :
+			    o->judged ? TOKEN : NOBODY;
 	int		 ok = m != NULL;
 
 	add(m, name, strlen(name), &ok);
@@ -184,18 +196,18 @@ mac_of(const struct request *r, struct slice id,
 	add(m, &who, 1, &ok);
 	if (who == API_KEY) {
 		/* its id alone would be inherited with the name */
-		add(m, key.p, key.len, &ok);
-		add(m, r->key_mark, CONF_MARK_LEN, &ok);
+		add(m, o->key_id.p, o->key_id.len, &ok);
+		add(m, o->key_mark, CONF_MARK_LEN, &ok);
 	}
 	if (who == ONE_TOKEN)
-		add(m, token.p, token.len, &ok);
+		add(m, o->token.p, o->token.len, &ok);
 	if (who == TOKEN) {
 		/* memory failed: it would be everybody's */
-		if (client.len == 0 && sub.len == 0)
+		if (o->client_id.len == 0 && o->sub.len == 0)
 			ok = 0;
 		add(m, conf->oauth.issuer, strlen(conf->oauth.issuer), &ok);
-		add(m, client.p, client.len, &ok);
-		add(m, sub.p, sub.len, &ok);
+		add(m, o->client_id.p, o->client_id.len, &ok);
+		add(m, o->sub.p, o->sub.len, &ok);
 	}
 	return (end(m, ok, mac));
 }
