@@ -15,6 +15,7 @@
 #include "worker/mcp.h"
 #include "worker/metadata.h"
 #include "worker/rpc.h"
+#include "worker/state.h"
 
 #define MESSAGE_MAX	128	/* bytes of an error's message */
 #define RPC_ERROR_MAX	2048	/* bytes of an error body */
@@ -98,7 +99,7 @@ answer_end_head(struct request *r, struct buf *out)
 {
 	struct conn	*c = r->conn;
 
-	if (worker_leaving())
+	if (state_leaving())
 		c->close = 1;
 	if (c->close || c->unread)
 		return (buf_puts(out, "Connection: close\r\n\r\n"));

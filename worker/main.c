@@ -44,6 +44,7 @@
 #include "worker/route.h"
 #include "worker/sandbox_rules.h"
 #include "worker/session.h"
+#include "worker/state.h"
 #include "worker/timeq.h"
 #include "worker/tls.h"
 #include "worker/upstream.h"
@@ -64,7 +65,7 @@ static struct worker_conf	*conf;
 static struct proto_hello	 hello;
 static int			 listen_fd = -1, audit_fd = -1;
 static const struct shm		*shm;
-static int			 set_up, told_ready, serving;
+static int			 set_up, told_ready;
 static int			 leaving = SERVING;
 static int			 told_draining;
 static uint64_t			 drain_deadline;
@@ -323,7 +324,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		audit_go();
 		break;
 	case MSG_START:
-		serving = 1;
+		state_start();
 		accept_start();
 		break;
 	case MSG_CONN:
@@ -413,6 +414,7 @@ drain_begin(int handover, uint64_t ms)
 	uint64_t	 deadline = clock_mono() + ms;
 	int		 told = leaving != SERVING;
 
+	state_leave();
 	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
 	/* at a stop those who come are told so, while others are served: what
 	 * waits in the queue at the end is lost */
@@ -578,18 +580,4 @@ static void
 audit_failed(int error)
 {
 	proto_send_u32(master, MSG_AUDIT_FAILED, (uint32_t)error, -1);
-}
-
-int
-worker_leaving(void)
-{
-	return (leaving != SERVING);
-}
-
-int
-worker_ready(void)
-{
-	return (serving && leaving == SERVING &&
-	    (conf->audit_allow || !audit_broken()) &&
-	    auth_has_keys());
 }

@@ -28,6 +28,7 @@
 #include "worker/session.h"
 #include "worker/share.h"
 #include "worker/sse.h"
+#include "worker/state.h"
 #include "worker/upstream.h"
 
 #define BODY_READ	(64 * 1024)
@@ -290,7 +291,8 @@ request_ready(struct request *r, const struct http1_head *h)
 
 	memset(&b, 0, sizeof(b));
 	tell = !auth_required() || request_near(r, h);
-	ready = worker_ready() && upstream_usable(conf->default_upstream);
+	ready = state_serving() && (conf->audit_allow || !audit_broken()) &&
+	    auth_has_keys() && upstream_usable(conf->default_upstream);
 	failed = buf_puts(&b, ready ? "ok\n" : "not ready\n") == -1;
 	for (i = 0; tell && i < conf->nupstreams; i++)
 		if (!upstream_usable(i))
@@ -876,7 +878,7 @@ request_whole(struct request *r)
 static int
 request_withdrawn(struct request *r)
 {
-	if (!worker_leaving() || !auth_withdrawn(r))
+	if (!state_leaving() || !auth_withdrawn(r))
 		return (0);
 	request_late(r);
 	return (1);

@@ -212,9 +212,4 @@ void	request_finish(struct request *);
 /* Record now, before the answer ends. */
 void	request_record(struct request *);
 
-/* 1 when new requests are told to come back on another connection. */
-int	worker_leaving(void);
-/* 1 when every part is there to serve: for /readyz. */
-int	worker_ready(void);
-
 #endif

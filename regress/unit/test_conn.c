@@ -24,18 +24,6 @@ static struct event_base	*base;
 static struct worker_conf	 conf;
 static const struct proto_addr	 loopback = { AF_INET, { 127, 0, 0, 1 } };
 
-int
-worker_leaving(void)
-{
-	return (0);
-}
-
-int
-worker_ready(void)
-{
-	return (1);
-}
-
 static void
 room(int r)
 {
