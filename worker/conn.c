@@ -19,10 +19,12 @@
 #include "common/imsg.h"
 #include "common/log.h"
 #include "common/net.h"
+#include "worker/body.h"
 #include "worker/clock.h"
 #include "worker/audit.h"
 #include "worker/conn.h"
 #include "worker/forwarded.h"
+#include "worker/h1.h"
 #include "worker/proxy_proto.h"
 #include "worker/request.h"
 #include "worker/share.h"
@@ -258,7 +260,7 @@ conn_slow_body(const struct request *not, uint64_t age)
 		if (n++ == BODIES_MAX)
 			break;
 		r = conn_of(t)->req;
-		if (r != NULL && r != not && request_wants_input(r) &&
+		if (r != NULL && r != not && h1_wants_input(r) &&
 		    (clock_mono() - r->began >= age || (r->share != NULL &&
 		    r->share != not->share &&
 		    r->share->bytes > conf->buffered / 2)))
@@ -725,13 +727,13 @@ conn_head(struct conn *c)
 static void
 conn_busy(struct conn *c, int begun)
 {
-	if (request_wants_input(c->req)) {
-		request_input(c->req);
+	if (h1_wants_input(c->req)) {
+		h1_input(c->req);
 		if (c->state != CONN_REQUEST)
 			return;
 	}
 	/* whatever it sent before and nobody read: no other edge will tell */
-	if ((c->hup && !request_wants_input(c->req)) ||
+	if ((c->hup && !h1_wants_input(c->req)) ||
 	    (!(begun && c->timer.q == &q_look) && conn_broken(c))) {
 		request_client_gone(c->req);
 		conn_close(c);
@@ -950,7 +952,7 @@ conn_flush(struct conn *c)
 		timer_clear(&c->timer);
 	if (c->out.len == 0)
 		buf_free(&c->out);
-	if (c->req != NULL && c->out.len <= (request_count(c->req) ||
+	if (c->req != NULL && c->out.len <= (body_count(c->req) ||
 	    buf_tight() ? 0 : OUT_LOW))
 		request_writable(c->req);
 	if (c->state == CONN_SEND && c->out.len == 0)

@@ -7,6 +7,7 @@
 #include "worker/answer.h"
 #include "worker/ask.h"
 #include "worker/auth.h"
+#include "worker/body.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
@@ -115,7 +116,7 @@ relay_start(struct request *r)
 	if (r->ex == NULL)
 		relay_crowded(r);
 	else
-		(void)request_count(r);
+		(void)body_count(r);
 }
 
 static void
@@ -484,7 +485,7 @@ relay_data(void *arg, const char *p, size_t len)
 		conn_abort(r->conn);
 	else if (r->ending && sse_at_boundary(r->sse))
 		relay_end_stream(r, r->error);
-	else if (r->conn->out.len > (request_count(r) || buf_tight() ? 0 :
+	else if (r->conn->out.len > (body_count(r) || buf_tight() ? 0 :
 	    OUT_HIGH))
 		exchange_pause(r->ex);
 }

@@ -15,10 +15,12 @@
 #include "worker/answer.h"
 #include "worker/ask.h"
 #include "worker/auth.h"
+#include "worker/body.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
+#include "worker/h1.h"
 #include "worker/mcp.h"
 #include "worker/mediatype.h"
 #include "worker/relay.h"
@@ -30,13 +32,6 @@
 #include "worker/sse.h"
 #include "worker/state.h"
 #include "worker/upstream.h"
-
-#define BODY_READ	(64 * 1024)
-#define BODY_READS	8		/* in one go */
-#define SLOW_PART	4		/* of timeouts.body: slow, in a crowd */
-#define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
-#define REFUSED_BODY_MAX (16 * 1024)	/* read for the id's and the log's
-					 * sake */
 
 static const struct worker_conf	*conf;
 
@@ -59,19 +54,9 @@ static void	 request_accept(struct request *, const struct http1_head *);
 static int	 request_session(struct request *,
 		    const struct http1_head *);
 static void	 request_refuse(struct request *);
-static void	 request_drop_head(struct request *);
 static const struct http1_head *request_head(struct request *);
 static int	 request_settle(struct request *, const struct rpc *);
 static void	 request_note(struct request *, const struct rpc *);
-static int	 request_take(struct request *);
-static int	 request_take_chunks(struct request *);
-static int	 request_grow(struct request *, const char *, size_t);
-static void	 request_share(struct request *);
-static int	 request_crowded(const struct request *, uint64_t);
-static size_t	 request_others(const struct request *);
-static int	 request_squeeze(struct request *, uint64_t);
-static void	 request_overflow(struct request *, int);
-static void	 request_whole(struct request *);
 static int	 request_withdrawn(struct request *);
 
 void
@@ -80,6 +65,7 @@ request_setup(const struct worker_conf *c)
 	conf = c;
 	buf_setup(c->buffered);
 	share_setup(c);
+	body_setup(c);
 }
 
 /* The parts of an id: unique among processes and restarts, then a count. */
@@ -415,7 +401,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 {
 	struct slice	 type = http1_value(h, HTTP1_CONTENT_TYPE);
 
-	request_share(r);
+	body_share(r);
 	if (r->method != METHOD_POST)
 		return (0);
 	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
@@ -429,7 +415,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 		    "a coded body cannot be judged", NULL);
 		return (-1);
 	}
-	if (request_squeeze(r, r->left)) {
+	if (body_squeeze(r, r->left)) {
 		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
 		    "limits.buffered reached", "Retry-After: 1\r\n");
 		return (-1);
@@ -510,25 +496,15 @@ request_may_note(const struct request *r)
 	if (r->framing == HTTP1_BODY_LENGTH &&
 	    (r->left > REFUSED_BODY_MAX || r->left > conf->max_body))
 		return (0);
-	return (!request_crowded(r, REFUSED_BODY_MAX));
+	return (!body_crowded(r, REFUSED_BODY_MAX));
 }
 
 void
 request_note_body(struct request *r)
 {
-	request_drop_head(r);
+	h1_drop_head(r);
 	conn_body_timer(r->conn);
-	request_input(r);
-}
-
-/* The credential goes no further than this. */
-static void
-request_drop_head(struct request *r)
-{
-	explicit_bzero(buf_data(&r->conn->in), r->headlen);
-	buf_drop(&r->conn->in, r->headlen);
-	r->headlen = 0;
-	r->state = REQ_BODY;
+	h1_input(r);
 }
 
 /* A request that waits has nothing but its head, still in conn->in. */
@@ -578,7 +554,7 @@ request_accept(struct request *r, const struct http1_head *h)
 		conn_abort(c);
 		return;
 	}
-	request_drop_head(r);
+	h1_drop_head(r);
 	if (r->framing == HTTP1_BODY_NONE) {
 		request_whole(r);
 		return;
@@ -588,7 +564,7 @@ request_accept(struct request *r, const struct http1_head *h)
 		return;
 	r->expect = 0;
 	conn_body_timer(c);
-	request_input(r);
+	h1_input(r);
 }
 
 /* The session that it names must be its own.  0, or -1 and answered. */
@@ -613,217 +589,7 @@ request_session(struct request *r, const struct http1_head *h)
 	return (0);
 }
 
-int
-request_wants_input(const struct request *r)
-{
-	return (r->state == REQ_BODY && r->framing != HTTP1_BODY_NONE &&
-	    r->headlen == 0);
-}
-
-/* Take what is in, then read on, until the body is whole or nothing comes. */
 void
-request_input(struct request *r)
-{
-	struct conn	*c = r->conn;
-	size_t		 before, n;
-	int		 more, reads = 0;
-
-	for (;;) {
-		if (request_take(r))
-			return;
-		/* others get their turn, however fast it comes */
-		if (reads++ == BODY_READS) {
-			conn_again(c);
-			return;
-		}
-		/* timeouts.body is for 64 KiB, not for a byte */
-		if (r->body.len / BODY_READ != r->laps) {
-			r->laps = r->body.len / BODY_READ;
-			/* it has so long in all when memory is short */
-			if (!buf_tight())
-				conn_body_timer(c);
-			(void)request_count(r);
-		}
-		before = r->body.len;
-		if (r->framing == HTTP1_BODY_LENGTH) {
-			n = r->left < BODY_READ ? (size_t)r->left : BODY_READ;
-			/* others have grown since the head was judged */
-			if (c->readable && request_squeeze(r, n)) {
-				request_overflow(r, 503);
-				return;
-			}
-			more = conn_read_into(c, &r->body, n);
-		} else
-			more = conn_read(c, BODY_READ);
-		if (more == -1) {
-			conn_abort(c);
-			return;
-		}
-		if (more == 0) {
-			(void)request_count(r);
-			break;
-		}
-		if (r->framing == HTTP1_BODY_LENGTH)
-			r->left -= r->body.len - before;
-		r->bytes_in = r->body.len;
-	}
-}
-
-/* Move what lies in conn->in to the body.  0: more is needed; 1: the request
- * went on, or ended. */
-static int
-request_take(struct request *r)
-{
-	struct buf	*in = &r->conn->in;
-	size_t		 n;
-
-	if (r->framing == HTTP1_BODY_CHUNKED)
-		return (request_take_chunks(r));
-	n = in->len < r->left ? in->len : (size_t)r->left;
-	if (n > 0 && request_grow(r, buf_data(in), n) == -1)
-		return (1);
-	buf_drop(in, n);
-	r->left -= n;
-	if (r->left > 0)
-		return (0);
-	request_whole(r);
-	return (1);
-}
-
-static int
-request_take_chunks(struct request *r)
-{
-	struct buf	*in = &r->conn->in;
-	enum http1_more	 more = HTTP1_MORE;
-	struct slice	 data;
-	const char	*why = NULL;
-	size_t		 used;
-
-	while (in->len > 0 && more == HTTP1_MORE) {
-		more = http1_chunk_decode(&r->chunk, buf_data(in), in->len,
-		    &used, &data, &why);
-		if (more != HTTP1_BAD && data.len > 0 &&
-		    r->method != METHOD_POST) {
-			more = HTTP1_BAD;
-			why = "only POST has a body";
-		}
-		if (more != HTTP1_BAD && data.len > 0 &&
-		    request_grow(r, data.p, data.len) == -1)
-			return (1);
-		buf_drop(in, used);
-	}
-	if (more == HTTP1_MORE)
-		return (0);
-	if (more == HTTP1_DONE) {
-		request_whole(r);
-		return (1);
-	}
-	r->conn->close = r->conn->unread = 1;
-	answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR, why, NULL);
-	return (1);
-}
-
-/* 0, or -1 when the body is too large (answered). */
-static int
-request_grow(struct request *r, const char *p, size_t n)
-{
-	int	 status = 503;
-
-	if (n > conf->max_body - r->body.len || (r->refusal.status != 0 &&
-	    n > REFUSED_BODY_MAX - r->body.len))
-		status = 413;
-	else if (!request_squeeze(r, n) && buf_append(&r->body, p, n) == 0) {
-		r->bytes_in = r->body.len;
-		return (0);
-	}
-	request_overflow(r, status);
-	return (-1);
-}
-
-/* Whose request it is, for the counting. */
-static void
-request_share(struct request *r)
-{
-	struct share	*s = r->conn->share;
-
-	if (r->share != NULL)
-		return;
-	r->share = s != NULL && share_is(s, &r->client) ? share_again(s) :
-	    share_get(&r->client);
-}
-
-int
-request_count(struct request *r)
-{
-	const struct conn	*c = r->conn;
-	size_t			 held;
-
-	if (r->share == NULL)
-		return (0);
-	held = r->body.cap + r->head.cap + c->in.cap + c->out.cap;
-	if (r->ex != NULL)
-		held += exchange_held(r->ex);
-	r->share->bytes += held - r->counted;
-	r->counted = held;
-	return (r->share->bytes > conf->per_buffered);
-}
-
-/* Would n more bytes be too much, together with all that others hold?  What
- * this request has besides its body does not count: alone it always fits. */
-static int
-request_crowded(const struct request *r, uint64_t n)
-{
-	const struct conn	*c = r->conn;
-	size_t			 own = r->body.cap + r->head.cap +
-				    r->text.cap + c->in.cap + c->out.cap;
-
-	n += r->body.len;
-	return (buf_total() - own + n > conf->buffered + CROWD_SLACK ||
-	    request_others(r) + n > conf->per_buffered + CROWD_SLACK);
-}
-
-/* What its address has besides this request. */
-static size_t
-request_others(const struct request *r)
-{
-	return (r->share == NULL ? 0 : r->share->bytes - r->counted);
-}
-
-/* The same, after those had to give way who hold memory for long, or who hold
- * most of it. */
-static int
-request_squeeze(struct request *r, uint64_t n)
-{
-	struct request	*slow;
-
-	/* who has enough does not get more at the cost of others */
-	if (request_others(r) > conf->buffered / 2 || request_others(r) + n +
-	    r->body.len > conf->per_buffered + CROWD_SLACK)
-		return (request_crowded(r, n));
-	while (request_crowded(r, n)) {
-		slow = conn_slow_body(r, conf->t_body / SLOW_PART);
-		if (slow == NULL)
-			return (1);
-		request_overflow(slow, 503);
-	}
-	return (0);
-}
-
-/* 413 or 503, and nothing more is read. */
-static void
-request_overflow(struct request *r, int status)
-{
-	r->conn->close = r->conn->unread = 1;
-	r->framing = HTTP1_BODY_NONE;
-	buf_free(&r->body);
-	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
-	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
-	    "body larger than limits.max_body" : "limits.buffered reached",
-	    status == 413 ? NULL : "Retry-After: 1\r\n");
-}
-
-/* Everything is here: read the envelope and send it on. */
-static void
 request_whole(struct request *r)
 {
 	struct rpc	 rpc;

@@ -169,12 +169,9 @@ void	request_malformed(struct conn *, int status, const char *why);
 /* A client that speaks HTTP without TLS, which it must not: told so in plain
  * text; nobody reads what it wants, and there is no line of it. */
 void	request_plain(struct conn *);
-int	request_wants_input(const struct request *);
-void	request_input(struct request *);
 void	request_writable(struct request *);
-/* What it holds has changed: count it.  1 when its address has more than its
- * share of memory. */
-int	request_count(struct request *);
+/* Its body, if it has one, is here: go on. */
+void	request_whole(struct request *);
 /* The connection is being closed; the request is recorded and freed. */
 void	request_client_gone(struct request *);
 void	request_body_late(struct request *);

@@ -1,0 +1,115 @@
+/*
+ * A request's body in memory, and who gives way when that is short.
+ */
+#include "worker/answer.h"
+#include "worker/body.h"
+#include "worker/conn.h"
+#include "worker/exchange.h"
+#include "worker/request.h"
+#include "worker/rpc.h"
+#include "worker/share.h"
+
+#define SLOW_PART	4		/* of timeouts.body: slow, in a crowd */
+#define CROWD_SLACK	(64 * 1024)	/* documents, lines of the log */
+
+static const struct worker_conf	*conf;
+
+static size_t	 body_others(const struct request *);
+
+void
+body_setup(const struct worker_conf *c)
+{
+	conf = c;
+}
+
+int
+body_add(struct request *r, const char *p, size_t n)
+{
+	int	 status = 503;
+
+	if (n > conf->max_body - r->body.len || (r->refusal.status != 0 &&
+	    n > REFUSED_BODY_MAX - r->body.len))
+		status = 413;
+	else if (!body_squeeze(r, n) && buf_append(&r->body, p, n) == 0) {
+		r->bytes_in = r->body.len;
+		return (0);
+	}
+	body_refuse(r, status);
+	return (-1);
+}
+
+void
+body_share(struct request *r)
+{
+	struct share	*s = r->conn->share;
+
+	if (r->share != NULL)
+		return;
+	r->share = s != NULL && share_is(s, &r->client) ? share_again(s) :
+	    share_get(&r->client);
+}
+
+int
+body_count(struct request *r)
+{
+	const struct conn	*c = r->conn;
+	size_t			 held;
+
+	if (r->share == NULL)
+		return (0);
+	held = r->body.cap + r->head.cap + c->in.cap + c->out.cap;
+	if (r->ex != NULL)
+		held += exchange_held(r->ex);
+	r->share->bytes += held - r->counted;
+	r->counted = held;
+	return (r->share->bytes > conf->per_buffered);
+}
+
+int
+body_crowded(const struct request *r, uint64_t n)
+{
+	const struct conn	*c = r->conn;
+	size_t			 own = r->body.cap + r->head.cap +
+				    r->text.cap + c->in.cap + c->out.cap;
+
+	n += r->body.len;
+	return (buf_total() - own + n > conf->buffered + CROWD_SLACK ||
+	    body_others(r) + n > conf->per_buffered + CROWD_SLACK);
+}
+
+int
+body_squeeze(struct request *r, uint64_t n)
+{
+	struct request	*slow;
+
+	/* who has enough does not get more at the cost of others */
+	if (body_others(r) > conf->buffered / 2 || body_others(r) + n +
+	    r->body.len > conf->per_buffered + CROWD_SLACK)
+		return (body_crowded(r, n));
+	while (body_crowded(r, n)) {
+		slow = conn_slow_body(r, conf->t_body / SLOW_PART);
+		if (slow == NULL)
+			return (1);
+		body_refuse(slow, 503);
+	}
+	return (0);
+}
+
+void
+body_refuse(struct request *r, int status)
+{
+	r->conn->close = r->conn->unread = 1;
+	r->framing = HTTP1_BODY_NONE;
+	buf_free(&r->body);
+	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
+	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
+	    "body larger than limits.max_body" : "limits.buffered reached",
+	    status == 413 ? NULL : "Retry-After: 1\r\n");
+}
+
+/* What its address has besides this request. */
+static size_t
+body_others(const struct request *r)
+{
+	return (r->share == NULL ? 0 : r->share->bytes - r->counted);
+}
