@@ -18,6 +18,7 @@
 #define CHUNK_DIGITS	13		/* hexadecimal: below 2^52 */
 
 static int	 method_begins(const char *, const char *);
+static int	 line_goes_on(struct http1_scan *, const char *, size_t);
 static int	 request_line(struct http1_head *, const char *, const char *,
 		    const char **);
 static int	 target(struct http1_head *, struct slice *, const char **);
@@ -100,12 +101,15 @@ http1_begins(struct http1_scan *s, const char *buf, size_t len,
 		return (400);
 	if (p == end)
 		return (0);
+	if (s->seen < (size_t)(p - buf))
+		s->seen = (size_t)(p - buf);
 	if ((unsigned char)*p == TLS_HANDSHAKE) {
 		*why = "a TLS handshake where HTTP is spoken";
 		return (400);
 	}
 	if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL)
-		return (method_begins(p, end) ? 0 : 400);
+		return (method_begins(p, end) &&
+		    line_goes_on(s, buf, len) ? 0 : 400);
 	s->begun = 1;
 	return (request_line(&h, p, eol - 1, why) == 400 ? 400 : 0);
 }
@@ -120,6 +124,21 @@ method_begins(const char *p, const char *end)
 	    http1_is_tchar((unsigned char)*q))
 		q++;
 	return (q - p <= METHOD_MAX && (q == end || (q > p && *q == ' ')));
+}
+
+/* Nothing but what may be in a request line, and perhaps the CR behind it; each
+ * byte is looked at but once. */
+static int
+line_goes_on(struct http1_scan *s, const char *buf, size_t len)
+{
+	for (; s->seen < len; s->seen++) {
+		if (buf[s->seen] == '\r' && s->seen + 1 == len)
+			break;
+		if ((unsigned char)buf[s->seen] < 0x20 ||
+		    (unsigned char)buf[s->seen] >= 0x7f)
+			return (0);
+	}
+	return (1);
 }
 
 int

@@ -73,6 +73,7 @@ struct http1_scan {
 	size_t	 pos;		/* bytes looked at */
 	size_t	 line;		/* start of the current line */
 	size_t	 nlines;	/* complete lines so far */
+	size_t	 seen;		/* bytes of a request line without its end */
 	int	 begun;		/* http1_begins() has seen a request line */
 };
 

@@ -27,7 +27,8 @@ def patient(gateway):
 @pytest.mark.parametrize("text", [
     b"HELP\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"EHLO me\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"\0", b"GET /\r\n",
-    b"*1\r\n$4\r\nPING\r\n", b"x" * 40, b"\rGET", b"\r\r"])
+    b"*1\r\n$4\r\nPING\r\n", b"x" * 40, b"\rGET", b"\r\r",
+    b"GET \x01", b"\r\nGET /\x80", b"GET / HT\rx"])
 def test_other_protocols(patient, text):
     mark = patient.audit_mark()
     with patient.client() as c:
@@ -48,7 +49,7 @@ def test_tls_client(patient):
 def test_in_pieces(patient, auth_server):
     """A slow client is not mistaken for one of these."""
     with patient.client() as c:
-        for b in post(c, auth_server.mint(), rpc())[:60]:
+        for b in b"\r\n" + post(c, auth_server.mint(), rpc())[:60]:
             c.send(bytes([b]))
         assert patient.get("/healthz").status == 200
         assert c.is_open()
