@@ -1,14 +1,19 @@
 /*
  * Asking children whether they live.  Time is counted in questions, not by the
- * clock: a master that was stopped itself blames nobody.
+ * clock: a master that was stopped itself blames nobody.  Nor does it count
+ * against a child that others had the processors, or that a disk is slow.
  */
 #include "common/log.h"
 #include "daemon/liveness.h"
 
 #define SLOW_TICKS	3	/* seconds: the log speaks of it */
-#define HUNG_TICKS	10	/* it is ended */
-#define DRAIN_TICKS	5	/* the same while it is to drain */
-#define BOOT_TICKS	30	/* to say hello */
+/* of those in which it had the chance to answer: it is ended */
+#define HUNG_TICKS	10U
+#define DRAIN_TICKS	5U	/* the same while it is to drain */
+#define BOOT_TICKS	30U	/* to say hello */
+/* whatever kept it from answering */
+#define PATIENCE_TICKS	60U
+#define PATIENCE_DRAIN_TICKS 30U
 #define DYING_TICKS	5	/* to be gone, once its channel is closed */
 
 static struct event	*tick_ev;
@@ -17,7 +22,7 @@ static void		(*on_hung)(struct process *);
 static void	 tick(evutil_socket_t, short, void *);
 static int	 is_undead(struct process *);
 static int	 is_hung(struct process *);
-static int	 is_silent(struct process *);
+static int	 is_silent(struct process *, int);
 
 void
 liveness_setup(struct event_base *base, void (*hung)(struct process *))
@@ -35,10 +40,10 @@ liveness_pong(struct process *p)
 {
 	if (!p->pinged)
 		return (-1);
-	if (p->silent >= SLOW_TICKS)
+	if (p->waited >= SLOW_TICKS)
 		log_info("%s answers again", process_name(p));
 	p->pinged = 0;
-	p->silent = 0;
+	p->silent = p->waited = 0;
 	return (0);
 }
 
@@ -71,43 +76,49 @@ is_undead(struct process *p)
 static int
 is_hung(struct process *p)
 {
+	int	 chance = chance_had(p->pid, &p->chance);
+
 	if (!p->acked) {
-		if (++p->silent < BOOT_TICKS)
+		p->silent += (unsigned)chance;
+		if (++p->waited < PATIENCE_TICKS && p->silent < BOOT_TICKS)
 			return (0);
-		log_warnx("%s (pid %d) did not start in %d s: killed",
-		    process_name(p), (int)p->pid, BOOT_TICKS);
+		log_warnx("%s (pid %d) did not start in %u s: killed",
+		    process_name(p), (int)p->pid, p->waited);
 		return (1);
 	}
 	/* until then it may judge requests by a configuration of the past */
-	if (p->draining && !p->drained && ++p->undrained >= HUNG_TICKS) {
-		log_warnx("%s (pid %d) did not stop to accept in %d s: killed",
+	if (p->draining && !p->drained)
+		p->undrained += (unsigned)chance;
+	if (p->undrained >= HUNG_TICKS && !p->drained) {
+		log_warnx("%s (pid %d) did not stop to accept in %u s: killed",
 		    process_name(p), (int)p->pid, HUNG_TICKS);
 		return (1);
 	}
-	return (is_silent(p));
+	return (is_silent(p, chance));
 }
 
 static int
-is_silent(struct process *p)
+is_silent(struct process *p, int chance)
 {
-	unsigned	 limit = p->draining && !p->drained ? DRAIN_TICKS :
-			    HUNG_TICKS;
+	int	 leaves = p->draining && !p->drained;
 
 	if (!p->pinged) {
 		p->pinged = 1;
-		p->silent = 0;
+		p->silent = p->waited = 0;
 		if (proto_send_empty(p->channel, MSG_PING) == 0)
 			return (0);
 		log_warnx("%s (pid %d) reads no messages: killed",
 		    process_name(p), (int)p->pid);
 		return (1);
 	}
-	if (++p->silent == SLOW_TICKS)
+	p->silent += (unsigned)chance;
+	if (++p->waited == SLOW_TICKS)
 		log_warnx("%s (pid %d) has not answered for %d s",
 		    process_name(p), (int)p->pid, SLOW_TICKS);
-	if (p->silent < limit)
+	if (p->silent < (leaves ? DRAIN_TICKS : HUNG_TICKS) &&
+	    p->waited < (leaves ? PATIENCE_DRAIN_TICKS : PATIENCE_TICKS))
 		return (0);
 	log_warnx("%s (pid %d) has not answered for %u s: killed",
-	    process_name(p), (int)p->pid, p->silent);
+	    process_name(p), (int)p->pid, p->waited);
 	return (1);
 }

@@ -431,8 +431,8 @@ idler(const struct process *p, const struct process *q, uint32_t turn)
 	size_t	 np = channel_queued(p->channel);
 	size_t	 nq = channel_queued(q->channel);
 
-	if ((p->silent > 1) != (q->silent > 1))
-		return (q->silent > 1);
+	if ((p->waited > 1) != (q->waited > 1))
+		return (q->waited > 1);
 	return (np < nq || (np == nq && p->instance == turn));
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/imsg.h"
 #include "common/proto.h"
+#include "daemon/chance.h"
 
 struct process {
 	TAILQ_ENTRY(process) link;
@@ -36,8 +37,10 @@ struct process {
 	int		 wants_peer[ROLE_MAX];
 	/* liveness.c's, in seconds */
 	int		 pinged;	/* a question is open */
-	unsigned	 silent;	/* since when, or not yet started */
-	unsigned	 undrained;	/* since it was told to drain */
+	unsigned	 waited;	/* since when, or not yet started */
+	unsigned	 silent;	/* of them, when it could have answered */
+	unsigned	 undrained;	/* the same, since it was told to drain */
+	struct chance	 chance;
 	unsigned	 dying;		/* since its channel was closed */
 	/* how much it may log: a child that was taken over must not fill
 	 * the disk of the system's log */
