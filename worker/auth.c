@@ -5,12 +5,15 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
+#include "common/memfd.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/jwt.h"
 #include "worker/keys.h"
+#include "worker/peer.h"
 #include "worker/token_cache.h"
 
 #define CACHE_ENTRIES	16384
@@ -47,7 +50,7 @@ static int			 oauth;
 static const char		*key_header;	/* NULL: Authorization */
 static const char		*key_scheme;	/* NULL: none */
 static int			 bare;		/* a key alone in it is one */
-static void			(*ask_keys)(void);
+static void			(*on_change)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
 static uint64_t			 wanted;	/* hash of the kid looked for */
@@ -76,6 +79,12 @@ static int	 key_is_missing(const char *, enum auth_result, struct slice);
 static struct spender *spender_of(uint64_t);
 static int	 may_spend(uint64_t);
 static void	 spend(uint64_t, uint64_t);
+static int	 take_keys(struct imsg *);
+static void	 set_keys(struct jwk_set *);
+static int	 take_fetch_done(struct imsg *);
+static void	 fetch_done(int, uint64_t);
+static void	 ask_again(void);
+static void	 ask_keys(void);
 static enum auth_result nobody_knows(const struct request *);
 static uint64_t	 kid_hash(const char *);
 static int	 kid_is_absent(uint64_t);
@@ -83,7 +92,7 @@ static void	 kid_remember(uint64_t);
 static void	 hold_expired(struct timer *);
 
 void
-auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
+auth_setup(const struct worker_conf *conf, void (*changed)(void))
 {
 	const struct conf_oauth	*o = &conf->oauth;
 
@@ -95,7 +104,10 @@ auth_setup(const struct worker_conf *conf, void (*want_keys)(void))
 	    *key_scheme == '\0';
 	if (key_scheme != NULL && *key_scheme == '\0')
 		key_scheme = NULL;
-	ask_keys = want_keys;
+	on_change = changed;
+	peer_handle(ROLE_FETCHER, MSG_KEYS, take_keys);
+	peer_handle(ROLE_FETCHER, MSG_FETCH_DONE, take_fetch_done);
+	peer_renewed(ROLE_FETCHER, ask_again);
 	jwt_policy_init(&policy, o, conf->upstreams, conf->nupstreams);
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
 	if (getrandom(&absent_seed, sizeof(absent_seed), 0) !=
@@ -484,8 +496,34 @@ auth_lose_tokens(void)
 	tokens_lost = 1;
 }
 
-void
-auth_set_keys(struct jwk_set *set)
+/* MSG_KEYS: a set that cannot be read leaves the last one in force. */
+static int
+take_keys(struct imsg *m)
+{
+	struct jwk_set	*set;
+	const void	*p;
+	size_t		 len;
+	int		 fd = imsg_take_fd(m);
+
+	if (memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
+		log_warn("key set");
+		close(fd);
+		return (0);
+	}
+	if ((set = jwk_set_unpack(p, len)) == NULL)
+		log_warnx("key set: malformed; the last one stays");
+	else {
+		set_keys(set);
+		on_change();
+	}
+	memfd_unmap(p, len);
+	close(fd);
+	return (0);
+}
+
+/* Taken over. */
+static void
+set_keys(struct jwk_set *set)
 {
 	struct request	*r, *next;
 
@@ -497,8 +535,21 @@ auth_set_keys(struct jwk_set *set)
 		request_retry(r);
 }
 
-void
-auth_fetch_done(int ok, uint64_t began_ms)
+/* MSG_FETCH_DONE, after its MSG_KEYS. */
+static int
+take_fetch_done(struct imsg *m)
+{
+	uint64_t	 began;
+	int		 ok;
+
+	if (proto_get_fetch_done(m, &ok, &began) == -1)
+		return (-1);
+	fetch_done(ok, began);
+	return (0);
+}
+
+static void
+fetch_done(int ok, uint64_t began_ms)
 {
 	struct request	*r, *next;
 
@@ -514,11 +565,18 @@ auth_fetch_done(int ok, uint64_t began_ms)
 	}
 }
 
-void
-auth_ask_again(void)
+static void
+ask_again(void)
 {
 	if (!TAILQ_EMPTY(&waiting))
 		ask_keys();
+}
+
+static void
+ask_keys(void)
+{
+	if (peer_channel(ROLE_FETCHER) != NULL)
+		proto_send_empty(peer_channel(ROLE_FETCHER), MSG_KEYS_WANTED);
 }
 
 static void

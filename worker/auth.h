@@ -39,9 +39,9 @@ struct auth_who {
 					 * which asks too much */
 };
 
-/* Once, after keys_setup().  want_keys asks the fetcher for a fresh key
- * set. */
-void	auth_setup(const struct worker_conf *, void (*want_keys)(void));
+/* Once, after keys_setup().  changed is called when the fetcher has sent other
+ * keys: auth_withdrawn() may say otherwise now. */
+void	auth_setup(const struct worker_conf *, void (*changed)(void));
 /* Does this configuration demand a credential at all? */
 int	auth_required(void);
 
@@ -70,15 +70,9 @@ int	auth_withdrawn(const struct request *);
  * takes. */
 void	auth_lose_tokens(void);
 
-/* From the fetcher: a new set (taken over), and the end of a fetch that
- * began at began_ms (CLOCK_MONOTONIC). */
-void	auth_set_keys(struct jwk_set *);
-void	auth_fetch_done(int ok, uint64_t began_ms);
 /* Has the fetcher said what keys there are?  Keys that are too old are none:
  * is there one to judge a token by? */
 int	auth_ready(void);
 int	auth_has_keys(void);
-/* There is a new fetcher: ask it again for those who wait. */
-void	auth_ask_again(void);
 
 #endif

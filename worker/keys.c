@@ -17,8 +17,8 @@
 #include "common/proto.h"
 #include "common/scopes.h"
 #include "worker/clock.h"
-#include "worker/keeper.h"
 #include "worker/keys.h"
+#include "worker/peer.h"
 
 #define HOLD_MS		10000	/* how long a request waits */
 #define QUESTIONS_MAX	512	/* to the keeper, at a time */
@@ -82,6 +82,8 @@ static struct question *question_find(const uint8_t *);
 static struct question *question_new(struct slice, const uint8_t *, uint64_t);
 static void	 question_ask(const struct question *);
 static void	 question_free(struct question *);
+static void	 ask_again(void);
+static int	 take_result(struct imsg *);
 static void	 keeper_answer(uint64_t, enum key_verdict, uint32_t);
 static void	 hold_expired(struct timer *);
 
@@ -92,6 +94,8 @@ keys_setup(const struct worker_conf *c)
 
 	conf = c;
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
+	peer_handle(ROLE_KEEPER, MSG_KEY_RESULT, take_result);
+	peer_renewed(ROLE_KEEPER, ask_again);
 	if (c->nkeys == 0)
 		return;
 	for (nbuckets = 16; nbuckets < 2 * c->nkeys;)
@@ -110,14 +114,8 @@ keys_setup(const struct worker_conf *c)
 		    c->oauth.nscopes) == NULL;
 }
 
-int
-keys_configured(void)
-{
-	return (conf->nkeys > 0);
-}
-
-void
-keys_ask_again(void)
+static void
+ask_again(void)
 {
 	struct question	*q;
 
@@ -301,8 +299,8 @@ question_new(struct slice key, const uint8_t *mark, uint64_t source)
 static void
 question_ask(const struct question *q)
 {
-	if (keeper_channel() != NULL)
-		(void)proto_send_key_check(keeper_channel(), q->id,
+	if (peer_channel(ROLE_KEEPER) != NULL)
+		(void)proto_send_key_check(peer_channel(ROLE_KEEPER), q->id,
 		    q->source, q->key, q->len);
 }
 
@@ -358,8 +356,9 @@ keys_lost(const uint8_t *mark)
 	return (lost[i / 8] >> i % 8 & 1);
 }
 
-int
-keys_answer(const struct imsg *m)
+/* MSG_KEY_RESULT. */
+static int
+take_result(struct imsg *m)
 {
 	enum key_verdict	 v;
 	uint64_t		 id;

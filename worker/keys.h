@@ -10,7 +10,6 @@
 
 #include "common/auth_result.h"
 #include "common/conf.h"
-#include "common/imsg.h"
 #include "common/slice.h"
 #include "worker/request.h"
 
@@ -24,12 +23,6 @@ struct keys_verdict {
 
 /* Once, with the scopes that every key must have. */
 void	keys_setup(const struct worker_conf *);
-/* Are there any keys in this configuration? */
-int	keys_configured(void);
-/* There is another keeper: what was asked and not answered is asked again. */
-void	keys_ask_again(void);
-/* From the keeper.  0, or -1: malformed. */
-int	keys_answer(const struct imsg *);
 
 /* From the master: a bit for each of auth.keys, set where the newest
  * generation has no such key.  0, or -1: malformed. */

@@ -17,7 +17,6 @@
 #include "common/conf.h"
 #include "common/imsg.h"
 #include "common/json.h"
-#include "common/jwk.h"
 #include "common/log.h"
 #include "common/memfd.h"
 #include "common/mono.h"
@@ -34,10 +33,10 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
-#include "worker/keeper.h"
 #include "worker/keys.h"
 #include "worker/mcp.h"
 #include "worker/metadata.h"
+#include "worker/peer.h"
 #include "worker/probe.h"
 #include "worker/relay.h"
 #include "worker/request.h"
@@ -60,7 +59,6 @@ static struct event		*turn_ev;
 static struct event		*drain_ev;
 static struct event		*settle_ev;
 static struct channel		*master;
-static struct channel		*fetcher;
 static struct worker_conf	*conf;
 static struct proto_hello	 hello;
 static int			 listen_fd = -1, audit_fd = -1;
@@ -80,11 +78,9 @@ static void	 turn_end(void);
 static void	 turn_event(evutil_socket_t, short, void *);
 static void	 master_message(struct channel *, struct imsg *, void *);
 static int	 lost(struct imsg *);
-static void	 new_peer(struct imsg *);
-static void	 fetcher_message(struct channel *, struct imsg *, void *);
-static void	 fetcher_gone(struct channel *);
-static void	 fetcher_keys(struct imsg *);
-static void	 keeper_gone(void);
+static void	 take_peer(struct imsg *);
+static void	 peer_gone(enum proto_role);
+static void	 look_again(void);
 static void	 maybe_ready(void);
 static void	 drain_begin(int, uint64_t);
 static void	 drain_expired(evutil_socket_t, short, void *);
@@ -93,7 +89,6 @@ static void	 maybe_draining(void);
 static void	 take_conn(struct imsg *);
 static void	 pass_conn(int, const struct proto_addr *, const void *,
 		    size_t);
-static void	 want_keys(void);
 static void	 audit_failed(int);
 
 int
@@ -206,9 +201,9 @@ set_up_modules(void)
 	mcp_setup(conf);
 	accord_setup(conf);
 	ask_setup(conf);
-	keeper_setup(base, keeper_gone);
+	peer_setup(base, peer_gone, maybe_ready);
 	keys_setup(conf);
-	auth_setup(conf, want_keys);
+	auth_setup(conf, look_again);
 	upstream_setup(base, conf);
 	probe_setup(base, conf);
 	accept_setup(base, listen_fd);
@@ -315,7 +310,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		fatalx("%s: %s", proto_name(m->type), why);
 	switch (m->type) {
 	case MSG_PEER:
-		new_peer(m);
+		take_peer(m);
 		break;
 	case MSG_AUDIT_FD:
 		audit_set_fd(imsg_take_fd(m));
@@ -338,11 +333,11 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	case MSG_KEYS_LOST:
 		if (keys_lose(m->data, m->len) == -1)
 			fatalx("MSG_KEYS_LOST: malformed");
-		conn_each_request(relay_look_again);
+		look_again();
 		break;
 	case MSG_TOKENS_LOST:
 		auth_lose_tokens();
-		conn_each_request(relay_look_again);
+		look_again();
 		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);
@@ -389,22 +384,14 @@ lost(struct imsg *m)
 
 /* A channel to the fetcher or the keeper. */
 static void
-new_peer(struct imsg *m)
+take_peer(struct imsg *m)
 {
 	uint32_t	 role, zero;
 
 	if (proto_get_peer(m, &role, &zero) == -1 ||
 	    (role != ROLE_FETCHER && role != ROLE_KEEPER))
 		fatalx("MSG_PEER: malformed");
-	if (role == ROLE_KEEPER) {
-		keeper_attach(imsg_take_fd(m));
-		return;
-	}
-	channel_free(fetcher);
-	fetcher = channel_new(base, imsg_take_fd(m), fetcher_message, NULL);
-	if (fetcher == NULL)
-		fatalx("channel_new");
-	auth_ask_again();
+	peer_attach((enum proto_role)role, imsg_take_fd(m));
 }
 
 static void
@@ -476,86 +463,16 @@ pass_conn(int fd, const struct proto_addr *addr, const void *input,
 }
 
 static void
-fetcher_message(struct channel *ch, struct imsg *m, void *arg)
+peer_gone(enum proto_role role)
 {
-	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
-	const char		*why;
-	uint32_t		 upstream;
-	uint64_t		 began;
-	size_t			 n;
-	int			 ok;
-
-	(void)arg;
-	if (m == NULL) {
-		/* the master sends a channel to the next one */
-		fetcher_gone(ch);
-		return;
-	}
-	if (proto_check(ROLE_FETCHER, ROLE_WORKER, m, &why) == -1)
-		goto broken;
-	switch (m->type) {
-	case MSG_KEYS:
-		fetcher_keys(m);
-		break;
-	case MSG_FETCH_DONE:
-		why = "malformed";
-		if (proto_get_fetch_done(m, &ok, &began) == -1)
-			goto broken;
-		auth_fetch_done(ok, began);
-		break;
-	case MSG_ADDRS:
-		why = "malformed";
-		if (proto_get_addrs(m, &upstream, addrs, &n) == -1)
-			goto broken;
-		upstream_set_addrs(upstream, addrs, n);
-		break;
-	default:
-		why = "not now";
-		goto broken;
-	}
-	maybe_ready();
-	return;
-broken:
-	log_warnx("fetcher: %s: %s", proto_name(m->type), why);
-	fetcher_gone(ch);
+	proto_send_again(master, MSG_PEER, role);
 }
 
-/* What it had to say is said again on another channel. */
+/* What let a request in may have been taken back. */
 static void
-fetcher_gone(struct channel *ch)
+look_again(void)
 {
-	channel_free(ch);
-	fetcher = NULL;
-	proto_send_again(master, MSG_PEER, ROLE_FETCHER);
-}
-
-static void
-keeper_gone(void)
-{
-	proto_send_again(master, MSG_PEER, ROLE_KEEPER);
-}
-
-static void
-fetcher_keys(struct imsg *m)
-{
-	struct jwk_set	*set;
-	const void	*p;
-	size_t		 len;
-	int		 fd = imsg_take_fd(m);
-
-	if (memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
-		log_warn("key set");
-		close(fd);
-		return;
-	}
-	if ((set = jwk_set_unpack(p, len)) == NULL)
-		log_warnx("key set: malformed; the last one stays");
-	else {
-		auth_set_keys(set);
-		conn_each_request(relay_look_again);
-	}
-	memfd_unmap(p, len);
-	close(fd);
+	conn_each_request(relay_look_again);
 }
 
 /* Ready when a request could be judged and sent on. */
@@ -567,13 +484,6 @@ maybe_ready(void)
 		return;
 	told_ready = 1;
 	proto_send_empty(master, MSG_READY);
-}
-
-static void
-want_keys(void)
-{
-	if (fetcher != NULL)
-		proto_send_empty(fetcher, MSG_KEYS_WANTED);
 }
 
 static void

@@ -19,7 +19,7 @@
 
 #include "common/log.h"
 #include "common/proto.h"
-#include "worker/keeper.h"
+#include "worker/peer.h"
 #include "worker/tls_key.h"
 
 #define NAME		"mcpgw"
@@ -95,6 +95,8 @@ static struct tls_question *question_new(const struct sigctx *, uint16_t,
 		    const uint8_t *, size_t);
 static void	 question_ask(const struct tls_question *);
 static void	 question_free(struct tls_question *);
+static void	 ask_again(void);
+static int	 take_signature(struct imsg *);
 
 #define FN(id, f)	{ OSSL_FUNC_##id, (void (*)(void))(f) }
 #define KEYMGMT(name)							\
@@ -156,6 +158,8 @@ tls_key_setup(void)
 
 	if (libctx != NULL)
 		return (libctx);
+	peer_handle(ROLE_KEEPER, MSG_SIGNATURE, take_signature);
+	peer_renewed(ROLE_KEEPER, ask_again);
 	/* the default provider first: what is not asked of ours is its */
 	if ((libctx = OSSL_LIB_CTX_new()) == NULL ||
 	    OSSL_PROVIDER_load(libctx, "default") == NULL ||
@@ -527,8 +531,8 @@ question_new(const struct sigctx *s, uint16_t alg, const uint8_t *tbs,
 static void
 question_ask(const struct tls_question *q)
 {
-	if (keeper_channel() != NULL)
-		(void)proto_send_sign(keeper_channel(), q->id, q->number,
+	if (peer_channel(ROLE_KEEPER) != NULL)
+		(void)proto_send_sign(peer_channel(ROLE_KEEPER), q->id, q->number,
 		    q->alg, q->tbs, q->tbs_len);
 }
 
@@ -547,8 +551,8 @@ tls_key_cancel(struct tls_question *q)
 	q->state = CANCELLED;
 }
 
-void
-tls_key_ask_again(void)
+static void
+ask_again(void)
 {
 	struct tls_question	*q;
 
@@ -557,8 +561,9 @@ tls_key_ask_again(void)
 			question_ask(q);
 }
 
-int
-tls_key_answer(struct imsg *m)
+/* MSG_SIGNATURE. */
+static int
+take_signature(struct imsg *m)
 {
 	struct tls_question	*q;
 	const uint8_t		*sig;

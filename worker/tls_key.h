@@ -9,8 +9,6 @@
 
 #include <openssl/ssl.h>
 
-#include "common/imsg.h"
-
 struct tls_question;
 
 /* Before the sandbox: the OpenSSL library context that has such keys; exits
@@ -30,9 +28,5 @@ void	tls_key_enter(struct tls_question **, void (*ready)(void *),
 /* Nobody wants the signature any more: the next call that resumes the job
  * makes it fail. */
 void	tls_key_cancel(struct tls_question *);
-
-/* From keeper.c.  0, or -1: malformed. */
-int	tls_key_answer(struct imsg *);
-void	tls_key_ask_again(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "worker/balance.h"
 #include "worker/exchange.h"
+#include "worker/peer.h"
 #include "worker/up_addr.h"
 #include "worker/up_tls.h"
 #include "worker/upconn.h"
@@ -20,6 +21,8 @@ static size_t			 nservers;
 
 static void	 server_setup(struct server *, struct upstream *,
 		    const struct conf_server *);
+static int	 take_addrs(struct imsg *);
+static void	 set_addrs(size_t, const struct proto_addr *, size_t);
 static struct timeq *queue_of(uint64_t, void (*)(struct timer *));
 
 void
@@ -55,6 +58,7 @@ upstream_setup(struct event_base *base, const struct worker_conf *conf)
 			server_setup(&servers[nservers++], u,
 			    &u->conf->servers[j]);
 	}
+	peer_handle(ROLE_FETCHER, MSG_ADDRS, take_addrs);
 	up_tls_setup(conf, ups);
 	exchange_setup(base, ups, nups);
 	upconn_setup(base, (size_t)conf->max_connections, servers, nservers,
@@ -97,8 +101,25 @@ queue_of(uint64_t ms, void (*expired)(struct timer *))
 	return (all[n++].q);
 }
 
-void
-upstream_set_addrs(size_t i, const struct proto_addr *addrs, size_t n)
+/* MSG_ADDRS: all addresses of a server's name; servers of all upstreams are
+ * counted one after the other. */
+static int
+take_addrs(struct imsg *m)
+{
+	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
+	uint32_t		 server;
+	size_t			 n;
+
+	if (proto_get_addrs(m, &server, addrs, &n) == -1)
+		return (-1);
+	set_addrs(server, addrs, n);
+	return (0);
+}
+
+/* n 0: none known.  Those that the host cannot have (up_addr.h) are left out;
+ * a literal address stays what it is. */
+static void
+set_addrs(size_t i, const struct proto_addr *addrs, size_t n)
 {
 	struct proto_addr	 fit[PROTO_ADDRS_MAX];
 	struct server		*s;

@@ -14,10 +14,6 @@
 /* Once, with a conf that outlives all exchanges. */
 void	upstream_setup(struct event_base *, const struct worker_conf *);
 
-/* The addresses of a server's name (servers of all upstreams are counted one
- * after the other), from the fetcher; n 0: none known.  Those that the host
- * cannot have (up_addr.h) are left out; a literal address stays what it is. */
-void	upstream_set_addrs(size_t server, const struct proto_addr *, size_t n);
 /* 1 when every name has been resolved once (with whatever result). */
 int	upstream_resolved(void);
 /* The server of an upstream whose turn it is, by its index there. */
