@@ -15,8 +15,10 @@
 #include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
+#include "worker/http1_put.h"
 #include "worker/media.h"
 #include "worker/share.h"
+#include "worker/upstream.h"
 
 #define STATELESS	"2026-07-28"
 #define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)
@@ -45,6 +47,7 @@ static struct spoken	*spoken;
 static struct timeq	 q_ask;
 
 static int	 ask(struct request *);
+static int	 put_head(void *, size_t, struct buf *);
 static void	 tell(struct request *);
 static void	 over(struct request *, int, uint32_t);
 static void	 got_head(void *, const struct http1_head *);
@@ -55,6 +58,7 @@ static void	 late(struct timer *);
 static int	 understood(struct request *);
 
 static const struct exchange_cb callbacks = {
+	.put_head = put_head,
 	.head = got_head,
 	.data = got_data,
 	.done = got_all,
@@ -103,27 +107,50 @@ ask_learn(size_t upstream, const struct accord_told *told)
 static int
 ask(struct request *r)
 {
-	int	 failed;
+	struct exchange_request	 x = {
+		.upstream = r->upstream,
+		.method = "POST",
+		.body = &r->body,
+		.source = r->share == NULL ? 0 : r->share->hash,
+		.cb = &callbacks,
+		.arg = r
+	};
 
+	http1_kept_free(&r->kept);
 	buf_free(&r->body);
-	failed = forward_own(r) == -1;
-	failed |= buf_printf(&r->head, "User-Agent: mcpgw\r\n"
-	    "Content-Type: application/json\r\n"
-	    "Accept: application/json, text/event-stream\r\n"
-	    "Accept-Encoding: identity\r\n"
-	    "MCP-Protocol-Version: " STATELESS "\r\n"
-	    "Mcp-Method: server/discover\r\n"
-	    "Content-Length: %zu\r\n\r\n", sizeof(question) - 1) == -1;
-	failed |= buf_append(&r->body, question, sizeof(question) - 1) == -1;
-	if (failed || (r->ex = exchange_start(r->upstream, r->server,
-	    r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash), "POST",
-	    r->line_len, &r->head, &r->body, &callbacks, r)) == NULL)
+	if (buf_append(&r->body, question, sizeof(question) - 1) == -1)
+		return (-1);
+	if (!r->pinned)
+		r->server = upstream_pick(r->upstream);
+	x.server = r->server;
+	if ((r->ex = exchange_start(&x)) == NULL)
 		return (-1);
 	r->state = REQ_FORWARD;
 	r->asking = 1;
 	spoken[r->upstream].asking = 1;
 	timer_start(&r->timer, &q_ask);
 	return (0);
+}
+
+static int
+put_head(void *arg, size_t server, struct buf *b)
+{
+	static const char *const fields[][2] = {
+		{ "User-Agent", "mcpgw" },
+		{ "Content-Type", "application/json" },
+		{ "Accept", "application/json, text/event-stream" },
+		{ "Accept-Encoding", "identity" },
+		{ "MCP-Protocol-Version", STATELESS },
+		{ "Mcp-Method", "server/discover" }
+	};
+	size_t	 i;
+	int	 failed;
+
+	failed = forward_put_own(arg, server, b) == -1;
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		failed |= http1_put_field(b, slice_of(fields[i][0]),
+		    slice_of(fields[i][1])) == -1;
+	return (failed ? -1 : 0);
 }
 
 void

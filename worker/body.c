@@ -57,7 +57,7 @@ body_count(struct request *r)
 
 	if (r->share == NULL)
 		return (0);
-	held = r->body.cap + r->head.cap + c->in.cap + c->out.cap;
+	held = r->body.cap + r->kept.all.cap + c->in.cap + c->out.cap;
 	if (r->ex != NULL)
 		held += exchange_held(r->ex);
 	r->share->bytes += held - r->counted;
@@ -69,7 +69,7 @@ int
 body_crowded(const struct request *r, uint64_t n)
 {
 	const struct conn	*c = r->conn;
-	size_t			 own = r->body.cap + r->head.cap +
+	size_t			 own = r->body.cap + r->kept.all.cap +
 				    r->text.cap + c->in.cap + c->out.cap;
 
 	n += r->body.len;

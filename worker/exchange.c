@@ -12,10 +12,12 @@
 #include "common/log.h"
 #include "worker/balance.h"
 #include "worker/exchange.h"
+#include "worker/http1_put.h"
 #include "worker/response.h"
 #include "worker/upconn.h"
 
 #define WAITING_MAX	1024		/* exchanges per upstream */
+#define JOIN_MAX	4096		/* bytes of a body, with its head */
 
 struct exchange {
 	TAILQ_ENTRY(exchange) link;	/* waiting, or in the dead list */
@@ -27,9 +29,10 @@ struct exchange {
 	const struct exchange_cb *cb;
 	void		*arg;
 	const char	*method;
-	size_t		 line_len;	/* of request line and Host in head */
-	struct buf	 head;		/* to send; held until the answer */
-	struct buf	 body;		/* begins, for a redirection */
+	struct buf	 head;		/* for this server, once written */
+	struct buf	 body;		/* both are held until the answer
+					 * begins, for a redirection */
+	int		 joined;	/* the body is in head, too */
 	size_t		 sent;		/* bytes of both */
 	int		 spent;		/* they are not held any more */
 	struct response	 response;
@@ -64,9 +67,10 @@ static struct exchange *wait_next(const struct upstream *);
 static void	 wake(evutil_socket_t, short, void *);
 static void	 wake_one(struct upstream *);
 static int	 exchange_other_server(struct exchange *);
-static int	 exchange_aim(struct exchange *, const struct server *);
+static int	 put_head(struct exchange *);
 static size_t	 exchange_unsent(const struct exchange *);
 static void	 exchange_forget(struct exchange *);
+static void	 exchange_spend(struct exchange *);
 static void	 exchange_timer(struct exchange *);
 static void	 exchange_fail(struct exchange *, enum exchange_error,
 		    const char *);
@@ -109,69 +113,56 @@ exchange_setup(struct event_base *base, struct upstream *u, size_t n)
 }
 
 struct exchange *
-exchange_start(size_t upstream, size_t server, int flags, const char *method,
-    size_t line_len, struct buf *head, struct buf *body,
-    const struct exchange_cb *cb, void *arg)
+exchange_start(const struct exchange_request *x)
 {
 	struct exchange	*ex;
+	struct upstream	*u = x->upstream < nups ? &ups[x->upstream] : NULL;
 
-	if (upstream >= nups || server >= ups[upstream].nservers ||
+	if (u == NULL || x->server >= u->nservers ||
 	    (ex = calloc(1, sizeof(*ex))) == NULL)
 		return (NULL);
-	ex->cb = cb;
-	ex->arg = arg;
-	ex->method = method;
-	ex->line_len = line_len;
-	ex->server = &ups[upstream].servers[server];
-	ex->tried = 1ULL << server;
-	ex->pinned = (flags & EXCHANGE_PINNED) != 0;
-	ex->probe = (flags & EXCHANGE_PROBE) != 0;
+	ex->cb = x->cb;
+	ex->arg = x->arg;
+	ex->method = x->method;
+	ex->server = &u->servers[x->server];
+	ex->tried = 1ULL << x->server;
+	ex->pinned = x->pinned;
+	ex->probe = x->probe;
 	/* a health check waits for nobody */
 	ex->turn = ex->probe;
-	response_init(&ex->response, method, &response_callbacks, ex);
-	if (ups[upstream].sources != NULL && !ex->probe)
-		ex->source = &ups[upstream].sources[flags >> 8];
-	if (ex->source != NULL && (flags & EXCHANGE_STANDING) != 0) {
+	response_init(&ex->response, x->method, &response_callbacks, ex);
+	if (u->sources != NULL && !ex->probe)
+		ex->source = &u->sources[x->source % EXCHANGE_SOURCES];
+	if (ex->source != NULL && x->standing) {
 		ex->standing = 1;
-		TAILQ_INSERT_TAIL(&ups[upstream].standing, ex,
-		    standing_link);
+		TAILQ_INSERT_TAIL(&u->standing, ex, standing_link);
 	}
 	if (exchange_attach(ex) == -1) {
 		exchange_uncount(ex);
 		free(ex);
 		return (NULL);
 	}
-	if (body->len > 0 && body->len <= 4096 &&
-	    buf_append(head, buf_data(body), body->len) == 0)
-		buf_free(body);
-	ex->head = *head;
-	ex->body = *body;
-	memset(head, 0, sizeof(*head));
-	memset(body, 0, sizeof(*body));
+	ex->body = *x->body;
+	memset(x->body, 0, sizeof(*x->body));
 	exchange_begin(ex);
 	return (ex);
 }
 
 int
-exchange_take(struct exchange *ex, struct buf *head, size_t *line_len,
-    struct buf *body)
+exchange_take(struct exchange *ex, struct buf *body)
 {
 	if (ex->spent)
 		return (-1);
-	*head = ex->head;
-	*line_len = ex->line_len;
 	*body = ex->body;
-	memset(&ex->head, 0, sizeof(ex->head));
 	memset(&ex->body, 0, sizeof(ex->body));
-	ex->sent = 0;
-	ex->spent = 1;
+	exchange_forget(ex);
 	return (0);
 }
 
 static size_t
 exchange_unsent(const struct exchange *ex)
 {
-	return (ex->head.len + ex->body.len - ex->sent);
+	return (ex->head.len + (ex->joined ? 0 : ex->body.len) - ex->sent);
 }
 
 static void
@@ -181,6 +172,17 @@ exchange_forget(struct exchange *ex)
 	ex->sent = 0;
 	buf_wipe(&ex->head);
 	buf_free(&ex->body);
+}
+
+/* It is not asked for again. */
+static void
+exchange_spend(struct exchange *ex)
+{
+	if (ex->spent)
+		return;
+	exchange_forget(ex);
+	if (ex->cb->spent != NULL)
+		ex->cb->spent(ex->arg);
 }
 
 size_t
@@ -456,8 +458,7 @@ exchange_other_server(struct exchange *ex)
 	struct server	*s;
 
 	if (ex->pinned || ex->sent_any ||
-	    (s = balance_next(u, ex->tried)) == NULL ||
-	    exchange_aim(ex, s) == -1)
+	    (s = balance_next(u, ex->tried)) == NULL)
 		return (-1);
 	log_debug("upstream %s: trying %s%s", u->conf->name,
 	    s->conf->authority, s->conf->path);
@@ -465,49 +466,11 @@ exchange_other_server(struct exchange *ex)
 	ex->tried |= 1ULL << (s - u->servers);
 	ex->next_addr = 0;
 	ex->turn = 1;
+	/* what was written for the other one is not for it */
+	buf_wipe(&ex->head);
 	if (exchange_attach(ex) == -1)
 		return (-1);
 	exchange_begin(ex);
-	return (0);
-}
-
-/* Rewrite request line and Host for another server; the client's query
- * stays. */
-static int
-exchange_aim(struct exchange *ex, const struct server *s)
-{
-	const struct conf_server *old = ex->server->conf;
-	struct buf	 b;
-	const char	*query, *end;
-	size_t		 skip = strlen(ex->method) + 1 + strlen(old->path);
-
-	if (ex->head.len < ex->line_len || ex->line_len < skip)
-		return (-1);
-	query = buf_data(&ex->head) + skip;
-	if ((end = memchr(query, ' ', ex->line_len - skip)) == NULL)
-		return (-1);
-	/* what the old server's URL says is not for another */
-	if (old->query != NULL)
-		end = query;
-	memset(&b, 0, sizeof(b));
-	if (buf_printf(&b, "%s %s%s%.*s HTTP/1.1\r\nHost: %s\r\n",
-	    ex->method, s->conf->path, s->conf->query == NULL ? "" : "?",
-	    s->conf->query == NULL ? (int)(end - query) :
-	    (int)strlen(s->conf->query), s->conf->query == NULL ? query :
-	    s->conf->query, conf_server_authority(s->up->conf,
-	    s->conf)) == -1) {
-		buf_free(&b);
-		return (-1);
-	}
-	skip = b.len;
-	if (buf_append(&b, buf_data(&ex->head) + ex->line_len,
-	    ex->head.len - ex->line_len) == -1) {
-		buf_free(&b);
-		return (-1);
-	}
-	buf_wipe(&ex->head);
-	ex->head = b;
-	ex->line_len = skip;
 	return (0);
 }
 
@@ -557,6 +520,10 @@ up_ready(void *arg)
 {
 	struct exchange	*ex = arg;
 
+	if (ex->head.len == 0 && !ex->spent && put_head(ex) == -1) {
+		exchange_fail(ex, EXCHANGE_REFUSED, "out of memory");
+		return;
+	}
 	if (exchange_unsent(ex) == 0 || send_all(ex) == 0 || errno == EAGAIN)
 		return;
 	if (ex->up->reused && !ex->sent_any) {
@@ -567,7 +534,26 @@ up_ready(void *arg)
 	 * decides */
 	ex->cut = 1;
 	upconn_broke(ex->up);
-	exchange_forget(ex);
+	exchange_spend(ex);
+}
+
+/* The head for the server that is there; a small body goes with it, so that it
+ * is one record of TLS.  0 or -1. */
+static int
+put_head(struct exchange *ex)
+{
+	struct buf	*b = &ex->head;
+	int		 failed;
+
+	failed = ex->cb->put_head(ex->arg, exchange_server(ex), b) == -1;
+	if (strcmp(ex->method, "POST") == 0)
+		failed |= http1_put_length(b, ex->body.len) == -1;
+	failed |= http1_put_end(b) == -1;
+	ex->joined = ex->up->tls != NULL && ex->body.len <= JOIN_MAX;
+	if (ex->joined)
+		failed |= buf_append(b, buf_data(&ex->body),
+		    ex->body.len) == -1;
+	return (failed ? -1 : 0);
 }
 
 /* Send what the socket takes.  0 when all is sent, or -1 with errno. */
@@ -588,7 +574,7 @@ send_all(struct exchange *ex)
 		ex->sent += (size_t)n;
 	}
 	if (ex->response.got_head || buf_tight())
-		exchange_forget(ex);
+		exchange_spend(ex);
 	return (0);
 }
 
@@ -605,7 +591,7 @@ unsent_parts(const struct exchange *ex, struct iovec *iov)
 		skip = ex->head.len;
 	}
 	skip -= ex->head.len;
-	if (skip < ex->body.len) {
+	if (!ex->joined && skip < ex->body.len) {
 		iov[n].iov_base = buf_data(&ex->body) + skip;
 		iov[n++].iov_len = ex->body.len - skip;
 	}
@@ -728,7 +714,7 @@ got_head(void *arg, const struct http1_head *h)
 	exchange_timer(ex);
 	ex->cb->head(ex->arg, h);
 	if (!ex->over && exchange_unsent(ex) == 0)
-		exchange_forget(ex);
+		exchange_spend(ex);
 }
 
 static void

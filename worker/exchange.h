@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "worker/buf.h"
 #include "worker/http1.h"
@@ -19,47 +20,59 @@ enum exchange_error {
 	EXCHANGE_CROWDED	/* the upstream's max_connections reached */
 };
 
-/* For exchange_start(). */
-#define EXCHANGE_PINNED	1	/* no other server will do */
-#define EXCHANGE_STANDING 4	/* a stream, as long as the client likes */
-/* Whose it is: a hash of the address. */
-#define EXCHANGE_SOURCE(hash)	((int)((hash) % EXCHANGE_SOURCES << 8))
 #define EXCHANGE_SOURCES	256
-#define EXCHANGE_PROBE	2	/* what it means is upstream_judge()'s */
 
 struct exchange;
 struct timer;
 struct upstream;
 
 /*
- * What becomes of an exchange.  head comes once (informational responses are
- * swallowed), then data as it arrives, then done or fail, exactly one of them
- * and exactly once; fail may come at any point.  After done and fail the
- * exchange is gone.  A callback may cancel the exchange.
+ * What becomes of an exchange.  put_head is asked to write the head for a
+ * server of the upstream when a connection to it is there (request line, Host
+ * and fields, but nothing that frames the body, and no empty line), again when
+ * it is another server's turn, and any number of times until spent, which may
+ * be NULL: the request is not held any more.  0, or -1 when memory is gone.
+ *
+ * head comes once (informational responses are swallowed), then data as it
+ * arrives, then done or fail, exactly one of them and exactly once; fail may
+ * come at any point.  After done and fail the exchange is gone.  A callback
+ * other than the first two may cancel the exchange.
  */
 struct exchange_cb {
+	int	(*put_head)(void *, size_t server, struct buf *);
+	void	(*spent)(void *);
 	void	(*head)(void *, const struct http1_head *);
 	void	(*data)(void *, const char *, size_t);
 	void	(*done)(void *);
 	void	(*fail)(void *, enum exchange_error, const char *why);
 };
 
-/*
- * Send a request to a server of an upstream: a whole head, whose request line
- * and Host (line_len bytes) were made for that server, and a body (taken
- * over, both; the bufs are left empty).  Unless flags say EXCHANGE_PINNED
- * another server may get it when this one cannot be reached.  method (static
- * text) is what the response's framing depends on.  NULL when memory is gone
- * or there are too many connections.  No callback is called from within.
- */
-struct exchange *exchange_start(size_t upstream, size_t server, int flags,
-    const char *method, size_t line_len, struct buf *head, struct buf *body,
-    const struct exchange_cb *, void *);
-/* Take the request back, whole and with the answering server's line, to send
- * it elsewhere: from within the head callback, before exchange_cancel().  0;
- * -1: it is not held any more, as memory is short or it could not be sent. */
-int	exchange_take(struct exchange *, struct buf *head, size_t *line_len,
-	    struct buf *body);
+/* What is asked of whom. */
+struct exchange_request {
+	size_t		 upstream;
+	size_t		 server;	/* of it: the first to be tried */
+	const char	*method;	/* static text */
+	struct buf	*body;		/* taken over, and left empty, unless
+					 * it fails to start */
+	int		 pinned;	/* no other server will do */
+	int		 standing;	/* a stream, as long as the client
+					 * likes */
+	int		 probe;		/* a health check: what it means is
+					 * upstream_judge()'s */
+	uint32_t	 source;	/* whose it is: a hash of the
+					 * address */
+	const struct exchange_cb *cb;
+	void		*arg;
+};
+
+/* Send it.  Unless it is pinned another server may get it when this one cannot
+ * be reached.  NULL when memory is gone or there are too many connections.  No
+ * callback is called from within. */
+struct exchange *exchange_start(const struct exchange_request *);
+/* Take the body back, to send the request elsewhere: from within the head
+ * callback, before exchange_cancel().  0; -1: it is not held any more (spent),
+ * or could not be sent. */
+int	exchange_take(struct exchange *, struct buf *body);
 /* Bytes of memory that it holds. */
 size_t	exchange_held(const struct exchange *);
 /* The server that it was sent to. */

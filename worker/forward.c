@@ -20,6 +20,8 @@
 #include "worker/cors.h"
 #include "worker/forward.h"
 #include "worker/forwarded.h"
+#include "worker/http1_keep.h"
+#include "worker/http1_put.h"
 #include "worker/mcp.h"
 #include "worker/mediatype.h"
 #include "worker/session.h"
@@ -34,6 +36,17 @@ static const struct worker_conf	*conf;
 #define HARMLESS	"X-Content-Type-Options: nosniff\r\n"		\
 			"Content-Security-Policy: sandbox\r\n"
 
+static int	 kept(const struct http1_field *);
+static struct slice server_query(const struct request *,
+		    const struct conf_server *);
+static int	 put_line(const struct request *, size_t, const char *,
+		    struct buf *);
+static int	 put_carried(const struct request *,
+		    const struct http1_head *, const struct conf_upstream *,
+		    struct buf *);
+static int	 overruled(const struct request *, struct slice);
+static int	 put_fixed(const struct request *,
+		    const struct conf_upstream *, struct buf *);
 static int	 carried(const struct http1_field *);
 static int	 misleads(const struct http1_field *);
 static int	 put_streaming(const struct http1_head *, struct buf *);
@@ -45,13 +58,13 @@ static int	 put_session(struct request *, const struct http1_head *,
 		    struct buf *);
 static int	 put_words(struct buf *, ...)
 		    __attribute__((sentinel));
-static int	 put_field(struct buf *, struct slice, struct slice);
 static int	 put_via(struct buf *, const struct http1_head *);
-static int	 put_traceparent(struct buf *, const struct http1_head *);
+static void	 make_traceparent(const struct http1_head *, char *);
 static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
-static int	 put_forwarded(struct request *,
-		    const struct http1_head *, const struct conf_upstream *);
+static int	 put_forwarded(const struct request *,
+		    const struct http1_head *, const struct conf_upstream *,
+		    struct buf *);
 static int	 put_said(struct buf *, const struct conf_upstream *,
 		    const struct http1_head *, const char *, enum http1_name,
 		    struct slice);
@@ -76,105 +89,156 @@ forward_method(const struct request *r)
 }
 
 int
-forward_request(struct request *r, const struct http1_head *h)
+forward_keep(struct request *r, const struct http1_head *h)
+{
+	char	 trace[TRACEPARENT_LEN];
+
+	make_traceparent(h, trace);
+	request_keep_text(r, &r->traceparent,
+	    (struct slice){ trace, sizeof(trace) });
+	return (r->traceparent.set ? http1_keep(&r->kept, h, kept) : -1);
+}
+
+/* Whatever may be asked of it later, but nobody is to have its credential. */
+static int
+kept(const struct http1_field *f)
+{
+	return (f->id != HTTP1_AUTHORIZATION &&
+	    f->id != HTTP1_PROXY_AUTHORIZATION && !auth_is_key_field(f));
+}
+
+int
+forward_put_target(const struct request *r, size_t server, struct buf *b)
+{
+	const struct conf_server	*s;
+	struct slice			 query;
+
+	if (r->target.set)
+		return (buf_append(b, request_text(r, r->target).p,
+		    r->target.len));
+	s = &conf->upstreams[r->upstream].servers[server];
+	query = server_query(r, s);
+	return (put_words(b, s->path, query.p == NULL ? "" : "?", NULL) == -1 ?
+	    -1 : buf_append(b, query.p, query.len));
+}
+
+/* Of two parameters of one name servers take either: theirs, or the client's,
+ * but never both. */
+static struct slice
+server_query(const struct request *r, const struct conf_server *s)
+{
+	return (s->query != NULL ? slice_of(s->query) : r->kept.query);
+}
+
+static int
+put_line(const struct request *r, size_t server, const char *method,
+    struct buf *b)
 {
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
-	const struct conf_server	*s = &u->servers[r->server];
+	const struct conf_server	*s = &u->servers[server];
+	struct slice			 none = { NULL, 0 };
+
+	if (r->target.set)
+		return (http1_put_request(b, method,
+		    request_text(r, r->target), none,
+		    conf_server_authority(u, s)));
+	return (http1_put_request(b, method, slice_of(s->path),
+	    server_query(r, s), conf_server_authority(u, s)));
+}
+
+int
+forward_put_head(const struct request *r, size_t server, struct buf *b)
+{
+	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
+	const struct http1_head		*h = http1_kept_head(&r->kept);
 	struct slice			 session;
-	const char			*accept = mediatype_accept(h);
-	int				 stateless = mcp_stateless(r);
-	struct buf			*b = &r->head;
-	size_t				 i;
 	int				 failed;
 
-	failed = put_words(b, forward_method(r), " ", s->path, NULL) == -1;
-	/* of two parameters of one name servers take either */
-	if (s->query != NULL)
-		failed |= put_words(b, "?", s->query, NULL) == -1;
-	else if (h->query.p != NULL)
-		failed |= buf_puts(b, "?") == -1 ||
-		    buf_append(b, h->query.p, h->query.len) == -1;
-	failed |= put_words(b, " HTTP/1.1\r\nHost: ",
-	    conf_server_authority(u, s), "\r\n", NULL) == -1;
-	r->line_len = b->len;
-	if (accept != NULL)
-		failed |= put_words(b, "Accept: ", accept, "\r\n",
-		    NULL) == -1;
-	for (i = 0; i < h->nfield; i++) {
-		if (!carried(&h->field[i]) || misleads(&h->field[i]) ||
-		    (h->field[i].id == HTTP1_LAST_EVENT_ID && stateless) ||
-		    replaced(u, &h->field[i]) ||
-		    (h->field[i].id == HTTP1_ACCEPT && accept != NULL) ||
-		    (h->field[i].id == HTTP1_TRACESTATE && !traced(h)))
-			continue;
-		failed |= put_field(b, h->field[i].name,
-		    h->field[i].value) == -1;
-	}
-	failed |= put_field(b, slice_of("X-Request-Id"),
+	failed = put_line(r, server, forward_method(r), b) == -1;
+	failed |= put_carried(r, h, u, b) == -1;
+	failed |= http1_put_field(b, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
-	failed |= put_forwarded(r, h, u) == -1;
-	failed |= put_traceparent(b, h) == -1;
+	failed |= put_forwarded(r, h, u, b) == -1;
+	failed |= http1_put_field(b, slice_of("traceparent"),
+	    request_text(r, r->traceparent)) == -1;
 	failed |= put_via(b, h) == -1;
 	session = request_text(r, r->session_id);
 	if (session.p != NULL)
-		failed |= put_field(b, slice_of("Mcp-Session-Id"),
+		failed |= http1_put_field(b, slice_of("Mcp-Session-Id"),
 		    session) == -1;
 	if (u->cookies)
 		failed |= cookies_put_request(b, h, u) == -1;
-	for (i = 0; i < u->nheaders; i++)
-		failed |= put_field(b, slice_of(u->headers[i].name),
-		    slice_of(u->headers[i].value)) == -1;
+	failed |= put_fixed(r, u, b) == -1;
 	if (u->identity_headers)
 		failed |= put_identity(r, b) == -1;
 	return (failed ? -1 : 0);
 }
 
-int
-forward_replace(struct request *r, const char *name, const char *value)
+/* What the client sent and may. */
+static int
+put_carried(const struct request *r, const struct http1_head *h,
+    const struct conf_upstream *u, struct buf *b)
 {
-	const char	*p = buf_data(&r->head), *end = p + r->head.len, *eol;
-	size_t		 n = strlen(name), len;
-	struct buf	 made = { 0 };
-	int		 failed;
+	const struct http1_field	*f;
+	const char			*accept = mediatype_accept(h);
+	int				 stateless = mcp_stateless(r);
+	int				 failed = 0;
 
-	failed = buf_append(&made, p, r->line_len) == -1;
-	for (p += r->line_len; p < end; p += len) {
-		eol = memchr(p, '\n', (size_t)(end - p));
-		len = eol == NULL ? (size_t)(end - p) :
-		    (size_t)(eol + 1 - p);
-		if (len > n && p[n] == ':' && strncasecmp(p, name, n) == 0)
-			continue;
-		failed |= buf_append(&made, p, len) == -1;
-	}
-	if (value != NULL)
-		failed |= put_words(&made, name, ": ", value, "\r\n",
+	if (accept != NULL)
+		failed |= put_words(b, "Accept: ", accept, "\r\n",
 		    NULL) == -1;
-	buf_wipe(&r->head);
-	r->head = made;
+	for (f = h->field; f < h->field + h->nfield; f++) {
+		if (!carried(f) || misleads(f) || overruled(r, f->name) ||
+		    (f->id == HTTP1_LAST_EVENT_ID && stateless) ||
+		    replaced(u, f) ||
+		    (f->id == HTTP1_ACCEPT && accept != NULL) ||
+		    (f->id == HTTP1_TRACESTATE && !traced(h)))
+			continue;
+		failed |= http1_put_field(b, f->name, f->value) == -1;
+	}
+	if (r->uncoded)
+		failed |= http1_put_field(b, slice_of("Accept-Encoding"),
+		    slice_of("identity")) == -1;
+	return (failed ? -1 : 0);
+}
+
+/* Did the body show that it may not go on? */
+static int
+overruled(const struct request *r, struct slice name)
+{
+	return ((r->uncoded && slice_is_nocase(name, "Accept-Encoding")) ||
+	    (r->unversioned && slice_is_nocase(name,
+	    "MCP-Protocol-Version")));
+}
+
+static int
+put_fixed(const struct request *r, const struct conf_upstream *u,
+    struct buf *b)
+{
+	struct slice	 name;
+	size_t		 i;
+	int		 failed = 0;
+
+	for (i = 0; i < u->nheaders; i++) {
+		name = slice_of(u->headers[i].name);
+		if (!overruled(r, name))
+			failed |= http1_put_field(b, name,
+			    slice_of(u->headers[i].value)) == -1;
+	}
 	return (failed ? -1 : 0);
 }
 
 int
-forward_own(struct request *r)
+forward_put_own(const struct request *r, size_t server, struct buf *b)
 {
 	static const struct http1_head	 none;
-	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
-	const struct conf_server	*s = &u->servers[r->server];
-	struct buf			*b = &r->head;
-	size_t				 i;
 	int				 failed;
 
-	buf_wipe(b);
-	failed = put_words(b, "POST ", s->path, s->query == NULL ? "" : "?",
-	    s->query == NULL ? "" : s->query, " HTTP/1.1\r\nHost: ",
-	    conf_server_authority(u, s), "\r\n", NULL) == -1;
-	r->line_len = b->len;
-	failed |= put_field(b, slice_of("X-Request-Id"),
+	failed = put_line(r, server, "POST", b) == -1;
+	failed |= http1_put_field(b, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
 	failed |= put_via(b, &none) == -1;
-	for (i = 0; i < u->nheaders; i++)
-		failed |= put_field(b, slice_of(u->headers[i].name),
-		    slice_of(u->headers[i].value)) == -1;
+	failed |= put_fixed(r, &conf->upstreams[r->upstream], b) == -1;
 	return (failed ? -1 : 0);
 }
 
@@ -308,7 +372,7 @@ forward_response(struct request *r, const struct http1_head *h)
 		    !h->field[i].connection && !cors_owns(&h->field[i]) &&
 		    (h->field[i].id != HTTP1_OTHER ||
 		    !withheld_from_client(h->field[i].name)))
-			failed |= put_field(out, h->field[i].name,
+			failed |= http1_put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
 	failed |= buf_append(out, HARMLESS, sizeof(HARMLESS) - 1) == -1;
 	if (http1_is_event_stream(h))
@@ -317,7 +381,7 @@ forward_response(struct request *r, const struct http1_head *h)
 	if (conf->upstreams[r->upstream].cookies)
 		failed |= cookies_put_response(out, h,
 		    &conf->upstreams[r->upstream]) == -1;
-	failed |= put_field(out, slice_of("X-Request-Id"),
+	failed |= http1_put_field(out, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
 	if (h->count[HTTP1_DATE] == 0)
 		failed |= answer_put_date(out) == -1;
@@ -391,26 +455,6 @@ put_words(struct buf *b, ...)
 	return (failed ? -1 : 0);
 }
 
-static int
-put_field(struct buf *b, struct slice name, struct slice value)
-{
-	char	*p;
-
-	if ((p = buf_room(b, name.len + value.len + 4)) == NULL)
-		return (-1);
-	memcpy(p, name.p, name.len);
-	p += name.len;
-	*p++ = ':';
-	*p++ = ' ';
-	if (value.len > 0)
-		memcpy(p, value.p, value.len);
-	p += value.len;
-	*p++ = '\r';
-	*p++ = '\n';
-	buf_added(b, name.len + value.len + 4);
-	return (0);
-}
-
 void
 forward_client_ip(struct request *r, const struct http1_head *h)
 {
@@ -436,16 +480,15 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 /* How it came here: by what we know, or what a trusted proxy says of the
  * client's side.  What the upstream's configuration sets is left out. */
 static int
-put_forwarded(struct request *r, const struct http1_head *h,
-    const struct conf_upstream *u)
+put_forwarded(const struct request *r, const struct http1_head *h,
+    const struct conf_upstream *u, struct buf *b)
 {
-	struct buf	*b = &r->head;
 	int		 proxied, failed = 0;
 	struct slice	 v;
 
 	proxied = conf->nproxies > 0 && forwarded_trusts(&r->conn->addr);
 	if (!sets(u, "X-Forwarded-For"))
-		failed |= put_field(b, slice_of("X-Forwarded-For"),
+		failed |= http1_put_field(b, slice_of("X-Forwarded-For"),
 		    request_text(r, r->client_ip)) == -1;
 	v = slice_of(r->conn->tls != NULL ? "https" : "http");
 	failed |= put_said(b, u, h, "X-Forwarded-Proto",
@@ -460,7 +503,7 @@ put_forwarded(struct request *r, const struct http1_head *h,
 	    HTTP1_X_FORWARDED_PORT, v) == -1;
 	v = forwarded_kept(r, h);
 	if (v.len > 0 && !sets(u, "Forwarded"))
-		failed |= put_field(b, slice_of("Forwarded"), v) == -1;
+		failed |= http1_put_field(b, slice_of("Forwarded"), v) == -1;
 	return (failed ? -1 : 0);
 }
 
@@ -478,7 +521,7 @@ put_said(struct buf *b, const struct conf_upstream *u,
 	if (id != HTTP1_OTHER && h->count[id] == 1 &&
 	    http1_value(h, id).len > 0)
 		v = http1_value(h, id);
-	return (v.p == NULL ? 0 : put_field(b, slice_of(name), v));
+	return (v.p == NULL ? 0 : http1_put_field(b, slice_of(name), v));
 }
 
 /* The part of Forwarded that trusted proxies made, unless it speaks of another
@@ -543,16 +586,15 @@ forward_looped(const struct http1_head *h)
 }
 
 /* Go on with the client's trace, or begin one. */
-static int
-put_traceparent(struct buf *b, const struct http1_head *h)
+static void
+make_traceparent(const struct http1_head *h, char *v)
 {
 	struct slice	 in = http1_value(h, HTTP1_TRACEPARENT);
-	char		 v[TRACEPARENT_LEN + 1] = "00-";
-	int		 ours = !traced(h);
 
-	if (ours) {
+	memcpy(v, "00-", 3);
+	if (!traced(h)) {
 		random_hex(v + 3, 32);
-		memcpy(v + 53, "00", 3);
+		memcpy(v + 53, "00", 2);
 	} else {
 		memcpy(v + 3, in.p + 3, 32);
 		memcpy(v + 53, in.p + 53, 2);
@@ -564,8 +606,6 @@ put_traceparent(struct buf *b, const struct http1_head *h)
 	}
 	random_hex(v + 36, 16);
 	v[35] = v[52] = '-';
-	return (put_field(b, slice_of("traceparent"),
-	    (struct slice){ v, TRACEPARENT_LEN }));
 }
 
 /* Does the client bring one trace, well formed? */

@@ -13,15 +13,18 @@
 void	forward_setup(const struct worker_conf *);
 /* Whose request it is: the peer, or what a trusted proxy says of it. */
 void	forward_client_ip(struct request *, const struct http1_head *);
-/* Make r->head: everything but Content-Length and the empty line.
- * 0, or -1 when memory is gone. */
-int	forward_request(struct request *, const struct http1_head *);
-/* Give r->head, as forward_request() made it, another value of a field, or none
- * (NULL).  0 or -1. */
-int	forward_replace(struct request *, const char *name, const char *value);
-/* Make r->head for a request of the gateway's own, a POST without fields that
- * describe its body.  0 or -1. */
-int	forward_own(struct request *);
+/* Keep what of its head may go on, in r->kept: all but its credential.  0, or
+ * -1 when memory is gone. */
+int	forward_keep(struct request *, const struct http1_head *);
+/* Write the head for a server of r->upstream: everything but what frames the
+ * body, and the empty line.  0 or -1. */
+int	forward_put_head(const struct request *, size_t server, struct buf *);
+/* The same for a request of the gateway's own, a POST without fields that
+ * describe its body. */
+int	forward_put_own(const struct request *, size_t server, struct buf *);
+/* The target that those write: the server's, or r->target.  0 or -1. */
+int	forward_put_target(const struct request *, size_t server,
+	    struct buf *);
 /* Queue the head of the upstream's response; decides r->chunked.  0 or -1. */
 int	forward_response(struct request *, const struct http1_head *);
 /* Did this gateway send it on itself (RFC 9110 section 7.6.3)? */

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mono.h"
 #include "worker/exchange.h"
+#include "worker/http1_put.h"
 #include "worker/probe.h"
 #include "worker/upstream.h"
 
@@ -25,7 +26,7 @@ static void	 probe_new(struct event_base *, const struct worker_conf *,
 		    size_t, size_t);
 static void	 probe_now(evutil_socket_t, short, void *);
 static void	 probe_late(evutil_socket_t, short, void *);
-static int	 put_request(const struct probe *, struct buf *, size_t *);
+static int	 put_head(void *, size_t, struct buf *);
 static void	 probe_over(struct probe *, int, const char *);
 static void	 got_head(void *, const struct http1_head *);
 static void	 got_data(void *, const char *, size_t);
@@ -33,6 +34,7 @@ static void	 got_all(void *);
 static void	 got_nothing(void *, enum exchange_error, const char *);
 
 static const struct exchange_cb callbacks = {
+	.put_head = put_head,
 	.head = got_head,
 	.data = got_data,
 	.done = got_all,
@@ -96,39 +98,44 @@ static void
 probe_now(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe	*p = arg;
-	struct buf	 head = { 0 }, body = { 0 };
+	struct buf	 body = { 0 };
 	struct timeval	 tv = mono_timeval(p->conf->health_timeout);
-	size_t		 line;
+	struct exchange_request	 x = {
+		.upstream = p->upstream,
+		.server = p->server,
+		.method = "GET",
+		.body = &body,
+		.pinned = 1,
+		.probe = 1,
+		.cb = &callbacks,
+		.arg = p
+	};
 
 	(void)fd;
 	(void)what;
 	if (p->ex != NULL)
 		return;
-	if (put_request(p, &head, &line) == 0)
-		p->ex = exchange_start(p->upstream, p->server,
-		    EXCHANGE_PINNED | EXCHANGE_PROBE, "GET", line, &head,
-		    &body, &callbacks, p);
-	buf_wipe(&head);
-	if (p->ex != NULL)
+	if ((p->ex = exchange_start(&x)) != NULL)
 		evtimer_add(p->late, &tv);
 }
 
 static int
-put_request(const struct probe *p, struct buf *b, size_t *line)
+put_head(void *arg, size_t server, struct buf *b)
 {
-	size_t	 i;
-	int	 failed;
+	const struct conf_upstream *u = ((struct probe *)arg)->conf;
+	struct slice	 none = { NULL, 0 };
+	size_t		 i;
+	int		 failed;
 
-	failed = buf_printf(b, "GET %s HTTP/1.1\r\nHost: %s\r\n",
-	    p->conf->health_path, conf_server_authority(p->conf,
-	    &p->conf->servers[p->server])) == -1;
-	*line = b->len;
-	failed |= buf_puts(b, "User-Agent: mcpgw-health\r\n"
-	    "Accept: */*\r\n") == -1;
-	for (i = 0; i < p->conf->nheaders; i++)
-		failed |= buf_printf(b, "%s: %s\r\n",
-		    p->conf->headers[i].name, p->conf->headers[i].value) == -1;
-	failed |= buf_puts(b, "\r\n") == -1;
+	failed = http1_put_request(b, "GET", slice_of(u->health_path), none,
+	    conf_server_authority(u, &u->servers[server])) == -1;
+	failed |= http1_put_field(b, slice_of("User-Agent"),
+	    slice_of("mcpgw-health")) == -1;
+	failed |= http1_put_field(b, slice_of("Accept"),
+	    slice_of("*/*")) == -1;
+	for (i = 0; i < u->nheaders; i++)
+		failed |= http1_put_field(b, slice_of(u->headers[i].name),
+		    slice_of(u->headers[i].value)) == -1;
 	return (failed ? -1 : 0);
 }
 

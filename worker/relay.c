@@ -18,6 +18,7 @@
 #include "worker/session.h"
 #include "worker/share.h"
 #include "worker/sse.h"
+#include "worker/upstream.h"
 
 #define REDIRECTS_MAX	3
 #define HOLD_MAX	(256 * 1024)	/* of an answer that says revisions */
@@ -31,21 +32,20 @@ static const uint64_t	 naps[] = { 10, 100, 1000, 10000, 60000 };
 #define GRACE_MS	1000	/* for an event that has begun to end */
 
 static const struct worker_conf	*conf;
-static const struct worker_conf *conf;
 static struct timeq	 q_beat;
 static struct timeq	 q_total;
 static struct timeq	 q_grace;
 static struct timeq	 q_life[NAPS];
 
 static int	 relay_standing(struct request *);
+static void	 relay_send(struct request *, struct buf *, int);
+static int	 relay_put_request(void *, size_t, struct buf *);
+static void	 relay_spent(void *);
 static void	 relay_head(void *, const struct http1_head *);
 static const char *refusal(const struct request *, const struct http1_head *,
 		    enum media);
 static int	 locations(const struct http1_head *, struct slice *);
 static int	 relay_follow(struct request *, const struct http1_head *);
-static int	 relay_aim(const struct conf_server *, const char *,
-		    struct slice, const struct buf *, size_t *,
-		    struct buf *);
 static void	 relay_crowded(struct request *);
 static void	 relay_refuse(struct request *, const char *);
 static void	 relay_no_page(struct request *, const struct http1_head *);
@@ -74,6 +74,8 @@ static void	 relay_nap(struct request *, int64_t);
 static void	 relay_life(struct timer *);
 
 static const struct exchange_cb callbacks = {
+	.put_head = relay_put_request,
+	.spent = relay_spent,
 	.head = relay_head,
 	.data = relay_data,
 	.done = relay_done,
@@ -96,27 +98,47 @@ relay_setup(const struct worker_conf *c)
 void
 relay_start(struct request *r)
 {
-	int	 failed = 0;
-
 	if (relay_standing(r) == -1)
 		return;
 	r->state = REQ_FORWARD;
-	if (r->method == METHOD_POST)
-		failed |= buf_puts(&r->head, "Content-Length: ") == -1 ||
-		    buf_number(&r->head, r->body.len) == -1 ||
-		    buf_puts(&r->head, "\r\n") == -1;
-	failed |= buf_puts(&r->head, "\r\n") == -1;
-	if (!failed)
-		r->ex = exchange_start(r->upstream, r->server,
-		    (r->pinned ? EXCHANGE_PINNED : 0) |
-		    (r->standing ? EXCHANGE_STANDING : 0) |
-		    (r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash)),
-		    forward_method(r), r->line_len, &r->head, &r->body,
-		    &callbacks, r);
-	if (r->ex == NULL)
+	if (!r->pinned)
+		r->server = upstream_pick(r->upstream);
+	relay_send(r, &r->body, r->pinned);
+}
+
+/* To r->server; or to another, unless it is pinned. */
+static void
+relay_send(struct request *r, struct buf *body, int pinned)
+{
+	struct exchange_request	 x = {
+		.upstream = r->upstream,
+		.server = r->server,
+		.method = forward_method(r),
+		.body = body,
+		.pinned = pinned,
+		.standing = r->standing,
+		.source = r->share == NULL ? 0 : r->share->hash,
+		.cb = &callbacks,
+		.arg = r
+	};
+
+	if ((r->ex = exchange_start(&x)) == NULL)
 		relay_crowded(r);
 	else
 		(void)body_count(r);
+}
+
+static int
+relay_put_request(void *arg, size_t server, struct buf *b)
+{
+	return (forward_put_head(arg, server, b));
+}
+
+/* No server is asked any more: none needs its head. */
+static void
+relay_spent(void *arg)
+{
+	http1_kept_free(&((struct request *)arg)->kept);
 }
 
 static void
@@ -311,53 +333,34 @@ static int
 relay_follow(struct request *r, const struct http1_head *h)
 {
 	size_t		 server = exchange_server(r->ex);
-	struct buf	 line = { 0 }, head = { 0 }, body = { 0 };
+	struct buf	 was = { 0 }, target = { 0 }, body = { 0 };
 	struct slice	 location = { NULL, 0 };
+	int		 failed;
 
 	if (r->redirects == REDIRECTS_MAX || locations(h, &location) != 1)
 		return (0);
-	if (exchange_take(r->ex, &head, &r->line_len, &body) == -1)
-		return (0);
-	if (relay_aim(&conf->upstreams[r->upstream].servers[server],
-	    forward_method(r), location, &head, &r->line_len, &line) == -1) {
-		buf_wipe(&head);
-		buf_free(&body);
-		buf_wipe(&line);
+	failed = forward_put_target(r, server, &was) == -1 ||
+	    redirect_resolve(&conf->upstreams[r->upstream].servers[server],
+	    (struct slice){ buf_data(&was), was.len }, location,
+	    &target) == -1 || exchange_take(r->ex, &body) == -1;
+	buf_wipe(&was);
+	if (failed) {
+		buf_wipe(&target);
 		return (0);
 	}
-	buf_wipe(&head);
+	request_keep_text(r, &r->target, (struct slice){ buf_data(&target),
+	    target.len });
+	buf_wipe(&target);
 	r->redirects++;
 	exchange_cancel(r->ex);
-	r->ex = exchange_start(r->upstream, server, EXCHANGE_PINNED |
-	    (r->standing ? EXCHANGE_STANDING : 0) |
-	    (r->share == NULL ? 0 : EXCHANGE_SOURCE(r->share->hash)),
-	    forward_method(r), r->line_len, &line, &body, &callbacks, r);
-	if (r->ex != NULL)
-		return (1);
-	buf_wipe(&line);
+	r->ex = NULL;
+	r->server = server;
+	if (r->target.set)
+		relay_send(r, &body, 1);
+	else
+		conn_abort(r->conn);
 	buf_free(&body);
-	relay_crowded(r);
 	return (1);
-}
-
-/* A head with another target.  0, with the length of its line, or -1. */
-static int
-relay_aim(const struct conf_server *s, const char *method,
-    struct slice location, const struct buf *head, size_t *line_len,
-    struct buf *out)
-{
-	const char	*p = buf_data(head) + strlen(method) + 1;
-	const char	*rest = buf_data(head) + *line_len;
-	const char	*end = memchr(p, ' ', (size_t)(rest - p));
-	size_t		 n = head->len - *line_len;
-
-	if (end == NULL || buf_printf(out, "%s ", method) == -1 ||
-	    redirect_resolve(s, (struct slice){ p, (size_t)(end - p) },
-	    location, out) == -1 || buf_printf(out,
-	    " HTTP/1.1\r\nHost: %s\r\n", s->authority) == -1)
-		return (-1);
-	*line_len = out->len;
-	return (buf_append(out, rest, n));
 }
 
 static void

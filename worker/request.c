@@ -130,7 +130,7 @@ request_free(struct request *r)
 		share_put(r->share);
 	}
 	buf_free(&r->body);
-	buf_free(&r->head);
+	http1_kept_free(&r->kept);
 	buf_free(&r->hold);
 	buf_free(&r->text);
 	if (r->conn->req == r)
@@ -538,7 +538,7 @@ request_give_up(struct request *r, enum auth_result result)
 	request_refuse(r);
 }
 
-/* It may come in: take its head apart for the upstream, then its body. */
+/* It may come in: keep what of its head may go on, then take its body. */
 static void
 request_accept(struct request *r, const struct http1_head *h)
 {
@@ -547,10 +547,9 @@ request_accept(struct request *r, const struct http1_head *h)
 	if (request_lost(r) == -1 || request_check_type(r, h) == -1 ||
 	    mcp_check_head(r, h) == -1)
 		return;
-	r->server = upstream_pick(r->upstream);
 	if (request_session(r, h) == -1)
 		return;
-	if (forward_request(r, h) == -1) {
+	if (forward_keep(r, h) == -1) {
 		conn_abort(c);
 		return;
 	}
@@ -664,22 +663,20 @@ request_settle(struct request *r, const struct rpc *rpc)
 	size_t		 before, after;
 	int		 failed;
 
-	failed = forward_replace(r, "Accept-Encoding", "identity") == -1;
+	r->uncoded = 1;
 	if (r->accord != ACCORD_OPEN)
-		return (failed ? -1 : 0);
-	if (!mcp_revision_ok(r) || mcp_stateless(r))
-		failed |= forward_replace(r, "MCP-Protocol-Version",
-		    NULL) == -1;
+		return (0);
+	r->unversioned = !mcp_revision_ok(r) || mcp_stateless(r);
 	if (rpc->proposed.p == NULL)
-		return (failed ? -1 : 0);
+		return (0);
 	if (rpc->proposed.len <= sizeof(plain))
 		request_set_text(r, &r->proposed, (struct slice){ plain,
 		    json_unescape(rpc->proposed, plain) });
 	if ((offer = accord_offer(rpc->proposed)) == NULL)
-		return (failed ? -1 : 0);
+		return (0);
 	before = (size_t)(rpc->proposed.p - body);
 	after = before + rpc->proposed.len;
-	failed |= buf_append(&made, body, before) == -1;
+	failed = buf_append(&made, body, before) == -1;
 	failed |= buf_puts(&made, offer) == -1;
 	failed |= buf_append(&made, body + after, r->body.len - after) == -1;
 	buf_free(&r->body);

@@ -19,6 +19,7 @@
 #include "worker/audit.h"
 #include "worker/buf.h"
 #include "worker/http1.h"
+#include "worker/http1_keep.h"
 #include "worker/timeq.h"
 
 struct conn;
@@ -83,7 +84,6 @@ struct request {
 	size_t		 upstream;	/* SIZE_MAX: none of that name */
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
-	size_t		 line_len;	/* request line and Host, in head */
 	unsigned	 redirects;	/* that were followed */
 	size_t		 headlen;	/* of its head, in conn->in */
 	/* the body on its way in */
@@ -92,7 +92,12 @@ struct request {
 	struct http1_chunk chunk;
 	struct buf	 body;
 	size_t		 laps;		/* 64 KiB of body read */
-	struct buf	 head;		/* for the upstream, without framing */
+	/* for the upstream */
+	struct http1_kept kept;		/* its head, without credential */
+	struct text	 target;	/* instead of the server's */
+	struct text	 traceparent;
+	int		 uncoded;	/* its answer may not be coded */
+	int		 unversioned;	/* without MCP-Protocol-Version */
 	/* the answer on its way out */
 	int		 minor;		/* the client's HTTP/1.minor */
 	int		 head_only;	/* HEAD: no body in the answer */

@@ -1,0 +1,70 @@
+/*
+ * Heads are written without printf(3), which would take longer than all of the
+ * rest.
+ */
+#include <string.h>
+
+#include "worker/http1_put.h"
+
+static char	*put(char *, struct slice);
+
+int
+http1_put_request(struct buf *b, const char *method, struct slice path,
+    struct slice query, const char *host)
+{
+	struct slice	 parts[] = {
+		slice_of(method), { " ", 1 }, path,
+		{ "?", query.p == NULL ? 0 : 1 }, query,
+		{ " HTTP/1.1\r\nHost: ", 17 }, slice_of(host), { "\r\n", 2 }
+	};
+	size_t		 i, n = 0;
+	char		*p, *start;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		n += parts[i].len;
+	if ((start = p = buf_room(b, n)) == NULL)
+		return (-1);
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		p = put(p, parts[i]);
+	buf_added(b, (size_t)(p - start));
+	return (0);
+}
+
+static char *
+put(char *p, struct slice s)
+{
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	return (p + s.len);
+}
+
+int
+http1_put_field(struct buf *b, struct slice name, struct slice value)
+{
+	char	*p;
+
+	if ((p = buf_room(b, name.len + value.len + 4)) == NULL)
+		return (-1);
+	p = put(p, name);
+	*p++ = ':';
+	*p++ = ' ';
+	p = put(p, value);
+	*p++ = '\r';
+	*p++ = '\n';
+	buf_added(b, name.len + value.len + 4);
+	return (0);
+}
+
+int
+http1_put_length(struct buf *b, uint64_t n)
+{
+	if (buf_puts(b, "Content-Length: ") == -1 || buf_number(b, n) == -1)
+		return (-1);
+	return (buf_puts(b, "\r\n"));
+}
+
+int
+http1_put_end(struct buf *b)
+{
+	return (buf_puts(b, "\r\n"));
+}
