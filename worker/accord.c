@@ -6,7 +6,6 @@
 
 #include "common/json.h"
 #include "worker/accord.h"
-#include "worker/answer.h"
 
 #define LEGACY		((1U << (CONF_REVISIONS - 1)) - 1)	/* initialize */
 #define SHOWN		32	/* bytes of a revision that we do not know */

@@ -27,10 +27,11 @@ static const struct conf_oauth	*oauth;
 
 static void	 answer_send(struct request *, int, const char *,
 		    const char *, struct slice);
-static void	 answer_challenge(struct request *, int, const char *,
-		    const char *, int);
+static void	 refused(struct request *, const struct refusal *,
+		    const char *, const char *, const char *);
+static int	 put_refusal(struct buf *, const struct request *);
 static int	 put_challenge(struct buf *, const struct request *,
-		    const char *, int);
+		    const struct refusal *);
 static void	 answer_document(struct request *, const struct http1_head *,
 		    struct slice);
 static int	 make_etag(struct slice, char *);
@@ -168,30 +169,58 @@ answer_send(struct request *r, int status, const char *type,
 	request_finish(r);
 }
 
-static void
-answer_rpc_error(struct request *r, int status, int code,
-    enum audit_action action, const char *message, const char *data,
-    const char *extra)
+void
+answer_refuse(struct request *r, const struct refusal *f)
 {
-	struct refusal	*f = &r->refusal;
+	refused(r, f, f->text, NULL, NULL);
+}
+
+void
+answer_refuse_as(struct request *r, const struct refusal *f,
+    const char *text)
+{
+	refused(r, f, text, NULL, NULL);
+}
+
+void
+answer_refuse_data(struct request *r, const struct refusal *f,
+    const char *data)
+{
+	refused(r, f, f->text, data, NULL);
+}
+
+void
+answer_refuse_page(struct request *r, const struct refusal *f, int status,
+    const char *fields)
+{
+	if (r->refused.row == NULL)
+		r->refused.status = status;
+	refused(r, f, f->text, NULL, fields);
+}
+
+static void
+refused(struct request *r, const struct refusal *row, const char *text,
+    const char *data, const char *fields)
+{
+	struct refused	*f = &r->refused;
 
 	/* the first reason is the one that counts */
-	if (f->status != 0) {
+	if (f->row != NULL) {
 		answer_refusal(r);
 		return;
 	}
-	f->status = status;
-	f->code = code;
-	f->action = action;
-	f->message = message;
+	f->row = row;
+	f->text = text;
+	if (row->status != 0)
+		f->status = row->status;
 	if (data != NULL)
 		request_keep_text(r, &f->data, (struct slice){ data,
 		    strlen(data) + 1 });
-	if (extra != NULL)
-		request_keep_text(r, &f->extra, (struct slice){ extra,
-		    strlen(extra) + 1 });
-	if ((data != NULL && !f->data.set) || (extra != NULL &&
-	    !f->extra.set))
+	if (fields != NULL)
+		request_keep_text(r, &f->fields, (struct slice){ fields,
+		    strlen(fields) + 1 });
+	if ((data != NULL && !f->data.set) || (fields != NULL &&
+	    !f->fields.set))
 		conn_abort(r->conn);
 	else if (request_may_note(r))
 		request_note_body(r);
@@ -202,44 +231,54 @@ answer_rpc_error(struct request *r, int status, int code,
 void
 answer_refusal(struct request *r)
 {
-	const struct refusal	*f = &r->refusal;
+	const struct refused	*f = &r->refused;
 	struct slice		 id = request_text(r, r->rpc_id);
 	struct slice		 data = request_text(r, f->data);
-	struct slice		 extra = request_text(r, f->extra);
+	struct buf		 fields = { 0 };
 	char			 body[RPC_ERROR_MAX], text[6 * MESSAGE_MAX];
 	int			 n, len;
 
-	len = (int)json_escape(slice_of(f->message), MESSAGE_MAX, text);
+	len = (int)json_escape(slice_of(f->text), MESSAGE_MAX, text);
 	if (id.p == NULL && mcp_null_id(r))
 		id = slice_of("null");
 	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",%s%.*s%s"
 	    "\"error\":{\"code\":%d,\"message\":\"%.*s\"%s%s}}\n",
 	    id.p == NULL ? "" : "\"id\":", (int)id.len,
 	    id.p == NULL ? "" : id.p, id.p == NULL ? "" : ",",
-	    f->code, len, text, data.p == NULL ? "" : ",\"data\":",
+	    f->row->code, len, text, data.p == NULL ? "" : ",\"data\":",
 	    data.p == NULL ? "" : data.p);
-	if (n < 0 || (size_t)n >= sizeof(body)) {
+	if (n < 0 || (size_t)n >= sizeof(body) ||
+	    put_refusal(&fields, r) == -1) {
+		buf_free(&fields);
 		conn_abort(r->conn);
 		return;
 	}
-	r->action = f->action;
-	r->error = f->message;
-	answer_send(r, f->status, "application/json", extra.p,
+	r->action = f->row->action;
+	r->error = f->text;
+	answer_send(r, f->status, "application/json", buf_data(&fields),
 	    (struct slice){ body, (size_t)n });
+	buf_free(&fields);
 }
 
-void
-answer_error(struct request *r, int status, int code,
-    enum audit_action action, const char *message, const char *extra)
+/* The fields that its row asks for, and a NUL. */
+static int
+put_refusal(struct buf *b, const struct request *r)
 {
-	answer_rpc_error(r, status, code, action, message, NULL, extra);
-}
+	const struct refusal	*f = r->refused.row;
+	struct slice		 fields = request_text(r, r->refused.fields);
+	int			 failed = 0;
 
-void
-answer_error_data(struct request *r, int status, int code,
-    enum audit_action action, const char *message, const char *data)
-{
-	answer_rpc_error(r, status, code, action, message, data, NULL);
+	if (f->challenge != CHALLENGE_NONE)
+		failed |= put_challenge(b, r, f) == -1;
+	if (f->retry != 0)
+		failed |= buf_printf(b, "Retry-After: %d\r\n",
+		    f->retry == REFUSAL_NOW ? 0 : f->retry) == -1;
+	if (f->allow != NULL)
+		failed |= buf_printf(b, "Allow: %s\r\n", f->allow) == -1;
+	if (fields.p != NULL)
+		failed |= buf_puts(b, fields.p) == -1;
+	failed |= buf_append(b, "", 1) == -1;
+	return (failed ? -1 : 0);
 }
 
 void
@@ -254,28 +293,12 @@ answer_setup(const struct conf_oauth *c)
 	oauth = c;
 }
 
-static void
-answer_challenge(struct request *r, int status, const char *message,
-    const char *error, int scope)
-{
-	struct buf	 b;
-
-	memset(&b, 0, sizeof(b));
-	if (put_challenge(&b, r, error, scope) == -1) {
-		buf_free(&b);
-		conn_abort(r->conn);
-		return;
-	}
-	answer_error(r, status, status == 401 ? RPC_UNAUTHENTICATED :
-	    RPC_INVALID_REQUEST, AUDIT_DENY, message, buf_data(&b));
-	buf_free(&b);
-}
-
-/* The field and a NUL (RFC 6750 section 3, RFC 9728 section 5.1). */
+/* RFC 6750 section 3, RFC 9728 section 5.1. */
 static int
-put_challenge(struct buf *b, const struct request *r, const char *error,
-    int scope)
+put_challenge(struct buf *b, const struct request *r, const struct refusal *f)
 {
+	int	 scopes = f->challenge == CHALLENGE_SCOPES ||
+		    (f->challenge == CHALLENGE_ASK && oauth->enabled);
 	size_t	 i;
 	int	 failed;
 
@@ -286,57 +309,15 @@ put_challenge(struct buf *b, const struct request *r, const char *error,
 		failed |= buf_puts(b, ", resource_metadata=\"") == -1 ||
 		    metadata_put_url(b, request_text(r, r->name)) == -1 ||
 		    buf_puts(b, "\"") == -1;
-	if (error != NULL)
-		failed |= buf_printf(b, ", error=\"%s\"", error) == -1;
-	for (i = 0; scope && i < oauth->nscopes; i++)
+	if (f->error != NULL)
+		failed |= buf_printf(b, ", error=\"%s\"", f->error) == -1;
+	for (i = 0; scopes && i < oauth->nscopes; i++)
 		failed |= buf_printf(b, "%s%s", i == 0 ? ", scope=\"" : " ",
 		    oauth->scopes[i]) == -1;
-	if (scope && oauth->nscopes > 0)
+	if (scopes && oauth->nscopes > 0)
 		failed |= buf_puts(b, "\"") == -1;
-	failed |= buf_append(b, "\r\n", 3) == -1;
+	failed |= buf_puts(b, "\r\n") == -1;
 	return (failed ? -1 : 0);
-}
-
-void
-answer_auth(struct request *r, enum auth_result result)
-{
-	switch (result) {
-	case AUTH_MISSING:
-		/* to be asked of the authorization server */
-		answer_challenge(r, 401, "authentication required", NULL,
-		    oauth->enabled);
-		return;
-	case AUTH_INSUFFICIENT_SCOPE:
-		answer_challenge(r, 401, "insufficient scope",
-		    "insufficient_scope", 1);
-		return;
-	case AUTH_UNAVAILABLE:
-		if (r->crowding)
-			answer_error(r, 429, RPC_RATE_LIMITED, AUDIT_ERROR,
-			    "too many credentials to check from this client",
-			    "Retry-After: 5\r\n");
-		else
-			answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-			    "the credential cannot be checked now",
-			    "Retry-After: 2\r\n");
-		return;
-	default:
-		answer_challenge(r, 401, "invalid token", "invalid_token", 0);
-		return;
-	}
-}
-
-void
-answer_bad_credential(struct request *r)
-{
-	static const char	 why[] = "expected one credential, in one "
-				    "field";
-
-	if (r->has_auth)
-		answer_challenge(r, 400, why, "invalid_request", 0);
-	else
-		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_DENY, why,
-		    NULL);
 }
 
 void

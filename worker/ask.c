@@ -75,7 +75,8 @@ ask_setup(const struct worker_conf *conf)
 }
 
 void
-ask_refuse(struct request *r, const char *what, struct slice requested)
+ask_refuse(struct request *r, const struct refusal *why,
+    struct slice requested)
 {
 	struct spoken	*s = &spoken[r->upstream];
 	char		 copy[SHOWN + 4];	/* it may lie where it goes */
@@ -84,7 +85,7 @@ ask_refuse(struct request *r, const char *what, struct slice requested)
 		requested.len = sizeof(copy);
 	memcpy(copy, requested.p, requested.len);
 	requested.p = copy;
-	r->ask_why = what;
+	r->ask_why = why;
 	request_set_text(r, &r->proposed, requested);
 	/* one question at a time */
 	if (s->asking || (s->until != 0 && clock_mono() < s->until) ||
@@ -174,8 +175,7 @@ tell(struct request *r)
 	(void)snprintf(data, sizeof(data), "{\"supported\":%s,"
 	    "\"requested\":\"%.*s\"}", accord_list(s->until == 0 ? ALL :
 	    s->revisions, list), (int)n, text);
-	answer_error_data(r, 400, RPC_UNSUPPORTED_VERSION, AUDIT_ERROR,
-	    r->ask_why, data);
+	answer_refuse_data(r, r->ask_why, data);
 }
 
 /* It said; or did not. */

@@ -17,10 +17,10 @@ void	ask_setup(const struct worker_conf *);
 /*
  * Refuse a request, read whole, for its revision (-32022), with a list of what
  * is both spoken by its upstream and allowed: at once, or when the upstream
- * has said.  Where it does not say, soon, all that is allowed is listed.  what
- * is static text.
+ * has said.  Where it does not say, soon, all that is allowed is listed.
  */
-void	ask_refuse(struct request *, const char *what, struct slice requested);
+void	ask_refuse(struct request *, const struct refusal *,
+	    struct slice requested);
 /* The request ends, whether or not it asks. */
 void	ask_end(struct request *);
 /* An answer of this upstream's that passes said so. */

@@ -9,18 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/audit_action.h"
 #include "common/auth_result.h"
 #include "common/shm.h"
 #include "common/slice.h"
 
 #define AUDIT_VALUE_MAX	256	/* bytes of any value from outside */
-
-enum audit_action {
-	AUDIT_ALLOW,	/* passed to the upstream and answered by it */
-	AUDIT_DENY,	/* refused: credential, scope, Origin */
-	AUDIT_ERROR,	/* malformed, over a limit, or an upstream's failure */
-	AUDIT_ABORTED	/* the client left, or the answer was cut off */
-};
 
 /* Slices with p NULL are unknown: null for the fields of the guide, absent
  * otherwise. */

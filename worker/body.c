@@ -27,7 +27,7 @@ body_add(struct request *r, const char *p, size_t n)
 {
 	int	 status = 503;
 
-	if (n > conf->max_body - r->body.len || (r->refusal.status != 0 &&
+	if (n > conf->max_body - r->body.len || (r->refused.row != NULL &&
 	    n > REFUSED_BODY_MAX - r->body.len))
 		status = 413;
 	else if (!body_squeeze(r, n) && buf_append(&r->body, p, n) == 0) {
@@ -101,10 +101,8 @@ body_refuse(struct request *r, int status)
 	r->conn->close = r->conn->unread = 1;
 	r->framing = HTTP1_BODY_NONE;
 	buf_free(&r->body);
-	answer_error(r, status, status == 413 ? RPC_INVALID_REQUEST :
-	    RPC_UNAVAILABLE, AUDIT_ERROR, status == 413 ?
-	    "body larger than limits.max_body" : "limits.buffered reached",
-	    status == 413 ? NULL : "Retry-After: 1\r\n");
+	answer_refuse(r, refuse(status == 413 ? REFUSE_SIZE :
+	    REFUSE_BUFFERED));
 }
 
 /* What its address has besides this request. */

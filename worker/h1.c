@@ -122,7 +122,7 @@ h1_take_chunks(struct request *r)
 		return (1);
 	}
 	r->conn->close = r->conn->unread = 1;
-	answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR, why, NULL);
+	answer_refuse_as(r, refuse(REFUSE_CHUNKS), why);
 	return (1);
 }
 

@@ -32,8 +32,8 @@ static uint32_t	 revisions;	/* allowed ones, a bit each */
 
 static int	 revision_allowed(struct slice);
 static int	 check_revision(struct request *, const struct rpc *);
-static int	 unsupported(struct request *, const char *, struct slice);
-static int	 mismatch(struct request *, const char *);
+static int	 unsupported(struct request *, enum refuse, struct slice);
+static int	 mismatch(struct request *, enum refuse);
 static int	 judged(const struct http1_field *);
 static int	 plain_text(struct slice);
 static enum naming naming(const struct rpc *);
@@ -58,12 +58,11 @@ mcp_check_head(struct request *r, const struct http1_head *h)
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
 		if (h->field[i].connection && judged(&h->field[i])) {
-			answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
-			    "Connection names an end-to-end field", NULL);
+			answer_refuse(r, refuse(REFUSE_NOMINATED));
 			return (-1);
 		}
 	if (h->count[HTTP1_MCP_METHOD] > 1 || h->count[HTTP1_MCP_NAME] > 1)
-		return (mismatch(r, "repeated Mcp-Method or Mcp-Name"));
+		return (mismatch(r, REFUSE_NAMES_REPEATED));
 	request_keep_text(r, &r->mcp_method,
 	    http1_value(h, HTTP1_MCP_METHOD));
 	request_keep_text(r, &r->mcp_name, http1_value(h, HTTP1_MCP_NAME));
@@ -87,7 +86,7 @@ mcp_check_stream(struct request *r)
 
 	if (mcp_revision_ok(r))
 		return (0);
-	return (unsupported(r, "unsupported MCP-Protocol-Version",
+	return (unsupported(r, REFUSE_REVISION,
 	    version.p == NULL ? slice_of(ASSUMED) : version));
 }
 
@@ -126,8 +125,7 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 
 	if (version.p != NULL && rpc->version.p != NULL &&
 	    !slice_eq(version, rpc->version))
-		return (mismatch(r,
-		    "MCP-Protocol-Version differs from the body"));
+		return (mismatch(r, REFUSE_REVISION_DIFFERS));
 	if (check_revision(r, rpc) == -1)
 		return (-1);
 	stateless = !mcp_opens(rpc) && (slice_is(version, STATELESS) ||
@@ -138,13 +136,13 @@ mcp_check_body(struct request *r, const struct rpc *rpc)
 	    slice_is(rpc->method, "server/discover") ? ACCORD_DISCOVER :
 	    stateless ? ACCORD_ERROR : ACCORD_NONE;
 	if (stateless && rpc->kind == RPC_REQUEST && version.p == NULL)
-		return (mismatch(r, "MCP-Protocol-Version is missing"));
+		return (mismatch(r, REFUSE_REVISION_MISSING));
 	if (!plain_text(method) || !plain_text(name))
-		return (mismatch(r, "Mcp-Method or Mcp-Name is not ASCII"));
+		return (mismatch(r, REFUSE_NAMES_ASCII));
 	if (stateless && rpc->kind == RPC_REQUEST && method.p == NULL)
-		return (mismatch(r, "Mcp-Method is missing"));
+		return (mismatch(r, REFUSE_METHOD_MISSING));
 	if (method.p != NULL && !slice_eq(method, rpc->method))
-		return (mismatch(r, "Mcp-Method differs from the body"));
+		return (mismatch(r, REFUSE_METHOD_DIFFERS));
 	return (check_name(r, rpc, stateless));
 }
 
@@ -158,12 +156,12 @@ check_name(struct request *r, const struct rpc *rpc, int stateless)
 	if (name.p != NULL || (stateless && rpc->kind == RPC_REQUEST))
 		kind = naming(rpc);
 	if (name.p == NULL && kind == NAME_MUST && stateless)
-		return (mismatch(r, "Mcp-Name is missing"));
+		return (mismatch(r, REFUSE_NAME_MISSING));
 	if (name.p == NULL || kind == NAME_ANY)
 		return (0);
 	if (kind == NAME_NONE || rpc->name.p == NULL ||
 	    !name_matches(name, rpc->name))
-		return (mismatch(r, "Mcp-Name differs from the body"));
+		return (mismatch(r, REFUSE_NAME_DIFFERS));
 	return (0);
 }
 
@@ -177,15 +175,14 @@ check_revision(struct request *r, const struct rpc *rpc)
 	if (mcp_opens(rpc) && (revisions & LEGACY) != 0)
 		return (0);
 	if (rpc->version.p != NULL && !revision_allowed(rpc->version))
-		return (unsupported(r,
-		    "unsupported protocol version in _meta", rpc->version));
+		return (unsupported(r, REFUSE_REVISION_META,
+		    rpc->version));
 	if (version.p != NULL && !revision_allowed(version))
-		return (unsupported(r, "unsupported MCP-Protocol-Version",
-		    version));
+		return (unsupported(r, REFUSE_REVISION, version));
 	/* without one it is of a revision that did not have it */
 	if (version.p == NULL && rpc->version.p == NULL &&
 	    !mcp_revision_ok(r))
-		return (unsupported(r, "MCP-Protocol-Version is missing",
+		return (unsupported(r, REFUSE_REVISION_NONE,
 		    slice_of(ASSUMED)));
 	return (0);
 }
@@ -199,16 +196,16 @@ revision_allowed(struct slice v)
 /* With what there is instead (2026-07-28, Unsupported Protocol Version).
  * Returns -1. */
 static int
-unsupported(struct request *r, const char *what, struct slice requested)
+unsupported(struct request *r, enum refuse what, struct slice requested)
 {
-	ask_refuse(r, what, requested);
+	ask_refuse(r, refuse(what), requested);
 	return (-1);
 }
 
 static int
-mismatch(struct request *r, const char *what)
+mismatch(struct request *r, enum refuse what)
 {
-	answer_error(r, 400, RPC_HEADER_MISMATCH, AUDIT_ERROR, what, NULL);
+	answer_refuse(r, refuse(what));
 	return (-1);
 }
 

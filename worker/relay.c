@@ -42,12 +42,12 @@ static void	 relay_send(struct request *, struct buf *, int);
 static int	 relay_put_request(void *, size_t, struct buf *);
 static void	 relay_spent(void *);
 static void	 relay_head(void *, const struct http1_head *);
-static const char *refusal(const struct request *, const struct http1_head *,
-		    enum media);
+static const struct refusal *unfit(const struct request *,
+		    const struct http1_head *, enum media);
 static int	 locations(const struct http1_head *, struct slice *);
 static int	 relay_follow(struct request *, const struct http1_head *);
 static void	 relay_crowded(struct request *);
-static void	 relay_refuse(struct request *, const char *);
+static void	 relay_refuse(struct request *, const struct refusal *);
 static void	 relay_no_page(struct request *, const struct http1_head *);
 static void	 relay_answered(struct request *);
 static int	 relay_holds(const struct request *,
@@ -55,7 +55,7 @@ static int	 relay_holds(const struct request *,
 static int	 relay_put_head(struct request *, const struct http1_head *);
 static int	 relay_hold(struct request *, struct slice);
 static int	 relay_release(struct request *, int);
-static const char *session_wrong(const struct http1_head *);
+static const struct refusal *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
 static int	 relay_chunk(struct buf *, size_t);
 static void	 relay_done(void *);
@@ -144,8 +144,7 @@ relay_spent(void *arg)
 static void
 relay_crowded(struct request *r)
 {
-	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-	    "too many connections to upstreams", "Retry-After: 1\r\n");
+	answer_refuse(r, refuse(REFUSE_UP_CONNECTIONS));
 }
 
 /* A stream that stands as long as the client likes counts for its address.
@@ -156,9 +155,7 @@ relay_standing(struct request *r)
 	if (r->share == NULL || (r->method != METHOD_GET && !r->listening))
 		return (0);
 	if (conf->per_streams > 0 && r->share->streams >= conf->per_streams) {
-		answer_error(r, 429, RPC_RATE_LIMITED, AUDIT_DENY,
-		    "limits.per_address.streams reached",
-		    "Retry-After: 10\r\n");
+		answer_refuse(r, refuse(REFUSE_STREAMS));
 		return (-1);
 	}
 	r->share->streams++;
@@ -171,11 +168,11 @@ relay_head(void *arg, const struct http1_head *h)
 {
 	struct request	*r = arg;
 	enum media	 media = media_of(h);
-	const char	*why;
+	const struct refusal *why;
 
 	if ((h->status == 307 || h->status == 308) && relay_follow(r, h))
 		return;
-	if ((why = refusal(r, h, media)) != NULL) {
+	if ((why = unfit(r, h, media)) != NULL) {
 		relay_refuse(r, why);
 		return;
 	}
@@ -287,25 +284,24 @@ relay_release(struct request *r, int all)
 }
 
 /* Why an answer may not go to the client, or NULL. */
-static const char *
-refusal(const struct request *r, const struct http1_head *h,
-    enum media media)
+static const struct refusal *
+unfit(const struct request *r, const struct http1_head *h, enum media media)
 {
-	const char	*wrong;
-	struct slice	 location;
+	const struct refusal	*wrong;
+	struct slice		 location;
 
 	/* its challenge would send our clients to another's login */
 	if (h->status == 401 || h->status == 407)
-		return ("the upstream refused the gateway");
+		return (refuse(REFUSE_UP_REFUSED));
 	if (!r->stateless && (wrong = session_wrong(h)) != NULL)
 		return (wrong);
 	if (media == MEDIA_DOUBT)
-		return ("the upstream's Content-Type can be read in two ways");
+		return (refuse(REFUSE_UP_TYPE));
 	if (media == MEDIA_PAGE && h->status < 300 &&
 	    r->method == METHOD_POST)
-		return ("the upstream answered with a page, not a message");
+		return (refuse(REFUSE_UP_PAGE));
 	if (h->status >= 300 && h->status < 400 && locations(h, &location) > 0)
-		return ("the upstream redirects where it cannot be followed");
+		return (refuse(REFUSE_UP_REDIRECT));
 	return (NULL);
 }
 
@@ -364,11 +360,11 @@ relay_follow(struct request *r, const struct http1_head *h)
 }
 
 static void
-relay_refuse(struct request *r, const char *why)
+relay_refuse(struct request *r, const struct refusal *why)
 {
 	exchange_cancel(r->ex);
 	r->ex = NULL;
-	answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR, why, NULL);
+	answer_refuse(r, why);
 }
 
 /* An error page's status is what it says to a program; when to come back is
@@ -393,8 +389,7 @@ relay_no_page(struct request *r, const struct http1_head *h)
 	if (failed)
 		conn_abort(r->conn);
 	else
-		answer_error(r, h->status, RPC_BAD_GATEWAY, AUDIT_ERROR,
-		    "the upstream answered with an error page",
+		answer_refuse_page(r, refuse(REFUSE_UP_ERROR_PAGE), h->status,
 		    buf_data(&extra));
 	buf_free(&extra);
 }
@@ -442,7 +437,7 @@ relay_limit(struct request *r)
 }
 
 /* At most one, and of what MCP lets one be made (Session Management). */
-static const char *
+static const struct refusal *
 session_wrong(const struct http1_head *h)
 {
 	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
@@ -451,13 +446,12 @@ session_wrong(const struct http1_head *h)
 	if (id.p == NULL)
 		return (NULL);
 	if (id.len > SESSION_ID_MAX)
-		return ("the upstream's Mcp-Session-Id is longer than 1024 "
-		    "bytes");
+		return (refuse(REFUSE_UP_SESSION_LONG));
 	if (h->count[HTTP1_MCP_SESSION_ID] > 1 || id.len == 0)
-		return ("the upstream's Mcp-Session-Id is none");
+		return (refuse(REFUSE_UP_SESSION));
 	for (i = 0; i < id.len; i++)
 		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
-			return ("the upstream's Mcp-Session-Id is none");
+			return (refuse(REFUSE_UP_SESSION));
 	return (NULL);
 }
 
@@ -687,17 +681,12 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 		return;
 	}
 	if (error == EXCHANGE_CROWDED)
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the upstream's max_connections reached",
-		    "Retry-After: 1\r\n");
+		answer_refuse(r, refuse(REFUSE_UP_CROWDED));
 	else if (error == EXCHANGE_TIMEOUT)
-		answer_error(r, 504, RPC_GATEWAY_TIMEOUT, AUDIT_ERROR,
-		    "the upstream did not answer in time", NULL);
+		answer_refuse(r, refuse(REFUSE_UP_TIMEOUT));
 	else
-		answer_error(r, 502, RPC_BAD_GATEWAY, AUDIT_ERROR,
-		    error == EXCHANGE_REFUSED ?
-		    "the upstream cannot be reached" :
-		    "the upstream's answer is malformed", NULL);
+		answer_refuse(r, refuse(error == EXCHANGE_REFUSED ?
+		    REFUSE_UP_UNREACHED : REFUSE_UP_MALFORMED));
 }
 
 void

@@ -151,10 +151,8 @@ request_malformed(struct conn *c, int status, const char *why)
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
 	forward_client_ip(r, NULL);
-	answer_error(r, status, status == 503 ? RPC_UNAVAILABLE :
-	    RPC_INVALID_REQUEST, AUDIT_ERROR,
-	    why == NULL ? "malformed request" : why,
-	    status == 503 ? "Retry-After: 1\r\n" : NULL);
+	answer_refuse_as(r, refusal_of_syntax(status), why == NULL ?
+	    "malformed request" : why);
 }
 
 void
@@ -225,8 +223,7 @@ request_route(struct request *r, const struct http1_head *h)
 	if (route != ROUTE_HEALTHZ && !route_host_ok(h) &&
 	    (!r->mcp || route_origin_ok(h))) {
 		forward_client_ip(r, h);
-		answer_error(r, 421, RPC_FORBIDDEN, AUDIT_DENY,
-		    "host not allowed", NULL);
+		answer_refuse(r, refuse(REFUSE_HOST));
 		return;
 	}
 	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
@@ -238,8 +235,7 @@ request_route(struct request *r, const struct http1_head *h)
 		return;
 	}
 	if (r->method == METHOD_UNKNOWN && !r->mcp) {
-		answer_error(r, 501, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "unknown method", NULL);
+		answer_refuse(r, refuse(REFUSE_UNKNOWN_METHOD));
 		return;
 	}
 	switch (route) {
@@ -256,8 +252,7 @@ request_route(struct request *r, const struct http1_head *h)
 		request_ready(r, h);
 		return;
 	case ROUTE_NONE:
-		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "not found", NULL);
+		answer_refuse(r, refuse(REFUSE_PATH));
 		return;
 	}
 	forward_client_ip(r, h);
@@ -320,18 +315,15 @@ request_check(struct request *r, const struct http1_head *h)
 {
 	if (audit_broken() && !conf->audit_allow) {
 		r->unrecordable = 1;
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the audit log cannot be written", "Retry-After: 5\r\n");
+		answer_refuse(r, refuse(REFUSE_UNRECORDABLE));
 		return (-1);
 	}
 	if (forward_looped(h)) {
-		answer_error(r, 508, RPC_BAD_GATEWAY, AUDIT_ERROR,
-		    "an upstream leads back to this gateway", NULL);
+		answer_refuse(r, refuse(REFUSE_LOOP));
 		return (-1);
 	}
 	if (h->count[HTTP1_ORIGIN] > 0 && !r->origin.set) {
-		answer_error(r, 403, RPC_FORBIDDEN, AUDIT_DENY,
-		    "origin not allowed", NULL);
+		answer_refuse(r, refuse(REFUSE_ORIGIN));
 		return (-1);
 	}
 	/* nothing here may tell a name that is an upstream's from one that is
@@ -345,23 +337,20 @@ request_check(struct request *r, const struct http1_head *h)
 		return (-1);
 	}
 	if (r->method == METHOD_UNKNOWN) {
-		answer_error(r, 501, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "unknown method", NULL);
+		answer_refuse(r, refuse(REFUSE_UNKNOWN_METHOD));
 		return (-1);
 	}
 	/* GET and DELETE are of streams and sessions, which the last revision
 	 * has not (Earlier Streamable HTTP Revisions) */
 	if (r->method != METHOD_POST && (!mcp_streams() ||
 	    r->method == METHOD_OPTIONS || r->method == METHOD_OTHER)) {
-		answer_error(r, 405, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "method not allowed", mcp_streams() ?
-		    "Allow: GET, POST, DELETE\r\n" : "Allow: POST\r\n");
+		answer_refuse(r, refuse(mcp_streams() ? REFUSE_METHOD :
+		    REFUSE_METHOD_POST));
 		return (-1);
 	}
 	if (h->count[HTTP1_MCP_SESSION_ID] > 1 ||
 	    h->count[HTTP1_MCP_PROTOCOL_VERSION] > 1) {
-		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "repeated Mcp-Session-Id or MCP-Protocol-Version", NULL);
+		answer_refuse(r, refuse(REFUSE_REPEATED));
 		return (-1);
 	}
 	return (request_check_body(r));
@@ -373,8 +362,7 @@ request_lost(struct request *r)
 {
 	if (r->upstream != SIZE_MAX)
 		return (0);
-	answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
-	    "no such upstream", NULL);
+	answer_refuse(r, refuse(REFUSE_UPSTREAM));
 	return (-1);
 }
 
@@ -382,14 +370,12 @@ static int
 request_check_body(struct request *r)
 {
 	if (r->left > conf->max_body) {
-		answer_error(r, 413, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "body larger than limits.max_body", NULL);
+		answer_refuse(r, refuse(REFUSE_SIZE));
 		return (-1);
 	}
 	/* of a chunked one nobody knows yet whether it is empty */
 	if (r->method != METHOD_POST && r->framing == HTTP1_BODY_LENGTH) {
-		answer_error(r, 400, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "only POST has a body", NULL);
+		answer_refuse(r, refuse(REFUSE_BODY));
 		return (-1);
 	}
 	return (0);
@@ -406,18 +392,15 @@ request_check_type(struct request *r, const struct http1_head *h)
 		return (0);
 	if (h->count[HTTP1_CONTENT_TYPE] != 1 ||
 	    !mediatype_is_json(type)) {
-		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "expected Content-Type: application/json", NULL);
+		answer_refuse(r, refuse(REFUSE_TYPE));
 		return (-1);
 	}
 	if (h->count[HTTP1_CONTENT_ENCODING] > 0) {
-		answer_error(r, 415, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "a coded body cannot be judged", NULL);
+		answer_refuse(r, refuse(REFUSE_CODED));
 		return (-1);
 	}
 	if (body_squeeze(r, r->left)) {
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "limits.buffered reached", "Retry-After: 1\r\n");
+		answer_refuse(r, refuse(REFUSE_BUFFERED));
 		return (-1);
 	}
 	return (0);
@@ -435,7 +418,8 @@ request_judge(struct request *r, const struct http1_head *h)
 	if (cred == CREDENTIAL_BAD) {
 		r->has_auth = auth_required();
 		r->auth = AUTH_INVALID;
-		answer_bad_credential(r);
+		answer_refuse(r, refuse(r->has_auth ? REFUSE_CREDENTIALS :
+		    REFUSE_CREDENTIALS_OPEN));
 		return;
 	}
 	if (!auth_required()) {
@@ -481,7 +465,7 @@ request_refuse(struct request *r)
 	if (r->why != NULL && log_verbose())
 		log_debug("request %s: credential refused, %s: %s", r->id,
 		    auth_result_name(r->auth), r->why);
-	answer_auth(r, r->auth);
+	answer_refuse(r, refusal_of_auth(r->auth, r->crowding));
 }
 
 int
@@ -579,8 +563,7 @@ request_session(struct request *r, const struct http1_head *h)
 		return (0);
 	request_owner(r, &owner);
 	if (session_open(&owner, r->upstream, v, &id, &r->server) == -1) {
-		answer_error(r, 404, RPC_INVALID_REQUEST, AUDIT_ERROR,
-		    "unknown session", NULL);
+		answer_refuse(r, refuse(REFUSE_SESSION));
 		return (-1);
 	}
 	r->pinned = 1;
@@ -613,7 +596,7 @@ request_whole(struct request *r)
 	/* null is none, and not to be echoed as one (Requests) */
 	if (rpc.id.p != NULL && !slice_is(rpc.id, "null"))
 		request_set_text(r, &r->rpc_id, rpc.id);
-	if (r->refusal.status != 0) {
+	if (r->refused.row != NULL) {
 		request_note(r, &rpc);
 		rpc_free(&rpc);
 		answer_refusal(r);
@@ -621,7 +604,8 @@ request_whole(struct request *r)
 	}
 	if (code != 0) {
 		rpc_free(&rpc);
-		answer_error(r, 400, code, AUDIT_ERROR, why, NULL);
+		answer_refuse_as(r, refuse(code == RPC_PARSE_ERROR ?
+		    REFUSE_JSON : REFUSE_ENVELOPE), why);
 		return;
 	}
 	request_note(r, &rpc);
@@ -706,8 +690,7 @@ void
 request_body_late(struct request *r)
 {
 	r->framing = HTTP1_BODY_NONE;
-	answer_error(r, 408, RPC_INVALID_REQUEST, AUDIT_ERROR,
-	    "the request body took too long", NULL);
+	answer_refuse(r, refuse(REFUSE_BODY_LATE));
 }
 
 void
@@ -742,8 +725,7 @@ request_end(struct request *r, int streams_only)
 		r->state = REQ_BODY;
 	}
 	r->conn->unread = 1;
-	answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-	    "the gateway is draining", "Retry-After: 1\r\n");
+	answer_refuse(r, refuse(REFUSE_DRAINING));
 }
 
 int
@@ -769,13 +751,8 @@ request_late(struct request *r)
 		r->state = REQ_BODY;
 	}
 	r->conn->close = 1;
-	if (r->conn->newcomer)
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the gateway is stopping", "Retry-After: 1\r\n");
-	else
-		answer_error(r, 503, RPC_UNAVAILABLE, AUDIT_ERROR,
-		    "the configuration has changed: connect again",
-		    "Retry-After: 0\r\n");
+	answer_refuse(r, refuse(r->conn->newcomer ? REFUSE_STOPPING :
+	    REFUSE_RELOADED));
 }
 
 void

@@ -20,6 +20,7 @@
 #include "worker/buf.h"
 #include "worker/http1.h"
 #include "worker/http1_keep.h"
+#include "worker/refusal.h"
 #include "worker/timeq.h"
 
 struct conn;
@@ -50,14 +51,13 @@ struct text {
 	int		 set;
 };
 
-/* An answer that waits for the body, whose id it is to echo. */
-struct refusal {
-	int		 status;	/* 0: none */
-	int		 code;
-	enum audit_action action;
-	const char	*message;	/* static text */
-	struct text	 data;		/* with their NUL, if they are set */
-	struct text	 extra;
+/* Why it is refused, and what the row does not say. */
+struct refused {
+	const struct refusal *row;	/* NULL: it is not */
+	const char	*text;		/* static text */
+	int		 status;
+	struct text	 data;		/* JSON; with its NUL, if it is set */
+	struct text	 fields;	/* the same, of the upstream's */
 };
 
 struct request {
@@ -112,7 +112,7 @@ struct request {
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
-	struct refusal	 refusal;	/* its body is only noted */
+	struct refused	 refused;	/* its body is only noted */
 	int		 stateless;	/* of a revision without sessions */
 	/* what the answer says of revisions */
 	enum accord	 accord;
@@ -122,7 +122,7 @@ struct request {
 	int		 disagreed;	/* it was replaced by an error */
 	/* the question that is put in a refused request's place (ask.c) */
 	int		 asking;
-	const char	*ask_why;	/* static text */
+	const struct refusal *ask_why;
 	int		 ask_stream;	/* its answer is an event stream */
 	int		 ask_status;
 	int		 listening;	/* to subscriptions: as a GET's stream */

@@ -10,13 +10,11 @@
 #include <stddef.h>
 
 #include "common/slice.h"
+#include "worker/refusal.h"
 
 #define RPC_METHOD_MAX	256	/* bytes of a method name */
 #define RPC_ID_MAX	256	/* bytes of an id, as raw JSON */
 #define RPC_NAME_MAX	4096	/* bytes of params.name, uri or taskId */
-
-#define RPC_PARSE_ERROR		(-32700)
-#define RPC_INVALID_REQUEST	(-32600)
 
 enum rpc_kind { RPC_REQUEST, RPC_NOTIFICATION, RPC_RESPONSE };
 
