@@ -105,7 +105,8 @@ def test_keys_outlive_fetcher_and_as(gateway, auth_server):
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_stop_drains(gateway, auth_server, upstream, signum):
-    g = gateway()
+    # one worker: the end of the stream says that it knows
+    g = gateway({"workers": 1})
     token = auth_server.mint()
     go = threading.Event()
     upstream.script(fu.sse_open(), fu.after(go, fu.json_result({"tools": []})))
