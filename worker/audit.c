@@ -35,7 +35,8 @@ static uint64_t		 lost;		/* lines that could not be kept */
 static void	 lines_written(size_t);
 static char	*cut_off_line(char *, struct slice);
 static char	*put_raw(char *, struct slice);
-static char	*put_value(char *, struct slice, struct slice, int);
+static char	*put_value(char *, struct slice, struct slice, int,
+		    size_t);
 static char	*put_number(char *, struct slice, uint64_t);
 static char	*put_time(char *);
 
@@ -43,7 +44,8 @@ static const char *const action_names[] = {
 	[AUDIT_ALLOW] = "allow",
 	[AUDIT_DENY] = "deny",
 	[AUDIT_ERROR] = "error",
-	[AUDIT_ABORTED] = "aborted"
+	[AUDIT_ABORTED] = "aborted",
+	[AUDIT_OMITTED] = "omitted"
 };
 
 void
@@ -79,6 +81,7 @@ int
 audit_add(const struct audit_entry *e)
 {
 	const char	 promise = !e->told;
+	const size_t	 max = e->brief ? AUDIT_BRIEF_MAX : AUDIT_VALUE_MAX;
 	char		*p, *line;
 
 	if (batch.len > KEPT_MAX ||
@@ -89,30 +92,49 @@ audit_add(const struct audit_entry *e)
 	}
 	p = put_raw(line, slice_of("{\"ts\":\""));
 	p = put_time(p);
-	p = put_value(p, slice_of("\",\"session_id\":"), e->session_id, 1);
-	p = put_value(p, slice_of(",\"method\":"), e->method, 1);
+	p = put_value(p, slice_of("\",\"session_id\":"), e->session_id, 1,
+	    max);
+	p = put_value(p, slice_of(",\"method\":"), e->method, 1, max);
 	p = put_value(p, slice_of(ACTION),
-	    slice_of(action_names[e->action]), 1);
+	    slice_of(action_names[e->action]), 1, AUDIT_VALUE_MAX);
 	p = put_value(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
-	    auth_result_name(e->auth) : NULL), 1);
-	p = put_value(p, slice_of(",\"oauth_client_id\":"), e->client_id, 1);
-	p = put_value(p, slice_of(",\"scopes\":"), e->scopes, 1);
+	    auth_result_name(e->auth) : NULL), 1, AUDIT_VALUE_MAX);
+	p = put_value(p, slice_of(",\"oauth_client_id\":"), e->client_id, 1,
+	    max);
+	p = put_value(p, slice_of(",\"scopes\":"), e->scopes, 1, max);
 	p = put_number(p, slice_of(",\"latency_ms\":"), e->latency_ms);
-	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, 0);
-	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, 0);
-	p = put_value(p, slice_of(",\"tool\":"), e->tool, 0);
-	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, 0);
-	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, 0);
+	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, 0,
+	    AUDIT_VALUE_MAX);
+	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, 0,
+	    AUDIT_VALUE_MAX);
+	p = put_value(p, slice_of(",\"tool\":"), e->tool, 0, max);
+	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, 0,
+	    AUDIT_VALUE_MAX);
+	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, 0, max);
 	if (e->status != 0)
 		p = put_number(p, slice_of(",\"status\":"),
 		    (uint64_t)e->status);
-	p = put_number(p, slice_of(",\"bytes_in\":"), e->bytes_in);
-	p = put_number(p, slice_of(",\"bytes_out\":"), e->bytes_out);
-	p = put_value(p, slice_of(",\"transport\":"), e->transport, 0);
-	p = put_value(p, slice_of(ERROR), e->error, 0);
+	if (e->omitted != 0)
+		p = put_number(p, slice_of(",\"omitted\":"), e->omitted);
+	else {
+		p = put_number(p, slice_of(",\"bytes_in\":"), e->bytes_in);
+		p = put_number(p, slice_of(",\"bytes_out\":"), e->bytes_out);
+	}
+	p = put_value(p, slice_of(",\"transport\":"), e->transport, 0,
+	    AUDIT_VALUE_MAX);
+	p = put_value(p, slice_of(ERROR), e->error, 0, AUDIT_VALUE_MAX);
 	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));
 	return (0);
+}
+
+void
+audit_omitted(struct slice ip, uint64_t n)
+{
+	const struct audit_entry	 e = { .action = AUDIT_OMITTED,
+	    .client_ip = ip, .omitted = n, .told = 1 };
+
+	audit_add(&e);
 }
 
 int
@@ -240,7 +262,8 @@ put_raw(char *p, struct slice s)
 }
 
 static char *
-put_value(char *p, struct slice name, struct slice v, int always)
+put_value(char *p, struct slice name, struct slice v, int always,
+    size_t max)
 {
 	if (v.p == NULL) {
 		if (!always)
@@ -249,7 +272,7 @@ put_value(char *p, struct slice name, struct slice v, int always)
 	}
 	p = put_raw(p, name);
 	*p++ = '"';
-	p += json_escape(v, AUDIT_VALUE_MAX, p);
+	p += json_escape(v, max, p);
 	*p++ = '"';
 	return (p);
 }

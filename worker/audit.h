@@ -15,6 +15,7 @@
 #include "common/slice.h"
 
 #define AUDIT_VALUE_MAX	256	/* bytes of any value from outside */
+#define AUDIT_BRIEF_MAX	64	/* the same, when no upstream saw it */
 
 /* Slices with p NULL are unknown: null for the fields of the guide, absent
  * otherwise. */
@@ -37,6 +38,8 @@ struct audit_entry {
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
 	struct slice	 error;
+	int		 brief;		/* no upstream saw the request */
+	uint64_t	 omitted;	/* so many requests; 0: it is of one */
 	int		 told;		/* true whether or not it is written:
 					 * the answer waits for no line */
 };
@@ -52,6 +55,9 @@ void	audit_go(void);
 /* Add a line to this turn's batch.  0, or -1 when it could not be kept
  * (the log is broken and too much waits already). */
 int	audit_add(const struct audit_entry *);
+/* So many requests that no upstream saw, of this address (p NULL: of several),
+ * have no line. */
+void	audit_omitted(struct slice ip, uint64_t n);
 /* Write the batch.  0; or -1: the log is broken, the batch is kept for
  * later, and answers that it speaks of must not leave. */
 int	audit_flush(void);

@@ -23,6 +23,7 @@
 #include "worker/h1.h"
 #include "worker/mcp.h"
 #include "worker/mediatype.h"
+#include "worker/refusals.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -795,6 +796,9 @@ request_record(struct request *r)
 	/* the client is told less */
 	e.error = slice_of(r->why != NULL ? r->why : r->error);
 	e.told = r->unrecordable;
+	e.brief = r->state != REQ_FORWARD;
+	if (e.brief && !refusals_may(&r->client, e.client_ip))
+		return;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
 		r->conn->close = 1;
 	if (!r->unrecordable)

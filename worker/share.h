@@ -31,6 +31,8 @@ struct share *share_get(const struct proto_addr *);
 struct share *share_again(struct share *);	/* one more reference */
 void	share_put(struct share *);		/* NULL is fine */
 int	share_is(const struct share *, const struct proto_addr *);
+/* What of an address counts, all else zero; returns its share's hash. */
+uint32_t share_network(const struct proto_addr *, struct proto_addr *);
 
 /* One connection more or less. */
 void	share_conn(struct share *, int);

@@ -518,6 +518,6 @@ class Gateway:
         if response is not None:
             # a client that left in the test before may get its line late
             id = response.header("X-Request-Id")
-            lines = [x for x in lines if x["request_id"] == id]
+            lines = [x for x in lines if x.get("request_id") == id]
         assert len(lines) == 1, "wanted one audit line, have %r" % lines
         return lines[0]

@@ -118,6 +118,9 @@ static const struct error_row mistakes[] = {
 	/* audit */
 	{ "audit: {on_failure: ignore}\n", "1:21: audit.on_failure: expected "
 	    "deny or allow, got \"ignore\"" },
+	{ "audit: {refusals_per_second: 0}\n", "1:30: "
+	    "audit.refusals_per_second: expected a number from 1 to "
+	    "1000000, got \"0\"" },
 	{ "audit: {path: audit.jsonl}\n", "1:15: audit.path: expected an "
 	    "absolute path of a file, got \"audit.jsonl\"" },
 	/* origins and proxies */
