@@ -12,7 +12,6 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/cors.h"
-#include "worker/mcp.h"
 #include "worker/metadata.h"
 #include "worker/rpc.h"
 #include "worker/state.h"
@@ -239,7 +238,7 @@ answer_refusal(struct request *r)
 	int			 n, len;
 
 	len = (int)json_escape(slice_of(f->text), MESSAGE_MAX, text);
-	if (id.p == NULL && mcp_null_id(r))
+	if (id.p == NULL && r->revision.null_id)
 		id = slice_of("null");
 	n = snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",%s%.*s%s"
 	    "\"error\":{\"code\":%d,\"message\":\"%.*s\"%s%s}}\n",

@@ -22,7 +22,6 @@
 #include "worker/forwarded.h"
 #include "worker/http1_keep.h"
 #include "worker/http1_put.h"
-#include "worker/mcp.h"
 #include "worker/mediatype.h"
 #include "worker/session.h"
 #include "worker/withheld.h"
@@ -181,7 +180,7 @@ put_carried(const struct request *r, const struct http1_head *h,
 {
 	const struct http1_field	*f;
 	const char			*accept = mediatype_accept(h);
-	int				 stateless = mcp_stateless(r);
+	int				 stateless = r->revision.stateless;
 	int				 failed = 0;
 
 	if (accept != NULL)

@@ -34,7 +34,6 @@
 #include "worker/conn.h"
 #include "worker/forward.h"
 #include "worker/keys.h"
-#include "worker/mcp.h"
 #include "worker/metadata.h"
 #include "worker/peer.h"
 #include "worker/probe.h"
@@ -43,6 +42,7 @@
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/sandbox_rules.h"
+#include "worker/rules.h"
 #include "worker/session.h"
 #include "worker/state.h"
 #include "worker/timeq.h"
@@ -199,7 +199,7 @@ set_up_modules(void)
 	forward_setup(conf);
 	session_setup(conf);
 	relay_setup(conf);
-	mcp_setup(conf);
+	rules_setup(conf);
 	accord_setup(conf);
 	ask_setup(conf);
 	peer_setup(base, peer_gone, maybe_ready);

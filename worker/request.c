@@ -21,13 +21,13 @@
 #include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/h1.h"
-#include "worker/mcp.h"
 #include "worker/mediatype.h"
 #include "worker/refusals.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
 #include "worker/rpc.h"
+#include "worker/rules.h"
 #include "worker/session.h"
 #include "worker/share.h"
 #include "worker/sse.h"
@@ -52,6 +52,11 @@ static int	 request_check_type(struct request *,
 		    const struct http1_head *);
 static void	 request_judge(struct request *, const struct http1_head *);
 static void	 request_accept(struct request *, const struct http1_head *);
+static int	 request_fields(struct request *, const struct http1_head *);
+static int	 request_stream(struct request *);
+static int	 request_message(struct request *, const struct rpc *);
+static void	 request_unsuited(struct request *, const struct refusal *,
+		    struct slice);
 static int	 request_session(struct request *,
 		    const struct http1_head *);
 static void	 request_refuse(struct request *);
@@ -343,9 +348,9 @@ request_check(struct request *r, const struct http1_head *h)
 	}
 	/* GET and DELETE are of streams and sessions, which the last revision
 	 * has not (Earlier Streamable HTTP Revisions) */
-	if (r->method != METHOD_POST && (!mcp_streams() ||
+	if (r->method != METHOD_POST && (!rules_streams() ||
 	    r->method == METHOD_OPTIONS || r->method == METHOD_OTHER)) {
-		answer_refuse(r, refuse(mcp_streams() ? REFUSE_METHOD :
+		answer_refuse(r, refuse(rules_streams() ? REFUSE_METHOD :
 		    REFUSE_METHOD_POST));
 		return (-1);
 	}
@@ -530,7 +535,7 @@ request_accept(struct request *r, const struct http1_head *h)
 	struct conn	*c = r->conn;
 
 	if (request_lost(r) == -1 || request_check_type(r, h) == -1 ||
-	    mcp_check_head(r, h) == -1)
+	    request_fields(r, h) == -1)
 		return;
 	if (request_session(r, h) == -1)
 		return;
@@ -551,6 +556,75 @@ request_accept(struct request *r, const struct http1_head *h)
 	h1_input(r);
 }
 
+/* Keep what the message must say, too.  0, or -1 and answered. */
+static int
+request_fields(struct request *r, const struct http1_head *h)
+{
+	struct slice		 version = http1_value(h,
+				    HTTP1_MCP_PROTOCOL_VERSION);
+	const struct refusal	*wrong = rules_head(h);
+
+	request_keep_text(r, &r->mcp_version, version);
+	r->revision = rules_revision(version);
+	r->stateless = r->method != METHOD_POST && r->revision.stateless;
+	if (wrong != NULL) {
+		answer_refuse(r, wrong);
+		return (-1);
+	}
+	request_keep_text(r, &r->mcp_method,
+	    http1_value(h, HTTP1_MCP_METHOD));
+	request_keep_text(r, &r->mcp_name, http1_value(h, HTTP1_MCP_NAME));
+	return (0);
+}
+
+/* 0, or -1 and answered, or an upstream is asked for the answer. */
+static int
+request_stream(struct request *r)
+{
+	const struct refusal	*wrong;
+	struct slice		 requested;
+
+	wrong = rules_stream(r->revision, request_text(r, r->mcp_version),
+	    &requested);
+	if (wrong == NULL)
+		return (0);
+	request_unsuited(r, wrong, requested);
+	return (-1);
+}
+
+/* The same. */
+static int
+request_message(struct request *r, const struct rpc *rpc)
+{
+	struct rules_fields	 f = {
+		.version = request_text(r, r->mcp_version),
+		.method = request_text(r, r->mcp_method),
+		.name = request_text(r, r->mcp_name)
+	};
+	struct rules_verdict	 v;
+	const struct refusal	*wrong;
+
+	wrong = rules_message(&f, r->revision, rpc, &v);
+	r->stateless = v.stateless;
+	r->accord = v.accord;
+	if (wrong == NULL)
+		return (0);
+	request_unsuited(r, wrong, v.requested);
+	return (-1);
+}
+
+/* With what there is instead, if it is the revision (2026-07-28, Unsupported
+ * Protocol Version). */
+static void
+request_unsuited(struct request *r, const struct refusal *wrong,
+    struct slice requested)
+{
+	if (wrong->code == RPC_UNSUPPORTED_VERSION)
+		ask_refuse(r, wrong, requested);
+	else
+		answer_refuse(r, wrong);
+}
+
 /* The session that it names must be its own.  0, or -1 and answered. */
 static int
 request_session(struct request *r, const struct http1_head *h)
@@ -560,7 +634,7 @@ request_session(struct request *r, const struct http1_head *h)
 
 	/* this revision has none: what is there means nothing; or it will be
 	 * refused for its revision */
-	if (v.p == NULL || mcp_stateless(r) || !mcp_revision_ok(r))
+	if (v.p == NULL || r->revision.stateless || !r->revision.allowed)
 		return (0);
 	request_owner(r, &owner);
 	if (session_open(&owner, r->upstream, v, &id, &r->server) == -1) {
@@ -588,7 +662,7 @@ request_whole(struct request *r)
 	if (r->method != METHOD_POST) {
 		request_set_text(r, &r->rpc_method,
 		    slice_of(forward_method(r)));
-		if (!request_withdrawn(r) && mcp_check_stream(r) == 0)
+		if (!request_withdrawn(r) && request_stream(r) == 0)
 			relay_start(r);
 		return;
 	}
@@ -610,7 +684,7 @@ request_whole(struct request *r)
 		return;
 	}
 	request_note(r, &rpc);
-	if (request_withdrawn(r) || mcp_check_body(r, &rpc) == -1) {
+	if (request_withdrawn(r) || request_message(r, &rpc) == -1) {
 		rpc_free(&rpc);
 		return;
 	}
@@ -651,7 +725,7 @@ request_settle(struct request *r, const struct rpc *rpc)
 	r->uncoded = 1;
 	if (r->accord != ACCORD_OPEN)
 		return (0);
-	r->unversioned = !mcp_revision_ok(r) || mcp_stateless(r);
+	r->unversioned = !r->revision.allowed || r->revision.stateless;
 	if (rpc->proposed.p == NULL)
 		return (0);
 	if (rpc->proposed.len <= sizeof(plain))

@@ -21,6 +21,7 @@
 #include "worker/http1.h"
 #include "worker/http1_keep.h"
 #include "worker/refusal.h"
+#include "worker/rules.h"
 #include "worker/timeq.h"
 
 struct conn;
@@ -113,6 +114,7 @@ struct request {
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
 	struct refused	 refused;	/* its body is only noted */
+	struct rules_revision revision;	/* what its field says */
 	int		 stateless;	/* of a revision without sessions */
 	/* what the answer says of revisions */
 	enum accord	 accord;
