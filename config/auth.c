@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/field.h"
 #include "common/rfc3339.h"
 #include "config/cfg.h"
 #include "config/duration.h"
@@ -268,11 +269,7 @@ void
 cfg_header(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
-	/* that mean something else, where it does not matter to upstreams */
-	static const char *const taken[] = { "Accept", "Cookie", "Date",
-	    "Origin", "Proxy-Authorization", "Via", "X-Real-IP" };
-	const char		*s;
-	size_t			 i;
+	const char	*s;
 
 	(void)k;
 	if ((s = cfg_scalar(c, n, "the name of a header field")) == NULL)
@@ -282,12 +279,7 @@ cfg_header(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		    "letters, digits and -", CFG_FIELD_MAX);
 		return;
 	}
-	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strcasecmp(s, taken[i]) == 0)
-			break;
-	/* of those that are the gateway's own this one says nothing of it */
-	if (i < sizeof(taken) / sizeof(taken[0]) || (cfg_field_reserved(s) &&
-	    strcasecmp(s, "X-MCPGW-Key") != 0))
+	if ((field_find(slice_of(s)).flags & FIELD_TAKEN) != 0)
 		cfg_expected(c, n, "a header field that has no other use");
 	else if (strcasecmp(s, "Authorization") != 0)
 		cfg_copy(c, dst, s);

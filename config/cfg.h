@@ -136,8 +136,6 @@ void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* struct conf_oauth */
 /* Could it be the name of a header field? */
 int	cfg_field_ok(const char *);
-/* Does the field frame messages, or is it the gateway's own to set? */
-int	cfg_field_reserved(const char *);
 /* The text of a scalar; NULL after an error ("expected what"). */
 const char *cfg_scalar(struct cfg *, const struct ynode *, const char *what);
 /* The items of a list, 0 when it is null, empty or (after an error) wrong. */

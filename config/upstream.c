@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/field.h"
 #include "config/cfg.h"
 
 #define UP(field)	offsetof(struct conf_upstream, field)
@@ -255,10 +256,7 @@ header_ok(struct cfg *c, const struct ynode *n)
 		    "%d letters, digits and -", CFG_FIELD_MAX);
 		return (0);
 	}
-	/* what it sets by default only may be set otherwise */
-	if (cfg_field_reserved(n->key) &&
-	    strcasecmp(n->key, "Forwarded") != 0 &&
-	    strncasecmp(n->key, "X-Forwarded-", 12) != 0) {
+	if ((field_find(slice_of(n->key)).flags & FIELD_RESERVED) != 0) {
 		cfg_error(c, n, "expected a header field that the gateway "
 		    "does not set itself");
 		return (0);

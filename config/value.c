@@ -297,28 +297,6 @@ cfg_field_ok(const char *s)
 	return (len > 0 && len <= CFG_FIELD_MAX && s[len] == '\0');
 }
 
-int
-cfg_field_reserved(const char *s)
-{
-	static const char *const names[] = { "Connection", "Content-Encoding",
-	    "Content-Length", "Content-Type", "Expect", "Forwarded", "Host",
-	    "Keep-Alive", "Last-Event-ID", "MCP-Protocol-Version",
-	    "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Proxy-Connection",
-	    "TE", "Traceparent", "Tracestate", "Trailer",
-	    "Transfer-Encoding", "Upgrade", "X-Request-Id" };
-	static const char *const groups[] = { "X-Forwarded-", "X-Mcpgw-",
-	    "Mcp-Param-" };
-	size_t	 i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(s, names[i]) == 0)
-			return (1);
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (strncasecmp(s, groups[i], strlen(groups[i])) == 0)
-			return (1);
-	return (0);
-}
-
 const char *
 cfg_scalar(struct cfg *c, const struct ynode *n, const char *what)
 {

@@ -39,7 +39,7 @@ cookies_put_request(struct buf *b, const struct http1_head *h,
 			return (0);	/* the configuration's is sent */
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
-		    slice_is_nocase(h->field[i].name, "Cookie"))
+		    h->field[i].id == HTTP1_COOKIE)
 			failed |= put_own(b, h->field[i].value, u->name,
 			    &any) == -1;
 	if (any)
@@ -76,7 +76,7 @@ cookies_put_response(struct buf *b, const struct http1_head *h,
 
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
-		    slice_is_nocase(h->field[i].name, "Set-Cookie"))
+		    h->field[i].id == HTTP1_SET_COOKIE)
 			failed |= put_renamed(b, h->field[i].value,
 			    u->name) == -1;
 	return (failed ? -1 : 0);

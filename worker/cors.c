@@ -3,25 +3,17 @@
  * by a page needs none, and cookies are not for the gateway.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "worker/cors.h"
 
 #define TOKENS_MAX	64	/* of one list; a longer one is not repeated */
-#define PREFIX		"Access-Control-"
 #define MAX_AGE		"600"	/* s: no longer after allowed_origins changed */
 
-static struct slice field(const struct http1_head *, const char *, size_t *);
+static struct slice field(const struct http1_head *, enum http1_name,
+		    size_t *);
 static int	 vary_said(const struct http1_head *);
 static int	 tokens_ok(struct slice);
 static int	 put_tokens(struct buf *, struct slice);
-
-int
-cors_owns(const struct http1_field *f)
-{
-	return (f->id == HTTP1_OTHER && f->name.len > sizeof(PREFIX) - 1 &&
-	    strncasecmp(f->name.p, PREFIX, sizeof(PREFIX) - 1) == 0);
-}
 
 int
 cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
@@ -38,7 +30,7 @@ cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
 	    "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, "
 	    "Retry-After, X-Request-Id") == -1;
 	while (answer != NULL && (v = field(answer,
-	    "Access-Control-Expose-Headers", &i)).p != NULL)
+	    HTTP1_AC_EXPOSE_HEADERS, &i)).p != NULL)
 		failed |= put_tokens(b, v) == -1;
 	failed |= buf_puts(b, "\r\n") == -1;
 	return (failed ? -1 : 0);
@@ -57,7 +49,7 @@ cors_put_preflight(struct buf *b, const struct http1_head *request)
 	    "Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
 	    "Mcp-Method, Mcp-Name") == -1;
 	/* Mcp-Param-*, the field of API keys, traceparent, ... */
-	while ((v = field(request, "Access-Control-Request-Headers",
+	while ((v = field(request, HTTP1_AC_REQUEST_HEADERS,
 	    &i)).p != NULL)
 		failed |= put_tokens(b, v) == -1;
 	failed |= buf_puts(b, "\r\nAccess-Control-Max-Age: " MAX_AGE
@@ -65,12 +57,12 @@ cors_put_preflight(struct buf *b, const struct http1_head *request)
 	return (failed ? -1 : 0);
 }
 
-/* The next field of this name, from index *i on; p NULL when there is none. */
+/* The next field of this kind, from index *i on; p NULL when there is none. */
 static struct slice
-field(const struct http1_head *h, const char *name, size_t *i)
+field(const struct http1_head *h, enum http1_name id, size_t *i)
 {
 	while (*i < h->nfield)
-		if (slice_is_nocase(h->field[(*i)++].name, name))
+		if (h->field[(*i)++].id == id)
 			return (h->field[*i - 1].value);
 	return ((struct slice){ NULL, 0 });
 }
@@ -82,7 +74,7 @@ vary_said(const struct http1_head *h)
 	struct slice	 v;
 	size_t		 i = 0;
 
-	while ((v = field(h, "Vary", &i)).p != NULL)
+	while ((v = field(h, HTTP1_VARY, &i)).p != NULL)
 		if (http1_list_has(v, "origin") || http1_list_has(v, "*"))
 			return (1);
 	return (0);

@@ -21,7 +21,5 @@ int	cors_put(struct buf *, struct slice origin,
 /* Append what a preflight is to be told besides: methods, fields (those that
  * MCP has and those it asks for), for how long.  0 or -1. */
 int	cors_put_preflight(struct buf *, const struct http1_head *request);
-/* Is it a field of an answer that speaks of origins? */
-int	cors_owns(const struct http1_field *);
 
 #endif

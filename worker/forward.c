@@ -24,7 +24,6 @@
 #include "worker/http1_put.h"
 #include "worker/mediatype.h"
 #include "worker/session.h"
-#include "worker/withheld.h"
 
 #define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
 
@@ -46,8 +45,6 @@ static int	 put_carried(const struct request *,
 static int	 overruled(const struct request *, struct slice);
 static int	 put_fixed(const struct request *,
 		    const struct conf_upstream *, struct buf *);
-static int	 carried(const struct http1_field *);
-static int	 misleads(const struct http1_field *);
 static int	 put_streaming(const struct http1_head *, struct buf *);
 static int	 replaced(const struct conf_upstream *,
 		    const struct http1_field *);
@@ -102,8 +99,7 @@ forward_keep(struct request *r, const struct http1_head *h)
 static int
 kept(const struct http1_field *f)
 {
-	return (f->id != HTTP1_AUTHORIZATION &&
-	    f->id != HTTP1_PROXY_AUTHORIZATION && !auth_is_key_field(f));
+	return ((f->flags & FIELD_CREDENTIAL) == 0 && !auth_is_key_field(f));
 }
 
 int
@@ -187,7 +183,8 @@ put_carried(const struct request *r, const struct http1_head *h,
 		failed |= put_words(b, "Accept: ", accept, "\r\n",
 		    NULL) == -1;
 	for (f = h->field; f < h->field + h->nfield; f++) {
-		if (!carried(f) || misleads(f) || overruled(r, f->name) ||
+		if (f->connection || (f->flags & FIELD_NOT_UP) != 0 ||
+		    auth_is_key_field(f) || overruled(r, f->name) ||
 		    (f->id == HTTP1_LAST_EVENT_ID && stateless) ||
 		    replaced(u, f) ||
 		    (f->id == HTTP1_ACCEPT && accept != NULL) ||
@@ -301,59 +298,6 @@ put_escaped(struct buf *b, struct slice v)
 	return (0);
 }
 
-/* Fields of the client's that go on as they are. */
-static int
-carried(const struct http1_field *f)
-{
-	if (f->connection || auth_is_key_field(f))
-		return (0);
-	switch (f->id) {
-	case HTTP1_MCP_SESSION_ID:	/* put by hand */
-	case HTTP1_AUTHORIZATION:
-	case HTTP1_CONNECTION:
-	case HTTP1_CONTENT_LENGTH:
-	case HTTP1_EXPECT:
-	case HTTP1_FORWARDED:
-	case HTTP1_HOST:
-	case HTTP1_KEEP_ALIVE:
-	case HTTP1_PROXY_AUTHENTICATE:
-	case HTTP1_PROXY_AUTHORIZATION:
-	case HTTP1_PROXY_CONNECTION:
-	case HTTP1_TE:
-	case HTTP1_TRACEPARENT:
-	case HTTP1_TRAILER:
-	case HTTP1_TRANSFER_ENCODING:
-	case HTTP1_UPGRADE:
-	case HTTP1_VIA:			/* put by hand */
-	case HTTP1_WWW_AUTHENTICATE:
-	case HTTP1_X_FORWARDED_FOR:
-	case HTTP1_X_FORWARDED_HOST:
-	case HTTP1_X_FORWARDED_PORT:
-	case HTTP1_X_FORWARDED_PROTO:
-	case HTTP1_X_REAL_IP:
-	case HTTP1_X_REQUEST_ID:
-		return (0);
-	default:
-		return (1);
-	}
-}
-
-/* Could it make a server read another request than the one judged, or another
- * sender than the one we name? */
-static int
-misleads(const struct http1_field *f)
-{
-	if (f->id != HTTP1_OTHER)
-		return (0);
-	/* where '_' counts as '-' it would pass for one of ours; the names of
-	 * parameters (2026-07-28, x-mcp-header) have some of their own */
-	if (memchr(f->name.p, '_', f->name.len) != NULL &&
-	    (f->name.len <= 10 ||
-	    strncasecmp(f->name.p, "Mcp-Param-", 10) != 0))
-		return (1);
-	return (withheld_from_upstream(f->name));
-}
-
 int
 forward_response(struct request *r, const struct http1_head *h)
 {
@@ -367,10 +311,9 @@ forward_response(struct request *r, const struct http1_head *h)
 	failed |= put_words(out, " ", answer_reason(h->status), "\r\n",
 	    NULL) == -1;
 	for (i = 0; i < h->nfield; i++)
-		if ((carried(&h->field[i]) || h->field[i].id == HTTP1_VIA) &&
-		    !h->field[i].connection && !cors_owns(&h->field[i]) &&
-		    (h->field[i].id != HTTP1_OTHER ||
-		    !withheld_from_client(h->field[i].name)))
+		if (!h->field[i].connection &&
+		    (h->field[i].flags & FIELD_NOT_DOWN) == 0 &&
+		    !auth_is_key_field(&h->field[i]))
 			failed |= http1_put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
 	failed |= buf_append(out, HARMLESS, sizeof(HARMLESS) - 1) == -1;
@@ -406,17 +349,11 @@ forward_response(struct request *r, const struct http1_head *h)
 static int
 put_streaming(const struct http1_head *h, struct buf *out)
 {
-	size_t	 i;
-	int	 buffering = 0, caching = 0, failed = 0;
+	int	 failed = 0;
 
-	for (i = 0; i < h->nfield; i++) {
-		buffering |= slice_is_nocase(h->field[i].name,
-		    "X-Accel-Buffering");
-		caching |= slice_is_nocase(h->field[i].name, "Cache-Control");
-	}
-	if (!buffering)
+	if (h->count[HTTP1_X_ACCEL_BUFFERING] == 0)
 		failed |= buf_puts(out, "X-Accel-Buffering: no\r\n") == -1;
-	if (!caching)
+	if (h->count[HTTP1_CACHE_CONTROL] == 0)
 		failed |= buf_puts(out,
 		    "Cache-Control: no-cache, no-transform\r\n") == -1;
 	return (failed ? -1 : 0);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/field.h"
 #include "common/slice.h"
 
 #define HTTP1_FIELDS_MAX	100
@@ -22,28 +23,11 @@ enum http1_body {
 	HTTP1_BODY_CLOSE	/* responses only: until the connection ends */
 };
 
-/* Fields that we act upon, so that nobody compares names twice. */
-enum http1_name {
-	HTTP1_OTHER = 0,
-	HTTP1_ACCEPT, HTTP1_AUTHORIZATION, HTTP1_CONNECTION,
-	HTTP1_CONTENT_ENCODING, HTTP1_CONTENT_LENGTH, HTTP1_CONTENT_TYPE,
-	HTTP1_DATE, HTTP1_EXPECT, HTTP1_FORWARDED, HTTP1_HOST, HTTP1_KEEP_ALIVE,
-	HTTP1_LAST_EVENT_ID, HTTP1_MCP_METHOD, HTTP1_MCP_NAME,
-	HTTP1_MCP_PROTOCOL_VERSION, HTTP1_MCP_SESSION_ID, HTTP1_ORIGIN,
-	HTTP1_PROXY_AUTHENTICATE, HTTP1_PROXY_AUTHORIZATION,
-	HTTP1_PROXY_CONNECTION, HTTP1_TE, HTTP1_TRACEPARENT,
-	HTTP1_TRACESTATE, HTTP1_TRAILER, HTTP1_TRANSFER_ENCODING,
-	HTTP1_UPGRADE, HTTP1_VIA, HTTP1_WWW_AUTHENTICATE,
-	HTTP1_X_FORWARDED_FOR,
-	HTTP1_X_FORWARDED_HOST, HTTP1_X_FORWARDED_PORT,
-	HTTP1_X_FORWARDED_PROTO, HTTP1_X_REAL_IP, HTTP1_X_REQUEST_ID,
-	HTTP1_NAME_MAX
-};
-
 struct http1_field {
 	struct slice	 name;
 	struct slice	 value;		/* without surrounding OWS */
 	enum http1_name	 id;
+	unsigned	 flags;		/* FIELD_... */
 	int		 connection;	/* named in Connection: hop-by-hop */
 };
 

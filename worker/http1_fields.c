@@ -85,6 +85,7 @@ one_field(struct http1_head *h, const char **p, const char *end,
     const char **why)
 {
 	struct http1_field	*f = &h->field[h->nfield];
+	struct field		 known;
 	const char		*v, *eol;
 
 	*why = "malformed header field name";
@@ -106,7 +107,9 @@ one_field(struct http1_head *h, const char **p, const char *end,
 		eol--;
 	f->value = (struct slice){ v, (size_t)(eol - v) };
 	f->connection = 0;
-	f->id = http1_name_find(f->name);
+	known = field_find(f->name);
+	f->id = known.id;
+	f->flags = known.flags;
 	if (h->first[f->id] == -1)
 		h->first[f->id] = (short)h->nfield;
 	h->count[f->id]++;

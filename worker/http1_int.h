@@ -4,7 +4,6 @@
 
 #include "worker/http1.h"
 
-enum http1_name http1_name_find(struct slice);
 /* Read the fields of a head, from p to its end (the empty line excluded).
  * 0, or a status with *why. */
 int	http1_fields(struct http1_head *, const char *p, const char *end,

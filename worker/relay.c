@@ -313,7 +313,7 @@ locations(const struct http1_head *h, struct slice *v)
 	int	 n = 0;
 
 	for (i = 0; i < h->nfield; i++)
-		if (slice_is_nocase(h->field[i].name, "Location")) {
+		if (h->field[i].id == HTTP1_LOCATION) {
 			*v = h->field[i].value;
 			n++;
 		}

@@ -130,8 +130,7 @@ nominated(const struct http1_head *h)
 
 	for (i = 0; i < h->nfield; i++)
 		if (h->field[i].connection &&
-		    (h->field[i].id == HTTP1_CONTENT_TYPE ||
-		    h->field[i].id == HTTP1_CONTENT_ENCODING))
+		    (h->field[i].flags & FIELD_READS) != 0)
 			return (1);
 	return (0);
 }

@@ -35,7 +35,6 @@ static const struct refusal *check_method(const struct rules_fields *,
 		    const struct rpc *, int);
 static const struct refusal *check_name(struct slice, const struct rpc *,
 		    int);
-static int	 judged(const struct http1_field *);
 static int	 plain_text(struct slice);
 static enum naming naming(const struct rpc *);
 static int	 name_matches(struct slice, struct slice);
@@ -60,7 +59,8 @@ rules_head(const struct http1_head *h)
 
 	/* a field that counts here must not be gone at the upstream */
 	for (i = 0; i < h->nfield; i++)
-		if (h->field[i].connection && judged(&h->field[i]))
+		if (h->field[i].connection &&
+		    (h->field[i].flags & FIELD_JUDGED) != 0)
 			return (refuse(REFUSE_NOMINATED));
 	if (h->count[HTTP1_MCP_METHOD] > 1 || h->count[HTTP1_MCP_NAME] > 1)
 		return (refuse(REFUSE_NAMES_REPEATED));
@@ -184,15 +184,6 @@ check_name(struct slice name, const struct rpc *rpc, int stateless)
 	    !name_matches(name, rpc->name))
 		return (refuse(REFUSE_NAME_DIFFERS));
 	return (NULL);
-}
-
-/* Is it a field by which a request is judged? */
-static int
-judged(const struct http1_field *f)
-{
-	return (f->id == HTTP1_CONTENT_TYPE || f->id == HTTP1_MCP_METHOD ||
-	    f->id == HTTP1_MCP_NAME || f->id == HTTP1_MCP_PROTOCOL_VERSION ||
-	    f->id == HTTP1_MCP_SESSION_ID);
 }
 
 /* What else stands in a field is read in more than one way (Value Encoding,
