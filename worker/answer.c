@@ -5,20 +5,17 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/json.h"
 #include "worker/answer.h"
-#include "worker/clock.h"
-#include "worker/conn.h"
 #include "worker/cors.h"
+#include "worker/http1_put.h"
 #include "worker/metadata.h"
 #include "worker/rpc.h"
 #include "worker/state.h"
 
 #define MESSAGE_MAX	128	/* bytes of an error's message */
 #define RPC_ERROR_MAX	2048	/* bytes of an error body */
-#define DISCARD_MAX	(256 * 1024)	/* of a refused body */
 #define CORS	"Access-Control-Allow-Origin: *\r\n"
 #define ETAG_LEN	32	/* hexadecimal digits in it */
 
@@ -39,133 +36,41 @@ static int	 etag_listed(const struct http1_head *, const char *,
 static int	 etag_next(struct slice *, struct slice *, int *);
 static int	 has_field(const struct http1_head *, const char *);
 
-const char *
-answer_reason(int status)
-{
-	static const struct {
-		int		 status;
-		const char	*reason;
-	} reasons[] = {
-		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		{ 204, "No Content" }, { 206, "Partial Content" },
-		{ 301, "Moved Permanently" }, { 302, "Found" },
-		{ 303, "See Other" }, { 304, "Not Modified" },
-		{ 307, "Temporary Redirect" }, { 308, "Permanent Redirect" },
-		{ 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
-		{ 408, "Request Timeout" }, { 409, "Conflict" },
-		{ 410, "Gone" }, { 412, "Precondition Failed" },
-		{ 413, "Content Too Large" },
-		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
-		{ 417, "Expectation Failed" },
-		{ 421, "Misdirected Request" },
-		{ 422, "Unprocessable Content" },
-		{ 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
-		{ 504, "Gateway Timeout" },
-		{ 505, "HTTP Version Not Supported" },
-		{ 508, "Loop Detected" }
-	};
-	size_t	 i;
-
-	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].status == status)
-			return (reasons[i].reason);
-	return ("Other");
-}
-
-int
-answer_put_date(struct buf *b)
-{
-	static char	 text[64];
-	static time_t	 when;
-	time_t		 now = (time_t)(clock_wall() / 1000);
-	struct tm	 tm;
-
-	if (now != when) {
-		gmtime_r(&now, &tm);
-		strftime(text, sizeof(text),
-		    "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-		when = now;
-	}
-	return (buf_puts(b, text));
-}
-
-int
-answer_end_head(struct request *r, struct buf *out)
-{
-	struct conn	*c = r->conn;
-
-	if (state_leaving())
-		c->close = 1;
-	if (c->close || c->unread)
-		return (buf_puts(out, "Connection: close\r\n\r\n"));
-	if (r->minor == 0)
-		return (buf_puts(out, "Connection: keep-alive\r\n\r\n"));
-	return (buf_puts(out, "\r\n"));
-}
-
-/* The rest of a request's body is discarded while it is small; else the
- * connection closes behind the answer. */
-static void
-answer_settle_body(struct request *r)
-{
-	struct conn	*c = r->conn;
-
-	if (r->framing == HTTP1_BODY_NONE)
-		return;
-	if (r->framing == HTTP1_BODY_LENGTH && r->left <= c->in.len)
-		buf_drop(&c->in, (size_t)r->left);
-	else if (r->framing == HTTP1_BODY_LENGTH && !r->expect &&
-	    r->left <= DISCARD_MAX) {
-		c->skip = (size_t)r->left - c->in.len;
-		buf_drop(&c->in, c->in.len);
-	} else
-		/* a client that asked may not send it (RFC 9110, 10.1.1) */
-		c->unread = 1;
-	r->framing = HTTP1_BODY_NONE;
-}
-
 static void
 answer_send(struct request *r, int status, const char *type,
     const char *extra, struct slice body)
 {
-	struct buf	*out = conn_out(r->conn);
+	struct client	*c = r->client;
+	struct buf	*out;
 	int		 failed;
 
-	buf_drop(&r->conn->in, r->headlen);
-	r->headlen = 0;
-	answer_settle_body(r);
 	r->status = status;
 	r->answering = 1;
-	failed = buf_printf(out, "HTTP/1.1 %d %s\r\n", status,
-	    answer_reason(status)) == -1;
-	if (type != NULL)
-		failed |= buf_printf(out, "Content-Type: %s\r\n", type) == -1;
-	if (status != 204 && status != 304)
-		failed |= buf_printf(out, "Content-Length: %zu\r\n",
-		    body.len) == -1;
-	failed |= buf_printf(out, "Cache-Control: %s\r\n"
-	    "X-Request-Id: %s\r\n", r->lasting ? "public, max-age=300" :
-	    "no-store", r->id) == -1;
-	failed |= answer_put_date(out) == -1;
+	if ((out = client_answer(c, status)) == NULL) {
+		client_abort(c);
+		return;
+	}
+	failed = type != NULL && http1_put_str(out, "Content-Type",
+	    type) == -1;
+	failed |= http1_put_str(out, "Cache-Control", r->lasting ?
+	    "public, max-age=300" : "no-store") == -1;
+	failed |= http1_put_str(out, "X-Request-Id", r->id) == -1;
+	failed |= http1_put_date(out) == -1;
 	if (extra != NULL)
 		failed |= buf_puts(out, extra) == -1;
 	if (r->origin.set)
 		failed |= cors_put(out, request_text(r, r->origin),
 		    NULL) == -1;
-	failed |= answer_end_head(r, out) == -1;
+	failed |= client_fields_end(c, status != 204 && status != 304 ?
+	    body.len : CLIENT_NO_BODY) == -1;
 	if (!r->head_only)
-		failed |= buf_append(out, body.p, body.len) == -1;
+		failed |= client_body(c, body) == -1;
 	r->bytes_out = r->head_only ? 0 : body.len;
 	if (failed) {
-		conn_abort(r->conn);
+		client_abort(c);
 		return;
 	}
-	request_finish(r);
+	request_finish(r, 0);
 }
 
 void
@@ -220,7 +125,7 @@ refused(struct request *r, const struct refusal *row, const char *text,
 		    strlen(fields) + 1 });
 	if ((data != NULL && !f->data.set) || (fields != NULL &&
 	    !f->fields.set))
-		conn_abort(r->conn);
+		client_abort(r->client);
 	else if (request_may_note(r))
 		request_note_body(r);
 	else
@@ -249,7 +154,7 @@ answer_refusal(struct request *r)
 	if (n < 0 || (size_t)n >= sizeof(body) ||
 	    put_refusal(&fields, r) == -1) {
 		buf_free(&fields);
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	r->action = f->row->action;
@@ -328,7 +233,7 @@ answer_preflight(struct request *r, const struct http1_head *h)
 	if (cors_put_preflight(&b, h) == -1 ||
 	    buf_append(&b, "", 1) == -1) {
 		buf_free(&b);
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	r->action = AUDIT_ALLOW;
@@ -366,7 +271,7 @@ answer_document(struct request *r, const struct http1_head *h,
 	if (metadata_put_document(&b, name) == -1 ||
 	    make_etag((struct slice){ buf_data(&b), b.len }, etag) == -1) {
 		buf_free(&b);
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	doc = (struct slice){ buf_data(&b), b.len };

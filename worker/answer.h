@@ -39,10 +39,5 @@ void	answer_metadata(struct request *, const struct http1_head *,
 /* The text is one line each; 503 unless ready. */
 void	answer_health(struct request *, int ready, struct slice text,
 	    struct slice method);
-const char *answer_reason(int status);
-/* Date, for answers that bring none (RFC 9110 section 6.6.1).  0 or -1. */
-int	answer_put_date(struct buf *);
-/* Connection, as this answer needs it, and the end of the head. */
-int	answer_end_head(struct request *, struct buf *);
 
 #endif

@@ -12,7 +12,6 @@
 #include "worker/answer.h"
 #include "worker/ask.h"
 #include "worker/clock.h"
-#include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/http1_put.h"

@@ -3,7 +3,6 @@
  */
 #include "worker/answer.h"
 #include "worker/body.h"
-#include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/request.h"
 #include "worker/rpc.h"
@@ -41,23 +40,23 @@ body_add(struct request *r, const char *p, size_t n)
 void
 body_share(struct request *r)
 {
-	struct share	*s = r->conn->share;
+	struct share	*s = r->client->share;
 
 	if (r->share != NULL)
 		return;
-	r->share = s != NULL && share_is(s, &r->client) ? share_again(s) :
-	    share_get(&r->client);
+	r->share = s != NULL && share_is(s, &r->addr) ? share_again(s) :
+	    share_get(&r->addr);
 }
 
 int
 body_count(struct request *r)
 {
-	const struct conn	*c = r->conn;
+	const struct client	*c = r->client;
 	size_t			 held;
 
 	if (r->share == NULL)
 		return (0);
-	held = r->body.cap + r->kept.all.cap + c->in.cap + c->out.cap;
+	held = r->body.cap + r->kept.all.cap + c->ops->held(c);
 	if (r->ex != NULL)
 		held += exchange_held(r->ex);
 	r->share->bytes += held - r->counted;
@@ -68,9 +67,9 @@ body_count(struct request *r)
 int
 body_crowded(const struct request *r, uint64_t n)
 {
-	const struct conn	*c = r->conn;
+	const struct client	*c = r->client;
 	size_t			 own = r->body.cap + r->kept.all.cap +
-				    r->text.cap + c->in.cap + c->out.cap;
+				    r->text.cap + c->ops->held(c);
 
 	n += r->body.len;
 	return (buf_total() - own + n > conf->buffered + CROWD_SLACK ||
@@ -87,7 +86,8 @@ body_squeeze(struct request *r, uint64_t n)
 	    r->body.len > conf->per_buffered + CROWD_SLACK)
 		return (body_crowded(r, n));
 	while (body_crowded(r, n)) {
-		slow = conn_slow_body(r, conf->t_body / SLOW_PART);
+		slow = r->client->ops->slow_body(r,
+		    conf->t_body / SLOW_PART);
 		if (slow == NULL)
 			return (1);
 		body_refuse(slow, 503);
@@ -98,8 +98,7 @@ body_squeeze(struct request *r, uint64_t n)
 void
 body_refuse(struct request *r, int status)
 {
-	r->conn->close = r->conn->unread = 1;
-	r->framing = HTTP1_BODY_NONE;
+	r->client->close = r->client->unread = 1;
 	buf_free(&r->body);
 	answer_refuse(r, refuse(status == 413 ? REFUSE_SIZE :
 	    REFUSE_BUFFERED));

@@ -25,6 +25,7 @@
 #include "worker/conn.h"
 #include "worker/forwarded.h"
 #include "worker/h1.h"
+#include "worker/h1_put.h"
 #include "worker/proxy_proto.h"
 #include "worker/request.h"
 #include "worker/share.h"
@@ -128,8 +129,8 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
-	c->newcomer = leaving != 0;
-	nnewcomers += c->newcomer;
+	c->client.newcomer = leaving != 0;
+	nnewcomers += c->client.newcomer;
 	/* whose it is a proxy says later */
 	if (!conf->proxy_protocol && conn_count_in(c) == -1)
 		return;
@@ -151,9 +152,9 @@ conn_count_in(struct conn *c)
 	struct share	*s;
 
 	/* what comes through it counts for others, a request each */
-	if (conf->nproxies > 0 && forwarded_trusts(&c->addr))
+	if (conf->nproxies > 0 && forwarded_trusts(&c->client.addr))
 		return (0);
-	if ((s = share_get(&c->addr)) == NULL) {
+	if ((s = share_get(&c->client.addr)) == NULL) {
 		conn_close(c);
 		return (-1);
 	}
@@ -164,7 +165,7 @@ conn_count_in(struct conn *c)
 		conn_close(c);
 		return (-1);
 	}
-	c->share = s;
+	c->client.share = s;
 	share_conn(s, 1);
 	return (0);
 }
@@ -182,12 +183,12 @@ conn_make_room(const struct share *of, const struct conn *c)
 		conn_close(victim);
 		return (1);
 	}
-	if (of != NULL || share_hog() == c->share ||
+	if (of != NULL || share_hog() == c->client.share ||
 	    (victim = conn_standing()) == NULL)
 		return (0);
 	/* not at once: it gets to read the end of its stream */
-	victim->close = 1;
-	request_end(victim->req, 1);
+	victim->client.close = 1;
+	request_end(victim->client.req, 1);
 	return (1);
 }
 
@@ -208,8 +209,8 @@ conn_standing(void)
 	if (hog == NULL || hog->streams == 0)
 		return (NULL);
 	TAILQ_FOREACH(c, &all, link)
-		if (c->share == hog && c->req != NULL && c->req->standing &&
-		    c->req->answering)
+		if (c->client.share == hog && c->client.req != NULL &&
+		    c->client.req->standing && c->client.req->answering)
 			return (c);
 	return (NULL);
 }
@@ -223,17 +224,18 @@ conn_victim(const struct share *of, const struct conn *not)
 	uint64_t	 now = clock_mono();
 
 	TAILQ_FOREACH(t, &q_keepalive.list, link)
-		if (((c = conn_of(t))->share == of || of == NULL) &&
+		if (((c = conn_of(t))->client.share == of || of == NULL) &&
 		    c != not && conn_silent(c))
 			return (c);
 	TAILQ_FOREACH(t, &q_linger.list, link)
-		if (((c = conn_of(t))->share == of || of == NULL) &&
+		if (((c = conn_of(t))->client.share == of || of == NULL) &&
 		    c != not && c->state == CONN_LINGER)
 			return (c);
 	TAILQ_FOREACH(t, &q_header.list, link) {
 		if (t->deadline + HEAD_GRACE_MS > now + q_header.ms)
 			break;
-		if (((c = conn_of(t))->share == of || of == NULL) && c != not)
+		if (((c = conn_of(t))->client.share == of || of == NULL) &&
+		    c != not)
 			return (c);
 	}
 	return (NULL);
@@ -259,8 +261,8 @@ conn_slow_body(const struct request *not, uint64_t age)
 	TAILQ_FOREACH(t, &q_body.list, link) {
 		if (n++ == BODIES_MAX)
 			break;
-		r = conn_of(t)->req;
-		if (r != NULL && r != not && h1_wants_input(r) &&
+		r = conn_of(t)->client.req;
+		if (r != NULL && r != not && h1_wants_input(conn_of(t)) &&
 		    (clock_mono() - r->began >= age || (r->share != NULL &&
 		    r->share != not->share &&
 		    r->share->bytes > conf->buffered / 2)))
@@ -290,8 +292,8 @@ log_proxy(const struct conn *c, const char *why)
 	n++;
 	if (logged != 0 && clock_mono() - logged < NO_ROOM_LOG_MS)
 		return;
-	log_warnx("%u connections refused, the last from %s: %s", n, c->ip,
-	    why);
+	log_warnx("%u connections refused, the last from %s: %s", n,
+	    c->client.ip, why);
 	logged = clock_mono();
 	n = 0;
 }
@@ -337,6 +339,7 @@ conn_expect_tls(struct conn *c)
 	c->state = CONN_TLS;
 	if ((c->tls = tls_new(c->fd, conn_ready, c)) == NULL)
 		conn_close(c);
+	c->client.secure = 1;
 }
 
 void
@@ -401,8 +404,8 @@ same_address(const struct proto_addr *a, const struct proto_addr *b)
 static void
 conn_address(struct conn *c, const struct proto_addr *a)
 {
-	c->addr = *a;
-	inet_ntop(a->family, a->addr, c->ip, sizeof(c->ip));
+	c->client.addr = *a;
+	inet_ntop(a->family, a->addr, c->client.ip, sizeof(c->client.ip));
 }
 
 /*
@@ -413,10 +416,7 @@ conn_address(struct conn *c, const struct proto_addr *a)
 static void
 conn_no_room(struct conn *c)
 {
-	static const char	 text[] =
-	    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-	    "Retry-After: 1\r\nConnection: close\r\nX-Request-Id: ";
-	char			 id[REQUEST_ID_LEN + 1];
+	char	 id[REQUEST_ID_LEN + 1];
 
 	request_make_id(id);
 	log_no_room();
@@ -425,14 +425,15 @@ conn_no_room(struct conn *c)
 		return;
 	}
 	timer_clear(&c->timer);
-	c->close = c->unread = 1;
+	c->client.close = c->client.unread = 1;
 	c->state = CONN_REQUEST;
 	if (c->in.len > 0)
-		request_malformed(c, 503, "limits.max_connections reached");
-	else if (conn_send(c, text, sizeof(text) - 1) == 0 &&
-	    conn_send(c, id, REQUEST_ID_LEN) == 0 &&
-	    conn_send(c, "\r\n\r\n", 4) == 0)
+		request_malformed(&c->client, 503,
+		    "limits.max_connections reached");
+	else if (h1_put_no_room(c, id) == 0)
 		conn_answered(c);
+	else
+		conn_abort(c);
 }
 
 static void
@@ -472,6 +473,7 @@ conn_make(int fd)
 		return (NULL);
 	}
 	c->fd = fd;
+	c->client.ops = &h1_ops;
 	if (event_assign(&c->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED |
 	    EV_ET | EV_PERSIST, conn_event, c) == -1 ||
 	    event_add(&c->ev, NULL) == -1) {
@@ -581,7 +583,7 @@ conn_process(struct conn *c)
 			if (conn_passable(c) || !conn_skip(c) ||
 			    conn_passable(c))
 				return;
-			if (leaving && !handing_over && !c->newcomer &&
+			if (leaving && !handing_over && !c->client.newcomer &&
 			    c->state == CONN_IDLE && c->in.len == 0)
 				return;
 			if (!conn_head(c))
@@ -642,10 +644,11 @@ conn_plain(struct conn *c)
 {
 	tls_free(c->tls);
 	c->tls = NULL;
+	c->client.secure = 0;
 	timer_clear(&c->timer);
-	c->close = c->unread = 1;
+	c->client.close = c->client.unread = 1;
 	c->state = CONN_REQUEST;
-	request_plain(c);
+	request_plain(&c->client);
 }
 
 /* Throw away what is left of a refused request's body.  1 when it is gone. */
@@ -710,15 +713,15 @@ conn_head(struct conn *c)
 		status = http1_parse_request(&head, buf_data(&c->in), headlen,
 		    &why);
 	if (status != 0) {
-		c->close = 1;
-		c->unread = 1;
-		request_malformed(c, status, why);
+		c->client.close = 1;
+		c->client.unread = 1;
+		request_malformed(&c->client, status, why);
 		return (0);
 	}
-	c->late = outdated || c->newcomer;
-	if (!head.keepalive || c->late)
-		c->close = 1;
-	request_begin(c, &head, headlen);
+	c->client.late = outdated || c->client.newcomer;
+	if (!head.keepalive || c->client.late)
+		c->client.close = 1;
+	h1_begin(c, &head, headlen);
 	return (c->state == CONN_REQUEST);
 }
 
@@ -727,15 +730,15 @@ conn_head(struct conn *c)
 static void
 conn_busy(struct conn *c, int begun)
 {
-	if (h1_wants_input(c->req)) {
-		h1_input(c->req);
+	if (h1_wants_input(c)) {
+		h1_input(c);
 		if (c->state != CONN_REQUEST)
 			return;
 	}
 	/* whatever it sent before and nobody read: no other edge will tell */
-	if ((c->hup && !h1_wants_input(c->req)) ||
+	if ((c->hup && !h1_wants_input(c)) ||
 	    (!(begun && c->timer.q == &q_look) && conn_broken(c))) {
-		request_client_gone(c->req);
+		request_client_gone(c->client.req);
 		conn_close(c);
 	}
 }
@@ -843,7 +846,7 @@ conn_send(struct conn *c, const void *p, size_t len)
 void
 conn_answered(struct conn *c)
 {
-	c->req = NULL;
+	c->client.req = NULL;
 	if (c->state == CONN_DEAD)
 		return;
 	c->state = CONN_SEND;
@@ -939,8 +942,8 @@ conn_flush(struct conn *c)
 			break;
 		}
 		if (n == -1) {
-			if (c->req != NULL)
-				request_client_gone(c->req);
+			if (c->client.req != NULL)
+				request_client_gone(c->client.req);
 			conn_close(c);
 			return;
 		}
@@ -952,9 +955,9 @@ conn_flush(struct conn *c)
 		timer_clear(&c->timer);
 	if (c->out.len == 0)
 		buf_free(&c->out);
-	if (c->req != NULL && c->out.len <= (body_count(c->req) ||
+	if (c->client.req != NULL && c->out.len <= (body_count(c->client.req) ||
 	    buf_tight() ? 0 : OUT_LOW))
-		request_writable(c->req);
+		request_writable(c->client.req);
 	if (c->state == CONN_SEND && c->out.len == 0)
 		conn_sent(c);
 }
@@ -963,7 +966,7 @@ conn_flush(struct conn *c)
 static void
 conn_sent(struct conn *c)
 {
-	if (c->close || c->unread) {
+	if (c->client.close || c->client.unread) {
 		/* a byte on its way must not turn our FIN into a reset */
 		conn_linger(c);
 		return;
@@ -1027,8 +1030,8 @@ conn_abort(struct conn *c)
 	c->passed = 0;
 	/* a reset, so that nobody takes a part for the whole */
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	if (c->req != NULL)
-		request_client_gone(c->req);
+	if (c->client.req != NULL)
+		request_client_gone(c->client.req);
 	conn_close(c);
 }
 
@@ -1054,15 +1057,15 @@ conn_close(struct conn *c)
 		TAILQ_REMOVE(&again, c, again_link);
 	c->recorded = c->again = 0;
 	c->state = CONN_DEAD;
-	if (c->share != NULL) {
-		share_conn(c->share, -1);
-		share_put(c->share);
-		c->share = NULL;
+	if (c->client.share != NULL) {
+		share_conn(c->client.share, -1);
+		share_put(c->client.share);
+		c->client.share = NULL;
 	}
 	TAILQ_REMOVE(&all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);
 	nconns--;
-	nnewcomers -= c->newcomer;
+	nnewcomers -= c->client.newcomer;
 	if (full && nconns < conf->max_connections) {
 		full = 0;
 		tell_room(1);
@@ -1109,10 +1112,12 @@ conn_leave(int handover)
 	TAILQ_FOREACH(c, &all, link) {
 		/* nobody has judged it: as if nobody had read it */
 		if (c->state != CONN_REQUEST || c->tls != NULL ||
-		    c->in.len > PROTO_CONN_MAX || !request_unbegin(c->req))
+		    c->in.len > PROTO_CONN_MAX ||
+		    !request_unbegin(c->client.req))
 			continue;
 		c->state = CONN_HEAD;
-		c->close = 0;
+		c->client.close = 0;
+		h1_unbegin(c);
 		timer_start(&c->timer, &q_header);
 	}
 }
@@ -1122,10 +1127,11 @@ conn_leave(int handover)
 static void
 conn_greet(struct conn *c)
 {
-	if (c->newcomer || (c->state != CONN_PROXY && c->state != CONN_TLS &&
+	if (c->client.newcomer ||
+	    (c->state != CONN_PROXY && c->state != CONN_TLS &&
 	    (c->state != CONN_IDLE || c->timer.q != &q_header)))
 		return;
-	c->newcomer = 1;
+	c->client.newcomer = 1;
 	nnewcomers++;
 }
 
@@ -1136,7 +1142,8 @@ conn_unsettled(void)
 	size_t		 n = 0;
 
 	TAILQ_FOREACH(c, &all, link)
-		n += c->state == CONN_REQUEST && request_unsettled(c->req);
+		n += c->state == CONN_REQUEST &&
+		    request_unsettled(c->client.req);
 	return (n);
 }
 
@@ -1148,8 +1155,9 @@ conn_settle(void)
 	if (!outdated)
 		return;
 	TAILQ_FOREACH_SAFE(c, &all, link, next)
-		if (c->state == CONN_REQUEST && request_unsettled(c->req))
-			request_late(c->req);
+		if (c->state == CONN_REQUEST &&
+		    request_unsettled(c->client.req))
+			request_late(c->client.req);
 }
 
 size_t
@@ -1173,7 +1181,7 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 		}
 		n--;
 		event_del(&c->ev);
-		pass(c->fd, c->state == CONN_PROXY ? &unsaid : &c->addr,
+		pass(c->fd, c->state == CONN_PROXY ? &unsaid : &c->client.addr,
 		    buf_data(&c->in), c->in.len);
 		c->fd = -1;
 		conn_close(c);
@@ -1186,12 +1194,12 @@ conn_drain(size_t n, void (*pass)(int, const struct proto_addr *, const void *,
 static void
 conn_part(struct conn *c)
 {
-	if (c->newcomer && !conn_only_newcomers())
+	if (c->client.newcomer && !conn_only_newcomers())
 		return;
 	if ((c->state == CONN_IDLE && c->skip == 0) ||
-	    (c->newcomer && c->state == CONN_HEAD))
+	    (c->client.newcomer && c->state == CONN_HEAD))
 		conn_linger(c);
-	else if (c->newcomer && (c->state == CONN_TLS ||
+	else if (c->client.newcomer && (c->state == CONN_TLS ||
 	    c->state == CONN_PROXY))
 		conn_close(c);
 }
@@ -1208,8 +1216,8 @@ conn_each_request(void (*look)(struct request *))
 	struct conn	*c;
 
 	TAILQ_FOREACH(c, &all, link)
-		if (c->req != NULL)
-			look(c->req);
+		if (c->client.req != NULL)
+			look(c->client.req);
 }
 
 void
@@ -1218,9 +1226,9 @@ conn_end_all(int streams_only)
 	struct conn	*c, *next;
 
 	TAILQ_FOREACH_SAFE(c, &all, link, next) {
-		c->close = 1;
-		if (c->req != NULL)
-			request_end(c->req, streams_only);
+		c->client.close = 1;
+		if (c->client.req != NULL)
+			request_end(c->client.req, streams_only);
 		else if (!streams_only && c->state != CONN_SEND)
 			conn_close(c);
 		/* the last moments of one who does not read */
@@ -1246,10 +1254,10 @@ expired_header(struct timer *t)
 		conn_close(c);
 		return;
 	}
-	c->close = 1;
-	c->unread = 1;
+	c->client.close = 1;
+	c->client.unread = 1;
 	c->state = CONN_REQUEST;
-	request_malformed(c, 408, "the request head took too long");
+	request_malformed(&c->client, 408, "the request head took too long");
 }
 
 static void
@@ -1257,13 +1265,13 @@ expired_body(struct timer *t)
 {
 	struct conn	*c = conn_of(t);
 
-	if (c->req == NULL) {
+	if (c->client.req == NULL) {
 		conn_close(c);
 		return;
 	}
-	c->close = 1;
-	c->unread = 1;
-	request_body_late(c->req);
+	c->client.close = 1;
+	c->client.unread = 1;
+	request_body_late(c->client.req);
 }
 
 static void
@@ -1293,6 +1301,6 @@ expired_look(struct timer *t)
 
 	if (c->state != CONN_REQUEST || !conn_broken(c))
 		return;
-	request_client_gone(c->req);
+	request_client_gone(c->client.req);
 	conn_close(c);
 }

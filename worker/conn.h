@@ -8,8 +8,6 @@
 
 #include <sys/queue.h>
 
-#include <netinet/in.h>
-
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stddef.h>
@@ -18,17 +16,17 @@
 #include "common/conf.h"
 #include "common/proto.h"
 #include "worker/buf.h"
+#include "worker/client.h"
 #include "worker/http1.h"
 #include "worker/timeq.h"
 
 struct request;
-struct share;
 struct tls;
 
 enum conn_state {
 	CONN_IDLE,	/* between requests, nothing of the next one here */
 	CONN_HEAD,	/* a part of a head is in */
-	CONN_REQUEST,	/* req is being served */
+	CONN_REQUEST,	/* client.req is being served */
 	CONN_SEND,	/* the answer is whole, in out */
 	CONN_PROXY,	/* a PROXY protocol header comes first */
 	CONN_TLS,	/* a handshake is under way */
@@ -36,7 +34,9 @@ enum conn_state {
 	CONN_DEAD
 };
 
+/* conn_of_client() takes client for the first member. */
 struct conn {
+	struct client	 client;
 	TAILQ_ENTRY(conn) link;		/* in all, or dead */
 	TAILQ_ENTRY(conn) dirty_link;
 	TAILQ_ENTRY(conn) record_link;
@@ -44,17 +44,11 @@ struct conn {
 	TAILQ_ENTRY(conn) again_link;
 	struct timer	 timer;
 	struct event	 ev;
-	struct request	*req;
 	struct tls	*tls;		/* or NULL: plain */
-	struct share	*share;		/* that it counts for; NULL: a trusted
-					 * proxy's, or not known yet */
 	struct buf	 in;
 	struct buf	 out;
 	struct http1_scan scan;
 	struct proto_addr peer;		/* at the other end of fd */
-	struct proto_addr addr;		/* of the client: the peer's, or what
-					 * it said of it */
-	char		 ip[INET6_ADDRSTRLEN];	/* the same as text */
 	uint8_t		 state;		/* enum conn_state */
 	unsigned	 readable : 1;
 	unsigned	 hup : 1;	/* the client closed its side */
@@ -63,19 +57,29 @@ struct conn {
 	unsigned	 again : 1;	/* to be read on in the next turn */
 	unsigned	 passed : 1;	/* by another worker */
 	unsigned	 hello : 1;	/* CONN_TLS: a first byte is there */
-	unsigned	 close : 1;	/* after this answer */
-	unsigned	 unread : 1;	/* input is left that nobody reads */
-	unsigned	 newcomer : 1;	/* it came shortly before a stop, or
-					 * after */
-	unsigned	 late : 1;	/* this request is not for this
-					 * generation, nor can it be passed */
+	/* HTTP/1 (h1.c), of the request being served */
+	unsigned	 old : 1;	/* HTTP/1.0 */
+	unsigned	 expect : 1;	/* the client waits for 100 */
+	unsigned	 chunked : 1;	/* we send chunks */
+	uint8_t		 framing;	/* enum http1_body, of what is left of
+					 * its body */
+	size_t		 headlen;	/* of its head, still in in */
+	uint64_t	 left;		/* of its body, if that has a length */
+	struct http1_chunk chunk;
+	size_t		 laps;		/* 64 KiB of body read */
 	int		 fd;
 	size_t		 skip;		/* bytes of a refused body to discard,
 					 * before a head or while lingering */
 };
 
-/* Once.  started and stopped: the number of connections reached, or fell
- * below, what max_connections allows. */
+static inline struct conn *
+conn_of_client(struct client *c)
+{
+	return ((struct conn *)c);
+}
+
+/* Once.  room(0): the number of connections has reached what max_connections
+ * allows; room(1): it fell below that. */
 void	conn_setup(struct event_base *, const struct worker_conf *,
 	    void (*room)(int));
 /* A new connection (fd taken over).  Beyond max_connections, or what its

@@ -13,9 +13,7 @@
 #include <strings.h>
 
 #include "common/log.h"
-#include "worker/answer.h"
 #include "worker/auth.h"
-#include "worker/conn.h"
 #include "worker/cookies.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
@@ -29,11 +27,6 @@
 
 static const struct worker_conf	*conf;
 
-/* A page of an upstream's would run with the rights of the gateway's origin,
- * at which browsers may have more than this. */
-#define HARMLESS	"X-Content-Type-Options: nosniff\r\n"		\
-			"Content-Security-Policy: sandbox\r\n"
-
 static int	 kept(const struct http1_field *);
 static struct slice server_query(const struct request *,
 		    const struct conf_server *);
@@ -45,6 +38,7 @@ static int	 put_carried(const struct request *,
 static int	 overruled(const struct request *, struct slice);
 static int	 put_fixed(const struct request *,
 		    const struct conf_upstream *, struct buf *);
+static int	 put_harmless(struct buf *);
 static int	 put_streaming(const struct http1_head *, struct buf *);
 static int	 replaced(const struct conf_upstream *,
 		    const struct http1_field *);
@@ -301,22 +295,19 @@ put_escaped(struct buf *b, struct slice v)
 int
 forward_response(struct request *r, const struct http1_head *h)
 {
-	struct conn	*c = r->conn;
-	struct buf	*out = conn_out(c);
+	struct buf	*out = client_answer(r->client, h->status);
 	size_t		 i;
-	int		 failed;
+	int		 failed = 0;
 
-	failed = buf_puts(out, "HTTP/1.1 ") == -1;
-	failed |= buf_number(out, (uint64_t)h->status) == -1;
-	failed |= put_words(out, " ", answer_reason(h->status), "\r\n",
-	    NULL) == -1;
+	if (out == NULL)
+		return (-1);
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
 		    (h->field[i].flags & FIELD_NOT_DOWN) == 0 &&
 		    !auth_is_key_field(&h->field[i]))
 			failed |= http1_put_field(out, h->field[i].name,
 			    h->field[i].value) == -1;
-	failed |= buf_append(out, HARMLESS, sizeof(HARMLESS) - 1) == -1;
+	failed |= put_harmless(out) == -1;
 	if (http1_is_event_stream(h))
 		failed |= put_streaming(h, out) == -1;
 	failed |= put_session(r, h, out) == -1;
@@ -326,22 +317,23 @@ forward_response(struct request *r, const struct http1_head *h)
 	failed |= http1_put_field(out, slice_of("X-Request-Id"),
 	    slice_of(r->id)) == -1;
 	if (h->count[HTTP1_DATE] == 0)
-		failed |= answer_put_date(out) == -1;
+		failed |= http1_put_date(out) == -1;
 	if (r->origin.set)
 		failed |= cors_put(out, request_text(r, r->origin), h) == -1;
-	r->chunked = 0;
-	if (h->body == HTTP1_BODY_LENGTH)
-		failed |= buf_puts(out, "Content-Length: ") == -1 ||
-		    buf_number(out, h->content_length) == -1 ||
-		    buf_puts(out, "\r\n") == -1;
-	else if (h->body != HTTP1_BODY_NONE && r->minor == 1) {
-		r->chunked = 1;
-		failed |= buf_puts(out,
-		    "Transfer-Encoding: chunked\r\n") == -1;
-	} else if (h->body != HTTP1_BODY_NONE)
-		c->close = 1;
-	failed |= answer_end_head(r, out) == -1;
+	failed |= client_fields_end(r->client, h->body == HTTP1_BODY_NONE ?
+	    CLIENT_NO_BODY : h->body == HTTP1_BODY_LENGTH ?
+	    h->content_length : CLIENT_OPEN) == -1;
 	return (failed ? -1 : 0);
+}
+
+/* A page of an upstream's would run with the rights of the gateway's origin,
+ * at which browsers may have more than this. */
+static int
+put_harmless(struct buf *out)
+{
+	if (http1_put_str(out, "X-Content-Type-Options", "nosniff") == -1)
+		return (-1);
+	return (http1_put_str(out, "Content-Security-Policy", "sandbox"));
 }
 
 /* Proxies in front of us pass events on as they come (2026-07-28, Streamable
@@ -352,10 +344,10 @@ put_streaming(const struct http1_head *h, struct buf *out)
 	int	 failed = 0;
 
 	if (h->count[HTTP1_X_ACCEL_BUFFERING] == 0)
-		failed |= buf_puts(out, "X-Accel-Buffering: no\r\n") == -1;
+		failed |= http1_put_str(out, "X-Accel-Buffering", "no") == -1;
 	if (h->count[HTTP1_CACHE_CONTROL] == 0)
-		failed |= buf_puts(out,
-		    "Cache-Control: no-cache, no-transform\r\n") == -1;
+		failed |= http1_put_str(out, "Cache-Control",
+		    "no-cache, no-transform") == -1;
 	return (failed ? -1 : 0);
 }
 
@@ -370,10 +362,10 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 	if (id.p == NULL || r->stateless)
 		return (0);
 	request_owner(r, &owner);
-	if (buf_puts(out, "Mcp-Session-Id: ") == -1 ||
+	if (http1_open_field(out, "Mcp-Session-Id") == -1 ||
 	    session_seal(&owner, r->upstream, id, r->server, out) == -1)
 		return (-1);
-	return (buf_puts(out, "\r\n"));
+	return (http1_close_field(out));
 }
 
 /* Strings, up to a NULL: printf(3) would take longer than all of the rest. */
@@ -394,9 +386,9 @@ put_words(struct buf *b, ...)
 void
 forward_client_ip(struct request *r, const struct http1_head *h)
 {
-	struct proto_addr	 a = r->conn->addr;
+	struct proto_addr	 a = r->client->addr;
 	char			 text[INET6_ADDRSTRLEN];
-	const char		*ip = r->conn->ip;
+	const char		*ip = r->client->ip;
 
 	/* several fields: their order is a matter of opinion */
 	if (conf->nproxies > 0 && h != NULL) {
@@ -409,7 +401,7 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 			    HTTP1_FORWARDED), &a);
 		ip = inet_ntop(a.family, a.addr, text, sizeof(text));
 	}
-	r->client = a;
+	r->addr = a;
 	request_set_text(r, &r->client_ip, slice_of(ip));
 }
 
@@ -422,11 +414,11 @@ put_forwarded(const struct request *r, const struct http1_head *h,
 	int		 proxied, failed = 0;
 	struct slice	 v;
 
-	proxied = conf->nproxies > 0 && forwarded_trusts(&r->conn->addr);
+	proxied = conf->nproxies > 0 && forwarded_trusts(&r->client->addr);
 	if (!sets(u, "X-Forwarded-For"))
 		failed |= http1_put_field(b, slice_of("X-Forwarded-For"),
 		    request_text(r, r->client_ip)) == -1;
-	v = slice_of(r->conn->tls != NULL ? "https" : "http");
+	v = slice_of(r->client->secure ? "https" : "http");
 	failed |= put_said(b, u, h, "X-Forwarded-Proto",
 	    proxied ? HTTP1_X_FORWARDED_PROTO : HTTP1_OTHER, v) == -1;
 	failed |= put_said(b, u, h, "X-Forwarded-Host",
@@ -465,14 +457,14 @@ put_said(struct buf *b, const struct conf_upstream *u,
 static struct slice
 forwarded_kept(const struct request *r, const struct http1_head *h)
 {
-	struct proto_addr	 a = r->conn->addr;
+	struct proto_addr	 a = r->client->addr;
 	struct slice		 kept = { NULL, 0 };
 
 	if (h->count[HTTP1_FORWARDED] == 1)
 		kept = forwarded_elements(http1_value(h, HTTP1_FORWARDED),
 		    &a);
-	if (a.family != r->client.family ||
-	    memcmp(a.addr, r->client.addr, sizeof(a.addr)) != 0)
+	if (a.family != r->addr.family ||
+	    memcmp(a.addr, r->addr.addr, sizeof(a.addr)) != 0)
 		kept.len = 0;
 	return (kept);
 }

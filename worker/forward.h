@@ -25,7 +25,7 @@ int	forward_put_own(const struct request *, size_t server, struct buf *);
 /* The target that those write: the server's, or r->target.  0 or -1. */
 int	forward_put_target(const struct request *, size_t server,
 	    struct buf *);
-/* Queue the head of the upstream's response; decides r->chunked.  0 or -1. */
+/* Queue the head of the upstream's response.  0 or -1. */
 int	forward_response(struct request *, const struct http1_head *);
 /* Did this gateway send it on itself (RFC 9110 section 7.6.3)? */
 int	forward_looped(const struct http1_head *);

@@ -3,36 +3,125 @@
  */
 #include <string.h>
 
+#include "common/log.h"
 #include "worker/answer.h"
 #include "worker/body.h"
 #include "worker/conn.h"
 #include "worker/h1.h"
+#include "worker/h1_put.h"
 #include "worker/request.h"
-#include "worker/rpc.h"
 
 #define BODY_READ	(64 * 1024)
 #define BODY_READS	8		/* in one go */
 
-static int	 h1_take(struct request *);
-static int	 h1_take_chunks(struct request *);
+static const struct http1_head *h1_head(struct client *);
+static int	 h1_body_ahead(const struct client *);
+static void	 h1_read_body(struct client *);
+static int	 h1_take(struct conn *);
+static int	 h1_take_chunks(struct conn *);
+static void	 h1_whole(struct conn *);
+static void	 h1_abort(struct client *);
+static void	 h1_recorded(struct client *);
+static void	 h1_lasts(struct client *);
+static size_t	 h1_unsent(const struct client *);
+static size_t	 h1_held(const struct client *);
 
-int
-h1_wants_input(const struct request *r)
+const struct client_ops h1_ops = {
+	.head = h1_head,
+	.body_ahead = h1_body_ahead,
+	.read_body = h1_read_body,
+	.slow_body = conn_slow_body,
+	.answer = h1_answer,
+	.fields_end = h1_fields_end,
+	.body = h1_body,
+	.end = h1_end,
+	.abort = h1_abort,
+	.recorded = h1_recorded,
+	.lasts = h1_lasts,
+	.unsent = h1_unsent,
+	.held = h1_held
+};
+
+void
+h1_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 {
-	return (r->state == REQ_BODY && r->framing != HTTP1_BODY_NONE &&
-	    r->headlen == 0);
+	c->headlen = headlen;
+	c->old = h->minor == 0;
+	c->chunked = 0;
+	c->framing = (uint8_t)h->body;
+	c->left = h->body == HTTP1_BODY_LENGTH ? h->content_length : 0;
+	if (c->framing == HTTP1_BODY_LENGTH && c->left == 0)
+		c->framing = HTTP1_BODY_NONE;
+	c->expect = h->expect_continue && c->framing != HTTP1_BODY_NONE;
+	c->laps = 0;
+	memset(&c->chunk, 0, sizeof(c->chunk));
+	c->client.length = c->left;
+	request_begin(&c->client, h);
 }
 
-/* Take what is in, then read on, until the body is whole or nothing comes. */
 void
-h1_input(struct request *r)
+h1_unbegin(struct conn *c)
 {
-	struct conn	*c = r->conn;
+	c->headlen = 0;
+	c->framing = HTTP1_BODY_NONE;
+}
+
+static const struct http1_head *
+h1_head(struct client *cl)
+{
+	static struct http1_head head;
+	struct conn	*c = conn_of_client(cl);
+	const char	*why;
+
+	if (http1_parse_request(&head, buf_data(&c->in), c->headlen,
+	    &why) != 0)
+		fatalx("a head that was good is bad");
+	return (&head);
+}
+
+static int
+h1_body_ahead(const struct client *cl)
+{
+	const struct conn	*c = (const struct conn *)cl;
+
+	return (c->headlen > 0 && c->framing != HTTP1_BODY_NONE &&
+	    !c->expect);
+}
+
+static void
+h1_read_body(struct client *cl)
+{
+	struct conn	*c = conn_of_client(cl);
+
+	explicit_bzero(buf_data(&c->in), c->headlen);
+	buf_drop(&c->in, c->headlen);
+	c->headlen = 0;
+	if (c->framing == HTTP1_BODY_NONE) {
+		h1_whole(c);
+		return;
+	}
+	if (c->expect && c->in.len == 0 && h1_continue(c) == -1)
+		return;
+	c->expect = 0;
+	conn_body_timer(c);
+	h1_input(c);
+}
+
+int
+h1_wants_input(const struct conn *c)
+{
+	return (c->framing != HTTP1_BODY_NONE && c->headlen == 0);
+}
+
+void
+h1_input(struct conn *c)
+{
+	struct request	*r = c->client.req;
 	size_t		 before, n;
 	int		 more, reads = 0;
 
 	for (;;) {
-		if (h1_take(r))
+		if (h1_take(c))
 			return;
 		/* others get their turn, however fast it comes */
 		if (reads++ == BODY_READS) {
@@ -40,16 +129,16 @@ h1_input(struct request *r)
 			return;
 		}
 		/* timeouts.body is for 64 KiB, not for a byte */
-		if (r->body.len / BODY_READ != r->laps) {
-			r->laps = r->body.len / BODY_READ;
+		if (r->body.len / BODY_READ != c->laps) {
+			c->laps = r->body.len / BODY_READ;
 			/* it has so long in all when memory is short */
 			if (!buf_tight())
 				conn_body_timer(c);
 			(void)body_count(r);
 		}
 		before = r->body.len;
-		if (r->framing == HTTP1_BODY_LENGTH) {
-			n = r->left < BODY_READ ? (size_t)r->left : BODY_READ;
+		if (c->framing == HTTP1_BODY_LENGTH) {
+			n = c->left < BODY_READ ? (size_t)c->left : BODY_READ;
 			/* others have grown since the head was judged */
 			if (c->readable && body_squeeze(r, n)) {
 				body_refuse(r, 503);
@@ -66,44 +155,45 @@ h1_input(struct request *r)
 			(void)body_count(r);
 			break;
 		}
-		if (r->framing == HTTP1_BODY_LENGTH)
-			r->left -= r->body.len - before;
+		if (c->framing == HTTP1_BODY_LENGTH)
+			c->left -= r->body.len - before;
 		r->bytes_in = r->body.len;
 	}
 }
 
-/* Move what lies in conn->in to the body.  0: more is needed; 1: the request
- * went on, or ended. */
+/* Move what is in to the body.  0: more is needed; 1: the request went on, or
+ * ended. */
 static int
-h1_take(struct request *r)
+h1_take(struct conn *c)
 {
-	struct buf	*in = &r->conn->in;
+	struct buf	*in = &c->in;
 	size_t		 n;
 
-	if (r->framing == HTTP1_BODY_CHUNKED)
-		return (h1_take_chunks(r));
-	n = in->len < r->left ? in->len : (size_t)r->left;
-	if (n > 0 && body_add(r, buf_data(in), n) == -1)
+	if (c->framing == HTTP1_BODY_CHUNKED)
+		return (h1_take_chunks(c));
+	n = in->len < c->left ? in->len : (size_t)c->left;
+	if (n > 0 && body_add(c->client.req, buf_data(in), n) == -1)
 		return (1);
 	buf_drop(in, n);
-	r->left -= n;
-	if (r->left > 0)
+	c->left -= n;
+	if (c->left > 0)
 		return (0);
-	request_whole(r);
+	h1_whole(c);
 	return (1);
 }
 
 static int
-h1_take_chunks(struct request *r)
+h1_take_chunks(struct conn *c)
 {
-	struct buf	*in = &r->conn->in;
+	struct request	*r = c->client.req;
+	struct buf	*in = &c->in;
 	enum http1_more	 more = HTTP1_MORE;
 	struct slice	 data;
 	const char	*why = NULL;
 	size_t		 used;
 
 	while (in->len > 0 && more == HTTP1_MORE) {
-		more = http1_chunk_decode(&r->chunk, buf_data(in), in->len,
+		more = http1_chunk_decode(&c->chunk, buf_data(in), in->len,
 		    &used, &data, &why);
 		if (more != HTTP1_BAD && data.len > 0 &&
 		    r->method != METHOD_POST) {
@@ -118,19 +208,53 @@ h1_take_chunks(struct request *r)
 	if (more == HTTP1_MORE)
 		return (0);
 	if (more == HTTP1_DONE) {
-		request_whole(r);
+		h1_whole(c);
 		return (1);
 	}
-	r->conn->close = r->conn->unread = 1;
+	c->client.close = c->client.unread = 1;
 	answer_refuse_as(r, refuse(REFUSE_CHUNKS), why);
 	return (1);
 }
 
-void
-h1_drop_head(struct request *r)
+static void
+h1_whole(struct conn *c)
 {
-	explicit_bzero(buf_data(&r->conn->in), r->headlen);
-	buf_drop(&r->conn->in, r->headlen);
-	r->headlen = 0;
-	r->state = REQ_BODY;
+	c->framing = HTTP1_BODY_NONE;
+	conn_look_later(c);
+	/* it may be long until the next request, or a stream's end */
+	if (c->in.len == 0)
+		buf_wipe(&c->in);
+	request_whole(c->client.req);
+}
+
+static void
+h1_abort(struct client *cl)
+{
+	conn_abort(conn_of_client(cl));
+}
+
+static void
+h1_recorded(struct client *cl)
+{
+	conn_recorded(conn_of_client(cl));
+}
+
+static void
+h1_lasts(struct client *cl)
+{
+	conn_lasts(conn_of_client(cl));
+}
+
+static size_t
+h1_unsent(const struct client *cl)
+{
+	return (((const struct conn *)cl)->out.len);
+}
+
+static size_t
+h1_held(const struct client *cl)
+{
+	const struct conn	*c = (const struct conn *)cl;
+
+	return (c->in.cap + c->out.cap);
 }

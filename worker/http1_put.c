@@ -3,7 +3,9 @@
  * rest.
  */
 #include <string.h>
+#include <time.h>
 
+#include "worker/clock.h"
 #include "worker/http1_put.h"
 
 static char	*put(char *, struct slice);
@@ -53,6 +55,41 @@ http1_put_field(struct buf *b, struct slice name, struct slice value)
 	*p++ = '\n';
 	buf_added(b, name.len + value.len + 4);
 	return (0);
+}
+
+int
+http1_put_str(struct buf *b, const char *name, const char *value)
+{
+	return (http1_put_field(b, slice_of(name), slice_of(value)));
+}
+
+int
+http1_open_field(struct buf *b, const char *name)
+{
+	return (buf_puts(b, name) == -1 ? -1 : buf_append(b, ": ", 2));
+}
+
+int
+http1_close_field(struct buf *b)
+{
+	return (buf_append(b, "\r\n", 2));
+}
+
+int
+http1_put_date(struct buf *b)
+{
+	static char	 text[64];
+	static time_t	 when;
+	time_t		 now = (time_t)(clock_wall() / 1000);
+	struct tm	 tm;
+
+	if (now != when) {
+		gmtime_r(&now, &tm);
+		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT",
+		    &tm);
+		when = now;
+	}
+	return (http1_put_str(b, "Date", text));
 }
 
 int

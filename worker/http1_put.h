@@ -16,8 +16,14 @@
 int	http1_put_request(struct buf *, const char *method, struct slice path,
 	    struct slice query, const char *host);
 int	http1_put_field(struct buf *, struct slice name, struct slice value);
+int	http1_put_str(struct buf *, const char *name, const char *value);
+/* A field whose value the caller appends by hand, in between. */
+int	http1_open_field(struct buf *, const char *name);
+int	http1_close_field(struct buf *);
 /* Content-Length. */
 int	http1_put_length(struct buf *, uint64_t);
+/* Date, of now, for answers that bring none (RFC 9110 section 6.6.1). */
+int	http1_put_date(struct buf *);
 /* The empty line behind a head. */
 int	http1_put_end(struct buf *);
 

@@ -9,7 +9,6 @@
 #include "worker/auth.h"
 #include "worker/body.h"
 #include "worker/clock.h"
-#include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
 #include "worker/media.h"
@@ -57,14 +56,11 @@ static int	 relay_hold(struct request *, struct slice);
 static int	 relay_release(struct request *, int);
 static const struct refusal *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
-static int	 relay_chunk(struct buf *, size_t);
 static void	 relay_done(void *);
-static void	 relay_end(struct request *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
 static void	 relay_stream(struct request *, const struct http1_head *);
 static void	 relay_limit(struct request *);
-static int	 relay_put(struct request *, struct slice);
 static int	 relay_put_closure(struct request *);
 static void	 relay_beat(struct timer *);
 static void	 relay_total(struct timer *);
@@ -195,7 +191,7 @@ relay_head(void *arg, const struct http1_head *h)
 		return;
 	}
 	if (relay_put_head(r, h) == -1) {
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	/* whatever passes on it without an end */
@@ -275,7 +271,7 @@ relay_release(struct request *r, int all)
 	if (changed)
 		text = (struct slice){ buf_data(&made), made.len };
 	if (text.len > 0)
-		failed = relay_put(r, text) == -1;
+		failed = client_body(r->client, text) == -1;
 	buf_free(&made);
 	buf_free(&r->hold);
 	if (all)
@@ -354,7 +350,7 @@ relay_follow(struct request *r, const struct http1_head *h)
 	if (r->target.set)
 		relay_send(r, &body, 1);
 	else
-		conn_abort(r->conn);
+		client_abort(r->client);
 	buf_free(&body);
 	return (1);
 }
@@ -387,7 +383,7 @@ relay_no_page(struct request *r, const struct http1_head *h)
 	exchange_cancel(r->ex);
 	r->ex = NULL;
 	if (failed)
-		conn_abort(r->conn);
+		client_abort(r->client);
 	else
 		answer_refuse_page(r, refuse(REFUSE_UP_ERROR_PAGE), h->status,
 		    buf_data(&extra));
@@ -411,10 +407,10 @@ relay_stream(struct request *r, const struct http1_head *h)
 
 	if ((!coded && (r->sse = sse_new()) == NULL) ||
 	    relay_put_head(r, h) == -1) {
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
-	conn_lasts(r->conn);
+	r->client->ops->lasts(r->client);
 	/* only where the end is not a matter of counting */
 	r->extensible = !coded && h->body != HTTP1_BODY_LENGTH;
 	if (r->extensible)
@@ -469,7 +465,7 @@ relay_data(void *arg, const char *p, size_t len)
 		s.len -= mark;
 		if (owed.len > 0) {
 			relay_watch(r, owed);
-			failed |= relay_put(r, owed) == -1;
+			failed |= client_body(r->client, owed) == -1;
 		}
 		relay_watch(r, s);
 	}
@@ -477,43 +473,14 @@ relay_data(void *arg, const char *p, size_t len)
 		timer_start(&r->beat, &q_beat);
 	r->bytes_out += len;
 	if (s.len > 0 && (held = relay_hold(r, s)) != 1)
-		failed |= held == -1 || relay_put(r, s) == -1;
+		failed |= held == -1 || client_body(r->client, s) == -1;
 	if (failed)
-		conn_abort(r->conn);
+		client_abort(r->client);
 	else if (r->ending && sse_at_boundary(r->sse))
 		relay_end_stream(r, r->error);
-	else if (r->conn->out.len > (body_count(r) || buf_tight() ? 0 :
+	else if (client_unsent(r->client) > (body_count(r) || buf_tight() ? 0 :
 	    OUT_HIGH))
 		exchange_pause(r->ex);
-}
-
-/* Queue bytes of the body.  0 or -1. */
-static int
-relay_put(struct request *r, struct slice s)
-{
-	struct buf	*out = conn_out(r->conn);
-	int		 failed = 0;
-
-	if (r->chunked)
-		failed |= relay_chunk(out, s.len) == -1;
-	failed |= buf_append(out, s.p, s.len) == -1;
-	if (r->chunked)
-		failed |= buf_append(out, "\r\n", 2) == -1;
-	return (failed ? -1 : 0);
-}
-
-/* The size line of a chunk (RFC 9112 section 7.1). */
-static int
-relay_chunk(struct buf *out, size_t len)
-{
-	char	 line[2 * sizeof(len) + 2], *p = line + sizeof(line);
-
-	*--p = '\n';
-	*--p = '\r';
-	do
-		*--p = "0123456789abcdef"[len & 15];
-	while ((len >>= 4) != 0);
-	return (buf_append(out, p, (size_t)(line + sizeof(line) - p)));
 }
 
 /* The line must precede the event that carries the response. */
@@ -556,10 +523,10 @@ relay_beat(struct timer *t)
 	struct request	*r;
 
 	r = (struct request *)((char *)t - offsetof(struct request, beat));
-	if (r->conn->out.len == 0 && r->hold.len == 0 &&
+	if (client_unsent(r->client) == 0 && r->hold.len == 0 &&
 	    sse_at_boundary(r->sse)) {
-		if (relay_put(r, slice_of(":\n\n")) == -1) {
-			conn_abort(r->conn);
+		if (client_body(r->client, slice_of(":\n\n")) == -1) {
+			client_abort(r->client);
 			return;
 		}
 		sse_inserted(r->sse);
@@ -584,7 +551,7 @@ relay_late(struct request *r, const char *why)
 	r->error = why;
 	/* of what is no event stream a part must not pass for the whole */
 	if (strcmp(r->transport, "json") == 0) {
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	if (r->sse != NULL && !sse_at_boundary(r->sse)) {
@@ -647,19 +614,11 @@ relay_done(void *arg)
 
 	r->ex = NULL;
 	if (r->accord != ACCORD_NONE && relay_release(r, 1) == -1) {
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
-	relay_end(r);
-}
-
-static void
-relay_end(struct request *r)
-{
-	if (r->chunked && conn_send(r->conn, "0\r\n\r\n", 5) == -1)
-		return;
-	request_finish(r);
+	request_finish(r, 0);
 }
 
 static void
@@ -677,7 +636,7 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 		/* a part must not pass for the whole */
 		r->action = AUDIT_ERROR;
 		request_record(r);
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	if (error == EXCHANGE_CROWDED)
@@ -716,7 +675,7 @@ relay_put_closure(struct request *r)
 	    (int)id.len, id.p, (int)id.len, id.p) == -1;
 	all = (struct slice){ buf_data(&b), b.len };
 	r->bytes_out += all.len;
-	failed |= failed || relay_put(r, all) == -1;
+	failed |= failed || client_body(r->client, all) == -1;
 	buf_free(&b);
 	return (failed ? -1 : 0);
 }
@@ -736,11 +695,8 @@ relay_end_stream(struct request *r, const char *why)
 	if (unanswered)
 		r->error = why;
 	if (r->listening && !r->answered && relay_put_closure(r) == -1) {
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
-	/* where the end is the connection's, or was counted */
-	if (!r->chunked)
-		r->conn->close = 1;
-	relay_end(r);
+	request_finish(r, 1);
 }

@@ -17,10 +17,8 @@
 #include "worker/auth.h"
 #include "worker/body.h"
 #include "worker/clock.h"
-#include "worker/conn.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
-#include "worker/h1.h"
 #include "worker/mediatype.h"
 #include "worker/refusals.h"
 #include "worker/relay.h"
@@ -36,7 +34,7 @@
 
 static const struct worker_conf	*conf;
 
-static struct request *request_new(struct conn *);
+static struct request *request_new(struct client *);
 static void	 request_free(struct request *);
 static enum request_method request_method(struct slice);
 static void	 put_hex(char *, uint64_t);
@@ -60,7 +58,6 @@ static void	 request_unsuited(struct request *, const struct refusal *,
 static int	 request_session(struct request *,
 		    const struct http1_head *);
 static void	 request_refuse(struct request *);
-static const struct http1_head *request_head(struct request *);
 static int	 request_settle(struct request *, const struct rpc *);
 static void	 request_note(struct request *, const struct rpc *);
 static int	 request_withdrawn(struct request *);
@@ -101,16 +98,14 @@ put_hex(char *out, uint64_t v)
 }
 
 static struct request *
-request_new(struct conn *c)
+request_new(struct client *c)
 {
 	struct request	*r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (NULL);
-	r->conn = c;
+	r->client = c;
 	r->began = clock_mono();
-	r->framing = HTTP1_BODY_NONE;
-	r->minor = 1;
 	r->action = AUDIT_ERROR;
 	request_make_id(r->id);
 	c->req = r;
@@ -139,18 +134,18 @@ request_free(struct request *r)
 	http1_kept_free(&r->kept);
 	buf_free(&r->hold);
 	buf_free(&r->text);
-	if (r->conn->req == r)
-		r->conn->req = NULL;
+	if (r->client->req == r)
+		r->client->req = NULL;
 	free(r);
 }
 
 void
-request_malformed(struct conn *c, int status, const char *why)
+request_malformed(struct client *c, int status, const char *why)
 {
 	struct request	*r;
 
 	if ((r = request_new(c)) == NULL) {
-		conn_abort(c);
+		client_abort(c);
 		return;
 	}
 	r->state = REQ_BODY;
@@ -162,12 +157,12 @@ request_malformed(struct conn *c, int status, const char *why)
 }
 
 void
-request_plain(struct conn *c)
+request_plain(struct client *c)
 {
 	struct request	*r;
 
 	if ((r = request_new(c)) == NULL) {
-		conn_abort(c);
+		client_abort(c);
 		return;
 	}
 	r->state = REQ_BODY;
@@ -176,23 +171,16 @@ request_plain(struct conn *c)
 }
 
 void
-request_begin(struct conn *c, const struct http1_head *h, size_t headlen)
+request_begin(struct client *c, const struct http1_head *h)
 {
 	struct request	*r;
 
 	if ((r = request_new(c)) == NULL) {
-		conn_abort(c);
+		client_abort(c);
 		return;
 	}
 	r->state = REQ_BODY;
-	r->headlen = headlen;
-	r->minor = h->minor;
 	r->head_only = slice_is(h->method, "HEAD");
-	r->framing = h->body;
-	r->left = h->body == HTTP1_BODY_LENGTH ? h->content_length : 0;
-	if (r->framing == HTTP1_BODY_LENGTH && r->left == 0)
-		r->framing = HTTP1_BODY_NONE;
-	r->expect = h->expect_continue && r->framing != HTTP1_BODY_NONE;
 	r->method = request_method(h->method);
 	request_route(r, h);
 }
@@ -232,7 +220,8 @@ request_route(struct request *r, const struct http1_head *h)
 		answer_refuse(r, refuse(REFUSE_HOST));
 		return;
 	}
-	if (r->conn->late && route != ROUTE_HEALTHZ && route != ROUTE_READYZ) {
+	if (r->client->late && route != ROUTE_HEALTHZ &&
+	    route != ROUTE_READYZ) {
 		forward_client_ip(r, h);
 		/* a page is to see when to come again */
 		if (r->mcp)
@@ -286,7 +275,7 @@ request_ready(struct request *r, const struct http1_head *h)
 			failed |= buf_printf(&b, "upstream %s: down\n",
 			    conf->upstreams[i].name) == -1;
 	if (failed)
-		conn_abort(r->conn);
+		client_abort(r->client);
 	else
 		answer_health(r, ready, (struct slice){ buf_data(&b),
 		    b.len }, h->method);
@@ -297,7 +286,7 @@ request_ready(struct request *r, const struct http1_head *h)
 static int
 request_near(const struct request *r, const struct http1_head *h)
 {
-	const struct proto_addr	*a = &r->conn->addr;
+	const struct proto_addr	*a = &r->client->addr;
 
 	if (h->count[HTTP1_X_FORWARDED_FOR] > 0 ||
 	    h->count[HTTP1_FORWARDED] > 0 || h->count[HTTP1_X_REAL_IP] > 0)
@@ -375,12 +364,12 @@ request_lost(struct request *r)
 static int
 request_check_body(struct request *r)
 {
-	if (r->left > conf->max_body) {
+	if (r->client->length > conf->max_body) {
 		answer_refuse(r, refuse(REFUSE_SIZE));
 		return (-1);
 	}
 	/* of a chunked one nobody knows yet whether it is empty */
-	if (r->method != METHOD_POST && r->framing == HTTP1_BODY_LENGTH) {
+	if (r->method != METHOD_POST && r->client->length > 0) {
 		answer_refuse(r, refuse(REFUSE_BODY));
 		return (-1);
 	}
@@ -405,7 +394,7 @@ request_check_type(struct request *r, const struct http1_head *h)
 		answer_refuse(r, refuse(REFUSE_CODED));
 		return (-1);
 	}
-	if (body_squeeze(r, r->left)) {
+	if (body_squeeze(r, r->client->length)) {
 		answer_refuse(r, refuse(REFUSE_BUFFERED));
 		return (-1);
 	}
@@ -477,14 +466,12 @@ request_refuse(struct request *r)
 int
 request_may_note(const struct request *r)
 {
-	const struct conn	*c = r->conn;
+	const struct client	*c = r->client;
 
 	if (!r->mcp || r->method != METHOD_POST || r->state != REQ_BODY ||
-	    r->headlen == 0 || r->framing == HTTP1_BODY_NONE || r->expect ||
-	    c->late || c->unread)
+	    c->late || c->unread || !c->ops->body_ahead(c))
 		return (0);
-	if (r->framing == HTTP1_BODY_LENGTH &&
-	    (r->left > REFUSED_BODY_MAX || r->left > conf->max_body))
+	if (c->length > REFUSED_BODY_MAX || c->length > conf->max_body)
 		return (0);
 	return (!body_crowded(r, REFUSED_BODY_MAX));
 }
@@ -492,28 +479,13 @@ request_may_note(const struct request *r)
 void
 request_note_body(struct request *r)
 {
-	h1_drop_head(r);
-	conn_body_timer(r->conn);
-	h1_input(r);
-}
-
-/* A request that waits has nothing but its head, still in conn->in. */
-static const struct http1_head *
-request_head(struct request *r)
-{
-	static struct http1_head head;
-	const char	*why;
-
-	if (http1_parse_request(&head, buf_data(&r->conn->in), r->headlen,
-	    &why) != 0)
-		fatalx("a head that was good is bad");
-	return (&head);
+	r->client->ops->read_body(r->client);
 }
 
 void
 request_retry(struct request *r)
 {
-	request_judge(r, request_head(r));
+	request_judge(r, r->client->ops->head(r->client));
 }
 
 void
@@ -532,7 +504,7 @@ request_give_up(struct request *r, enum auth_result result)
 static void
 request_accept(struct request *r, const struct http1_head *h)
 {
-	struct conn	*c = r->conn;
+	struct client	*c = r->client;
 
 	if (request_lost(r) == -1 || request_check_type(r, h) == -1 ||
 	    request_fields(r, h) == -1)
@@ -540,20 +512,11 @@ request_accept(struct request *r, const struct http1_head *h)
 	if (request_session(r, h) == -1)
 		return;
 	if (forward_keep(r, h) == -1) {
-		conn_abort(c);
+		client_abort(c);
 		return;
 	}
-	h1_drop_head(r);
-	if (r->framing == HTTP1_BODY_NONE) {
-		request_whole(r);
-		return;
-	}
-	if (r->expect && c->in.len == 0 &&
-	    conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25) == -1)
-		return;
-	r->expect = 0;
-	conn_body_timer(c);
-	h1_input(r);
+	r->state = REQ_BODY;
+	c->ops->read_body(c);
 }
 
 /* Keep what the message must say, too.  0, or -1 and answered. */
@@ -653,11 +616,6 @@ request_whole(struct request *r)
 	const char	*why = NULL;
 	int		 code;
 
-	conn_look_later(r->conn);
-	/* it may be long until the next request, or a stream's end */
-	if (r->conn->in.len == 0)
-		buf_wipe(&r->conn->in);
-	r->framing = HTTP1_BODY_NONE;
 	r->bytes_in = r->body.len;
 	if (r->method != METHOD_POST) {
 		request_set_text(r, &r->rpc_method,
@@ -692,7 +650,7 @@ request_whole(struct request *r)
 		code = request_settle(r, &rpc);
 	rpc_free(&rpc);
 	if (code == -1)
-		conn_abort(r->conn);
+		client_abort(r->client);
 	else
 		relay_start(r);
 }
@@ -764,7 +722,6 @@ request_note(struct request *r, const struct rpc *rpc)
 void
 request_body_late(struct request *r)
 {
-	r->framing = HTTP1_BODY_NONE;
 	answer_refuse(r, refuse(REFUSE_BODY_LATE));
 }
 
@@ -792,14 +749,14 @@ request_end(struct request *r, int streams_only)
 		return;
 	if (r->answering) {
 		r->error = "drain_timeout";
-		conn_abort(r->conn);
+		client_abort(r->client);
 		return;
 	}
 	if (r->state == REQ_AUTH) {
 		auth_unwait(r);
 		r->state = REQ_BODY;
 	}
-	r->conn->unread = 1;
+	r->client->unread = 1;
 	answer_refuse(r, refuse(REFUSE_DRAINING));
 }
 
@@ -825,19 +782,19 @@ request_late(struct request *r)
 		auth_unwait(r);
 		r->state = REQ_BODY;
 	}
-	r->conn->close = 1;
-	answer_refuse(r, refuse(r->conn->newcomer ? REFUSE_STOPPING :
+	r->client->close = 1;
+	answer_refuse(r, refuse(r->client->newcomer ? REFUSE_STOPPING :
 	    REFUSE_RELOADED));
 }
 
 void
-request_finish(struct request *r)
+request_finish(struct request *r, int early)
 {
-	struct conn	*c = r->conn;
+	struct client	*c = r->client;
 
 	request_record(r);
 	request_free(r);
-	conn_answered(c);
+	c->ops->end(c, early);
 }
 
 void
@@ -871,12 +828,12 @@ request_record(struct request *r)
 	e.error = slice_of(r->why != NULL ? r->why : r->error);
 	e.told = r->unrecordable;
 	e.brief = r->state != REQ_FORWARD;
-	if (e.brief && !refusals_may(&r->client, e.client_ip))
+	if (e.brief && !refusals_may(&r->addr, e.client_ip))
 		return;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
-		r->conn->close = 1;
+		r->client->close = 1;
 	if (!r->unrecordable)
-		conn_recorded(r->conn);
+		r->client->ops->recorded(r->client);
 }
 
 void

@@ -18,13 +18,13 @@
 #include "worker/accord.h"
 #include "worker/audit.h"
 #include "worker/buf.h"
+#include "worker/client.h"
 #include "worker/http1.h"
 #include "worker/http1_keep.h"
 #include "worker/refusal.h"
 #include "worker/rules.h"
 #include "worker/timeq.h"
 
-struct conn;
 struct exchange;
 struct question;
 struct share;
@@ -64,7 +64,7 @@ struct refused {
 struct request {
 	TAILQ_ENTRY(request) wait_link;	/* while REQ_AUTH */
 	struct timer	 timer;
-	struct conn	*conn;
+	struct client	*client;
 	struct exchange	*ex;
 	struct sse	*sse;		/* while an event stream passes */
 	struct timer	 beat;		/* its keep-alive comments */
@@ -86,13 +86,7 @@ struct request {
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
 	unsigned	 redirects;	/* that were followed */
-	size_t		 headlen;	/* of its head, in conn->in */
-	/* the body on its way in */
-	enum http1_body	 framing;
-	uint64_t	 left;
-	struct http1_chunk chunk;
 	struct buf	 body;
-	size_t		 laps;		/* 64 KiB of body read */
 	/* for the upstream */
 	struct http1_kept kept;		/* its head, without credential */
 	struct text	 target;	/* instead of the server's */
@@ -100,12 +94,9 @@ struct request {
 	int		 uncoded;	/* its answer may not be coded */
 	int		 unversioned;	/* without MCP-Protocol-Version */
 	/* the answer on its way out */
-	int		 minor;		/* the client's HTTP/1.minor */
 	int		 head_only;	/* HEAD: no body in the answer */
-	int		 chunked;	/* we send chunks */
 	int		 answering;	/* the answer's head is queued */
 	int		 lasting;	/* it may be kept: for 5 minutes */
-	int		 expect;	/* the client waits for 100 (Continue) */
 	int		 answered;	/* the event with the response came */
 	int		 ending;	/* its stream has only this event left */
 	int		 extensible;	/* events may be added to the stream */
@@ -150,7 +141,7 @@ struct request {
 	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;
 	struct text	 client_ip;
-	struct proto_addr client;	/* the same */
+	struct proto_addr addr;		/* the same */
 	struct share	*share;		/* of it; or NULL */
 	size_t		 counted;	/* bytes, in it */
 	int		 standing;	/* a stream, counted in it */
@@ -170,12 +161,12 @@ void	request_setup(const struct worker_conf *);
  * a NUL. */
 void	request_make_id(char *);
 
-/* From conn.c.  The head lies at the front of conn->in. */
-void	request_begin(struct conn *, const struct http1_head *, size_t);
-void	request_malformed(struct conn *, int status, const char *why);
+/* From those who speak with clients. */
+void	request_begin(struct client *, const struct http1_head *);
+void	request_malformed(struct client *, int status, const char *why);
 /* A client that speaks HTTP without TLS, which it must not: told so in plain
  * text; nobody reads what it wants, and there is no line of it. */
-void	request_plain(struct conn *);
+void	request_plain(struct client *);
 void	request_writable(struct request *);
 /* Its body, if it has one, is here: go on. */
 void	request_whole(struct request *);
@@ -189,8 +180,8 @@ void	request_end(struct request *, int streams_only);
 /* A newer generation serves.  May this one still judge it, since nobody has
  * said who it is? */
 int	request_unsettled(const struct request *);
-/* Let it go as if its head, still in conn->in, had not been read; there is no
- * line of it.  1, or 0: it was judged already. */
+/* Let it go as if its head had not been read; there is no line of it.  1, or
+ * 0: it was judged already. */
 int	request_unbegin(struct request *);
 /* 503: the newer one is to judge it. */
 void	request_late(struct request *);
@@ -211,8 +202,9 @@ void	request_owner(const struct request *, struct session_owner *);
  * Then read it; answer_refusal() follows, perhaps from within. */
 int	request_may_note(const struct request *);
 void	request_note_body(struct request *);
-/* The whole answer is queued and this is its last word: record and let go. */
-void	request_finish(struct request *);
+/* The whole answer is queued, or (early) all that will be of it, and this is
+ * its last word: record and let go. */
+void	request_finish(struct request *, int early);
 /* Record now, before the answer ends. */
 void	request_record(struct request *);
 

@@ -1,0 +1,179 @@
+/*
+ * HTTP/1 on a client's connection, on its way out.
+ */
+#include "worker/conn.h"
+#include "worker/h1.h"
+#include "worker/h1_put.h"
+#include "worker/http1_put.h"
+#include "worker/request.h"
+#include "worker/state.h"
+
+#define DISCARD_MAX	(256 * 1024)	/* of a refused body */
+
+static void	 h1_settle_body(struct conn *);
+static const char *reason(int);
+static int	 put_chunk(struct buf *, size_t);
+
+struct buf *
+h1_answer(struct client *cl, int status)
+{
+	struct conn	*c = conn_of_client(cl);
+	struct buf	*out = conn_out(c);
+	int		 failed;
+
+	buf_drop(&c->in, c->headlen);
+	c->headlen = 0;
+	h1_settle_body(c);
+	failed = buf_puts(out, "HTTP/1.1 ") == -1 ||
+	    buf_number(out, (uint64_t)status) == -1 ||
+	    buf_puts(out, " ") == -1 ||
+	    buf_puts(out, reason(status)) == -1 ||
+	    buf_puts(out, "\r\n") == -1;
+	return (failed ? NULL : out);
+}
+
+/* The rest of a request's body is discarded while it is small; else the
+ * connection closes behind the answer. */
+static void
+h1_settle_body(struct conn *c)
+{
+	struct client	*cl = &c->client;
+
+	if (c->framing == HTTP1_BODY_NONE)
+		return;
+	if (c->framing == HTTP1_BODY_LENGTH && c->left <= c->in.len)
+		buf_drop(&c->in, (size_t)c->left);
+	else if (c->framing == HTTP1_BODY_LENGTH && !c->expect &&
+	    !cl->unread && c->left <= DISCARD_MAX) {
+		c->skip = (size_t)c->left - c->in.len;
+		buf_drop(&c->in, c->in.len);
+	} else
+		/* a client that asked may not send it (RFC 9110, 10.1.1) */
+		cl->unread = 1;
+	c->framing = HTTP1_BODY_NONE;
+}
+
+int
+h1_fields_end(struct client *cl, uint64_t length)
+{
+	struct conn	*c = conn_of_client(cl);
+	struct buf	*out = conn_out(c);
+	int		 failed = 0;
+
+	c->chunked = length == CLIENT_OPEN && !c->old;
+	if (c->chunked)
+		failed |= http1_put_str(out, "Transfer-Encoding",
+		    "chunked") == -1;
+	else if (length == CLIENT_OPEN)
+		cl->close = 1;
+	else if (length != CLIENT_NO_BODY)
+		failed |= http1_put_length(out, length) == -1;
+	if (state_leaving())
+		cl->close = 1;
+	if (cl->close || cl->unread)
+		failed |= http1_put_str(out, "Connection", "close") == -1;
+	else if (c->old)
+		failed |= http1_put_str(out, "Connection",
+		    "keep-alive") == -1;
+	failed |= http1_put_end(out) == -1;
+	return (failed ? -1 : 0);
+}
+
+int
+h1_body(struct client *cl, struct slice s)
+{
+	struct conn	*c = conn_of_client(cl);
+	struct buf	*out = conn_out(c);
+	int		 failed = 0;
+
+	if (c->chunked)
+		failed |= put_chunk(out, s.len) == -1;
+	failed |= buf_append(out, s.p, s.len) == -1;
+	if (c->chunked)
+		failed |= buf_append(out, "\r\n", 2) == -1;
+	return (failed ? -1 : 0);
+}
+
+/* The size line of a chunk (RFC 9112 section 7.1). */
+static int
+put_chunk(struct buf *out, size_t len)
+{
+	char	 line[2 * sizeof(len) + 2], *p = line + sizeof(line);
+
+	*--p = '\n';
+	*--p = '\r';
+	do
+		*--p = "0123456789abcdef"[len & 15];
+	while ((len >>= 4) != 0);
+	return (buf_append(out, p, (size_t)(line + sizeof(line) - p)));
+}
+
+void
+h1_end(struct client *cl, int early)
+{
+	struct conn	*c = conn_of_client(cl);
+
+	if (c->chunked && conn_send(c, "0\r\n\r\n", 5) == -1)
+		return;
+	/* where the end is the connection's, or was counted */
+	if (early && !c->chunked)
+		cl->close = 1;
+	conn_answered(c);
+}
+
+int
+h1_continue(struct conn *c)
+{
+	return (conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25));
+}
+
+int
+h1_put_no_room(struct conn *c, const char *id)
+{
+	struct buf	*out;
+
+	if ((out = h1_answer(&c->client, 503)) == NULL ||
+	    http1_put_str(out, "Retry-After", "1") == -1 ||
+	    http1_put_str(out, "X-Request-Id", id) == -1)
+		return (-1);
+	return (h1_fields_end(&c->client, 0));
+}
+
+/* RFC 9110 section 15. */
+static const char *
+reason(int status)
+{
+	static const struct {
+		int		 status;
+		const char	*reason;
+	} reasons[] = {
+		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+		{ 204, "No Content" }, { 206, "Partial Content" },
+		{ 301, "Moved Permanently" }, { 302, "Found" },
+		{ 303, "See Other" }, { 304, "Not Modified" },
+		{ 307, "Temporary Redirect" }, { 308, "Permanent Redirect" },
+		{ 400, "Bad Request" }, { 401, "Unauthorized" },
+		{ 403, "Forbidden" }, { 404, "Not Found" },
+		{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
+		{ 408, "Request Timeout" }, { 409, "Conflict" },
+		{ 410, "Gone" }, { 412, "Precondition Failed" },
+		{ 413, "Content Too Large" },
+		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
+		{ 417, "Expectation Failed" },
+		{ 421, "Misdirected Request" },
+		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 505, "HTTP Version Not Supported" },
+		{ 508, "Loop Detected" }
+	};
+	size_t	 i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].status == status)
+			return (reasons[i].reason);
+	return ("Other");
+}
