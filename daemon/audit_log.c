@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static int	 log_fd = -1;
 
 static int	 open_path(const char *);
 static off_t	 tail_start(off_t);
+static int	 takes_more(void);
 static int	 has_room(off_t);
 
 int
@@ -81,7 +83,8 @@ audit_log_fd(void)
 
 	/* by descriptor: the name may be another file's by now */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", log_fd);
-	return (open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+	return (open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK));
 }
 
 enum audit_log_state
@@ -92,7 +95,7 @@ audit_log_state(void)
 	if (fstat(log_fd, &st) == -1)
 		return (AUDIT_LOG_FULL);
 	if (!S_ISREG(st.st_mode))
-		return (AUDIT_LOG_UNKNOWN);
+		return (takes_more() ? AUDIT_LOG_UNKNOWN : AUDIT_LOG_FULL);
 	if (!has_room(st.st_size))
 		return (AUDIT_LOG_FULL);
 	return (tail_start(st.st_size) == st.st_size ? AUDIT_LOG_FINE :
@@ -110,7 +113,7 @@ audit_log_mend(void)
 		return (-1);
 	}
 	if (!S_ISREG(st.st_mode))
-		return (0);
+		return (takes_more() ? 0 : -1);
 	if ((keep = tail_start(st.st_size)) == -1) {
 		log_warn("audit: %s", log_path);
 		return (-1);
@@ -120,6 +123,15 @@ audit_log_mend(void)
 		return (-1);
 	}
 	return (has_room(keep) ? 0 : -1);
+}
+
+/* A pipe whose reader does not keep up is as a full disk. */
+static int
+takes_more(void)
+{
+	struct pollfd	 p = { .fd = log_fd, .events = POLLOUT };
+
+	return (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0);
 }
 
 /* Where the file's last whole line ends. */

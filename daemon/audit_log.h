@@ -11,8 +11,8 @@ int	audit_log_open(const char *path);
 /* Open the path again, after it was moved away.  0, or -1 (logged; the old
  * file stays in use). */
 int	audit_log_reopen(void);
-/* A new descriptor, O_WRONLY | O_APPEND, for a worker; the caller's.  -1 with
- * errno. */
+/* A new descriptor, O_WRONLY | O_APPEND | O_NONBLOCK, for a worker; the
+ * caller's.  -1 with errno. */
 int	audit_log_fd(void);
 enum audit_log_state {
 	AUDIT_LOG_FINE,		/* whole, and there is room for more */

@@ -2,6 +2,7 @@
  * Builds audit lines and writes them in batches.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #define ACTION		",\"action\":"
 #define ERROR		",\"error\":"
 #define CUT_OFF		"the audit log could not be written"
+#define WAITS		4		/* for a pipe, in one flush */
+#define WAIT_MS		100
 #define CUT_OFF_BYTES	(sizeof(ACTION ERROR CUT_OFF) + 16)
 
 static struct buf	 batch;
@@ -32,6 +35,7 @@ static void		(*tell_failed)(int);
 static int		 broken;	/* our own write failed */
 static uint64_t		 lost;		/* lines that could not be kept */
 
+static ssize_t	 write_all(const char *, size_t);
 static void	 lines_written(size_t);
 static char	*cut_off_line(char *, struct slice);
 static char	*put_raw(char *, struct slice);
@@ -146,10 +150,8 @@ audit_flush(void)
 		return (0);
 	if (audit_broken())
 		return (-1);
-	do
-		n = write(audit_fd, buf_data(&batch), batch.len);
-	while (n == -1 && errno == EINTR);
-	if (n == (ssize_t)batch.len) {
+	if ((n = write_all(buf_data(&batch), batch.len)) ==
+	    (ssize_t)batch.len) {
 		lines_written(promises.len);
 		buf_drop(&batch, batch.len);
 		if (batch.cap > 64 * 1024)
@@ -176,6 +178,30 @@ audit_flush(void)
 	}
 	tell_failed(n == -1 ? errno : ENOSPC);
 	return (-1);
+}
+
+/* As write(2).  A pipe's reader gets a moment to catch up, but not our time for
+ * good: it would be everybody's. */
+static ssize_t
+write_all(const char *p, size_t len)
+{
+	struct pollfd	 pfd = { .fd = audit_fd, .events = POLLOUT };
+	size_t		 done = 0;
+	ssize_t		 n;
+	int		 waits = 0;
+
+	while (done < len) {
+		n = write(audit_fd, p + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0)
+			break;
+		else if (errno == EAGAIN && waits++ < WAITS)
+			poll(&pfd, 1, WAIT_MS);
+		else if (errno != EINTR)
+			break;
+	}
+	return (done > 0 ? (ssize_t)done : -1);
 }
 
 static void
