@@ -41,4 +41,33 @@ slice_eq(struct slice a, struct slice b)
 	    (a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
 }
 
+/* Without the blanks around it (OWS, RFC 9110 section 5.6.3). */
+static inline struct slice
+slice_trim(struct slice s)
+{
+	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
+	    s.p[s.len - 1] == '\t'))
+		s.len--;
+	return (s);
+}
+
+/* Take off what stands before the first such byte, or all, and the byte, too;
+ * it comes without the blanks around it. */
+static inline struct slice
+slice_cut(struct slice *s, char at)
+{
+	struct slice	 item = *s;
+	const char	*p = s->len == 0 ? NULL : memchr(s->p, at, s->len);
+
+	if (p != NULL)
+		item.len = (size_t)(p - s->p);
+	s->p += item.len + (p != NULL);
+	s->len -= item.len + (p != NULL);
+	return (slice_trim(item));
+}
+
 #endif

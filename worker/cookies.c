@@ -12,7 +12,6 @@ static char	 path[CONF_STR_MAX] = "/";	/* where clients send them */
 
 static int	 put_own(struct buf *, struct slice, const char *, int *);
 static int	 put_renamed(struct buf *, struct slice, const char *);
-static struct slice next_part(struct slice *);
 static int	 strip(struct slice *, const char *);
 static int	 put(struct buf *, struct slice);
 static int	 kept(struct slice);
@@ -55,7 +54,7 @@ put_own(struct buf *b, struct slice list, const char *upstream, int *any)
 	int		 failed = 0;
 
 	while (list.len > 0) {
-		pair = next_part(&list);
+		pair = slice_cut(&list, ';');
 		if (!strip(&pair, PREFIX) || !strip(&pair, upstream) ||
 		    !strip(&pair, ".") || pair.len == 0 || *pair.p == '=' ||
 		    memchr(pair.p, '=', pair.len) == NULL)
@@ -85,7 +84,7 @@ cookies_put_response(struct buf *b, const struct http1_head *h,
 static int
 put_renamed(struct buf *b, struct slice v, const char *upstream)
 {
-	struct slice	 part = next_part(&v);
+	struct slice	 part = slice_cut(&v, ';');
 	size_t		 n;
 	int		 failed;
 
@@ -98,7 +97,7 @@ put_renamed(struct buf *b, struct slice v, const char *upstream)
 	    buf_puts(b, upstream) == -1 || buf_puts(b, ".") == -1 ||
 	    put(b, part) == -1;
 	while (v.len > 0) {
-		part = next_part(&v);
+		part = slice_cut(&v, ';');
 		if (kept(part))
 			failed |= buf_puts(b, "; ") == -1 ||
 			    put(b, part) == -1;
@@ -106,27 +105,6 @@ put_renamed(struct buf *b, struct slice v, const char *upstream)
 	failed |= buf_puts(b, "; Path=") == -1 || buf_puts(b, path) == -1 ||
 	    buf_puts(b, "\r\n") == -1;
 	return (failed ? -1 : 0);
-}
-
-/* Take what is before the next semicolon, without spaces around it. */
-static struct slice
-next_part(struct slice *v)
-{
-	const char	*semi = memchr(v->p, ';', v->len);
-	struct slice	 s = { v->p, semi == NULL ? v->len :
-			    (size_t)(semi - v->p) };
-	size_t		 skip = s.len + (semi != NULL);
-
-	v->p += skip;
-	v->len -= skip;
-	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
-	    s.p[s.len - 1] == '\t'))
-		s.len--;
-	return (s);
 }
 
 static int
@@ -153,15 +131,11 @@ kept(struct slice attribute)
 {
 	static const char *const names[] = { "Expires", "HttpOnly", "Max-Age",
 	    "Partitioned", "Priority", "SameSite", "Secure" };
-	const char	*eq = memchr(attribute.p, '=', attribute.len);
+	struct slice	 name = slice_cut(&attribute, '=');
 	size_t		 i;
 
-	if (eq != NULL)
-		attribute.len = (size_t)(eq - attribute.p);
-	while (attribute.len > 0 && attribute.p[attribute.len - 1] == ' ')
-		attribute.len--;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (slice_is_nocase(attribute, names[i]))
+		if (slice_is_nocase(name, names[i]))
 			return (1);
 	return (0);
 }

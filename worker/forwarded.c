@@ -15,7 +15,6 @@
 
 static const struct worker_conf	*conf;
 
-static struct slice trim(struct slice);
 static size_t	 split(struct slice, struct slice *);
 static int	 element_for(struct slice, struct proto_addr *);
 static size_t	 until(struct slice, char);
@@ -81,7 +80,7 @@ split(struct slice list, struct slice *element)
 		if ((len = until(list, ',')) > list.len)
 			return (0);
 		element[n++ % FORWARDED_HOPS] =
-		    trim((struct slice){ list.p, len });
+		    slice_trim((struct slice){ list.p, len });
 		if (len == list.len)
 			return (n);
 		list.p += len + 1;
@@ -98,7 +97,7 @@ element_for(struct slice s, struct proto_addr *addr)
 
 	for (;;) {
 		len = until(s, ';');
-		pair = trim((struct slice){ s.p, len });
+		pair = slice_trim((struct slice){ s.p, len });
 		if (pair.len > 4 && strncasecmp(pair.p, "for=", 4) == 0) {
 			pair.p += 4;
 			pair.len -= 4;
@@ -145,7 +144,7 @@ address(struct slice s, struct proto_addr *addr)
 	uint8_t		 raw[16] = { 0 };
 	int		 family;
 
-	s = trim(s);
+	s = slice_trim(s);
 	if (s.len == 0 || s.len >= sizeof(text))
 		return (0);
 	memcpy(text, s.p, s.len);
@@ -173,17 +172,4 @@ address(struct slice s, struct proto_addr *addr)
 		memcpy(addr->addr, raw + 12, 4);
 	}
 	return (1);
-}
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
-	    s.p[s.len - 1] == '\t'))
-		s.len--;
-	return (s);
 }

@@ -101,11 +101,7 @@ one_field(struct http1_head *h, const char **p, const char *end,
 	if (end - eol < 2 || eol[0] != '\r' || eol[1] != '\n')
 		return (400);
 	*p = eol + 2;
-	while (v < eol && (*v == ' ' || *v == '\t'))
-		v++;
-	while (eol > v && (eol[-1] == ' ' || eol[-1] == '\t'))
-		eol--;
-	f->value = (struct slice){ v, (size_t)(eol - v) };
+	f->value = slice_trim((struct slice){ v, (size_t)(eol - v) });
 	f->connection = 0;
 	known = field_find(f->name);
 	f->id = known.id;
@@ -154,13 +150,7 @@ http1_list_next(struct slice *list, struct slice *item)
 		list->len -= item->len + 1;
 		list->p = comma + 1;
 	}
-	while (item->len > 0 && (*item->p == ' ' || *item->p == '\t')) {
-		item->p++;
-		item->len--;
-	}
-	while (item->len > 0 && (item->p[item->len - 1] == ' ' ||
-	    item->p[item->len - 1] == '\t'))
-		item->len--;
+	*item = slice_trim(*item);
 	return (1);
 }
 
@@ -213,15 +203,9 @@ int
 http1_is_event_stream(const struct http1_head *h)
 {
 	struct slice	 v = http1_value(h, HTTP1_CONTENT_TYPE);
-	const char	*semi;
 
-	if (v.p == NULL)
-		return (0);
-	if ((semi = memchr(v.p, ';', v.len)) != NULL)
-		v.len = (size_t)(semi - v.p);
-	while (v.len > 0 && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\t'))
-		v.len--;
-	return (slice_is_nocase(v, "text/event-stream"));
+	return (v.p != NULL &&
+	    slice_is_nocase(slice_cut(&v, ';'), "text/event-stream"));
 }
 
 int

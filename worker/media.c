@@ -7,33 +7,30 @@
 
 #include "worker/media.h"
 
+#define JSON	"application/json"
+
 static int	 holds(struct slice, const char *);
 static int	 doubtful(struct slice);
 static int	 is_page(struct slice);
-static struct slice trim(struct slice);
 
 enum media
 media_of(const struct http1_head *h)
 {
-	struct slice	 v = http1_value(h, HTTP1_CONTENT_TYPE), type, rest;
-	const char	*semi;
+	struct slice	 v = http1_value(h, HTTP1_CONTENT_TYPE);
+	struct slice	 type, rest = v;
 
 	if (v.p == NULL)
 		return (MEDIA_NONE);
-	if (slice_is_nocase(v, "application/json"))
+	if (slice_is_nocase(v, JSON))
 		return (MEDIA_JSON);
-	type = v;
-	if ((semi = memchr(v.p, ';', v.len)) != NULL)
-		type.len = (size_t)(semi - v.p);
-	rest = (struct slice){ v.p + type.len, v.len - type.len };
-	type = trim(type);
+	type = slice_cut(&rest, ';');
 	if (slice_is_nocase(type, "text/event-stream"))
 		return (doubtful(rest) ? MEDIA_DOUBT : MEDIA_STREAM);
 	if (holds(v, "event-stream"))
 		return (MEDIA_DOUBT);
 	if (is_page(type))
 		return (MEDIA_PAGE);
-	return (slice_is_nocase(type, "application/json") ? MEDIA_JSON :
+	return (slice_is_nocase(type, JSON) ? MEDIA_JSON :
 	    MEDIA_OTHER);
 }
 
@@ -44,21 +41,12 @@ static int
 doubtful(struct slice rest)
 {
 	struct slice	 item;
-	const char	*semi;
 
 	if (memchr(rest.p, ',', rest.len) != NULL || holds(rest, "json") ||
 	    holds(rest, "event-stream"))
 		return (1);
 	while (rest.len > 0) {
-		rest.p++;	/* the semicolon */
-		rest.len--;
-		semi = memchr(rest.p, ';', rest.len);
-		item = rest;
-		if (semi != NULL)
-			item.len = (size_t)(semi - rest.p);
-		rest.p += item.len;
-		rest.len -= item.len;
-		item = trim(item);
+		item = slice_cut(&rest, ';');
 		if (holds(item, "charset") &&
 		    !slice_is_nocase(item, "charset=utf-8") &&
 		    !slice_is_nocase(item, "charset=\"utf-8\""))
@@ -93,17 +81,4 @@ holds(struct slice s, const char *with)
 		if (strncasecmp(s.p + i, with, n) == 0)
 			return (1);
 	return (0);
-}
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' ||
-	    s.p[s.len - 1] == '\t'))
-		s.len--;
-	return (s);
 }

@@ -64,11 +64,7 @@ before(struct slice *s, char c)
 		item.len = (size_t)(p - s->p);
 	s->p += item.len;
 	s->len -= item.len;
-	skip_blank(&item);
-	while (item.len > 0 && (item.p[item.len - 1] == ' ' ||
-	    item.p[item.len - 1] == '\t'))
-		item.len--;
-	return (item);
+	return (slice_trim(item));
 }
 
 static void
