@@ -22,12 +22,15 @@ enum line { L_FIELD, L_DATA, L_OTHER };
 struct sse {
 	/* the line */
 	enum line	 line;
-	unsigned	 nfield;	/* bytes of "data:" seen */
+	unsigned	 nfield;	/* bytes of a field's name seen */
+	unsigned	 fields;	/* those it may be, a bit each */
 	int		 cr;		/* the last byte was CR */
 	int		 crlf;		/* there was a CRLF */
+	int		 named;		/* nothing but CR behind a string */
 	int		 empty;		/* nothing on this line yet */
 	int		 comment;	/* the line begins with a colon */
 	int		 space;		/* a space after the colon may follow */
+	int		 fore;		/* nothing of its data yet */
 	unsigned	 bom;		/* bytes of a leading mark seen; over: 3 */
 	int		 begun;		/* a byte was fed */
 	unsigned	 late;		/* of a mark to be dropped: 1 + how many
@@ -38,7 +41,7 @@ struct sse {
 	/* ends of lines that some readers know */
 	unsigned	 odd;		/* bytes of one seen: of LS and PS */
 	int		 odd_text;	/* one was in a string of this event */
-	int		 behind;	/* a string has just ended */
+	int		 behind;	/* its data so far ends in a string */
 	int		 doubt;		/* what follows may be the response, */
 	int		 told;		/* and it was said */
 	/* the JSON of its data */
@@ -52,8 +55,13 @@ struct sse {
 	unsigned	 nname;
 	int		 is_object;
 	int		 has_answer;	/* result or error */
-	int		 whole;		/* and what follows is not of it */
+	int		 passing;	/* some may have the response by now */
 };
+
+/* The fields that there are (section 9.2.6); data is the first. */
+static const char *const fields[] = { "data", "event", "id", "retry" };
+
+#define NFIELDS	(sizeof(fields) / sizeof(fields[0]))
 
 /* U+FEFF, which may begin a stream and says nothing. */
 static const char	 mark[] = "\xef\xbb\xbf";
@@ -67,11 +75,13 @@ static size_t	 line_run(struct sse *, const char *, size_t);
 static size_t	 inert(const char *, size_t);
 static int	 ends_line(unsigned char);
 static void	 odd_byte(struct sse *, unsigned char);
+static void	 lone_cr(struct sse *, char);
 static int	 line_end(struct sse *);
 static int	 mark_byte(struct sse *, char);
 static void	 line_byte(struct sse *, char);
+static void	 field_byte(struct sse *, char);
 static void	 data_byte(struct sse *, char);
-static int	 follows(struct sse *, char);
+static int	 follows(const struct sse *, char);
 static int	 folds_to(struct slice, const char *);
 static int	 is_answer(struct slice, const char *);
 static void	 name_end(struct sse *);
@@ -106,7 +116,7 @@ sse_at_boundary(const struct sse *s)
 int
 sse_answered(const struct sse *s)
 {
-	return (s->whole);
+	return (s->passing);
 }
 
 void
@@ -152,7 +162,7 @@ event_begin(struct sse *s)
 	s->expect_name = s->naming = 0;
 	s->nname = 0;
 	s->is_object = 0;
-	s->has_answer = s->whole = 0;
+	s->has_answer = 0;
 }
 
 size_t
@@ -182,8 +192,11 @@ sse_feed(struct sse *s, struct slice in, int *response)
 		if (c == '\n' && s->cr) {
 			s->cr = 0;	/* the other half of CRLF */
 			s->crlf = 1;
+			s->named = 0;
 			continue;
 		}
+		if (s->cr)
+			lone_cr(s, c);
 		s->cr = c == '\r';
 		if (c != '\n' && c != '\r') {
 			line_byte(s, c);
@@ -197,6 +210,7 @@ sse_feed(struct sse *s, struct slice in, int *response)
 		if (s->empty && s->any && s->has_data && s->is_object &&
 		    s->has_answer) {
 			event_begin(s);
+			s->passing = 0;
 			*response = 1;
 			return (i);
 		}
@@ -373,16 +387,33 @@ inert(const char *p, size_t len)
 	return (n);
 }
 
+/*
+ * This byte, no LF, follows a CR.  Those to whom only LF ends a line read on
+ * in their JSON: it may be any, but all except a colon is behind the end of a
+ * line no field.
+ */
+static void
+lone_cr(struct sse *s, char c)
+{
+	s->named |= s->behind;
+	if (s->named && c == ':')
+		s->passing = 1;
+	if (c != '\r')
+		s->named = 0;
+}
+
 /* 1 when an event ended. */
 static int
 line_end(struct sse *s)
 {
 	int	 was_empty = s->empty;
 
-	/* a field that is shorter than "data:" */
 	if (s->line == L_DATA) {
+		/* no text goes on like this: some forget what came before,
+		 * and what is text to us is a message to them */
+		if (s->in_string || (s->has_answer && s->depth == 0))
+			s->passing = 1;
 		data_byte(s, '\n');
-		s->whole = s->has_answer && s->depth == 0 && !s->in_string;
 	}
 	s->line = L_FIELD;
 	s->nfield = 0;
@@ -409,8 +440,10 @@ mark_byte(struct sse *s, char c)
 		return (1);
 	}
 	/* a part of a mark is a part of a name that nobody knows */
-	if (s->bom > 0)
+	if (s->bom > 0) {
 		s->line = L_OTHER;
+		s->passing = 1;
+	}
 	s->bom = 3;
 	return (0);
 }
@@ -424,14 +457,7 @@ line_byte(struct sse *s, char c)
 	odd_byte(s, (unsigned char)c);
 	switch (s->line) {
 	case L_FIELD:
-		s->comment = s->nfield == 0 && c == ':';
-		if (c != "data:"[s->nfield++])
-			s->line = L_OTHER;
-		else if (s->nfield == 5) {
-			s->line = L_DATA;
-			s->space = 1;
-			s->has_data = 1;
-		}
+		field_byte(s, c);
 		break;
 	case L_DATA:
 		if (s->space && c == ' ') {
@@ -446,11 +472,48 @@ line_byte(struct sse *s, char c)
 	}
 }
 
+/* A byte of a field's name, or the colon behind it.  One that nobody knows may
+ * be data's to those who ignore case, or spaces, or a mark that was coded
+ * twice. */
+static void
+field_byte(struct sse *s, char c)
+{
+	unsigned	 i, left = 0;
+
+	if (s->nfield == 0) {
+		s->fields = (1U << NFIELDS) - 1;
+		s->comment = c == ':';
+	}
+	for (i = 0; i < NFIELDS; i++)
+		if ((s->fields & 1U << i) != 0 &&
+		    c == (fields[i][s->nfield] == '\0' ? ':' :
+		    fields[i][s->nfield]))
+			left |= 1U << i;
+	s->nfield++;
+	s->fields = left;
+	if (left == 0 && !s->comment)
+		s->passing = 1;
+	if (left == 0 || c == ':')
+		s->line = L_OTHER;
+	if (left != 1 || c != ':')
+		return;
+	s->line = L_DATA;
+	s->space = s->fore = 1;
+	s->has_data = 1;
+}
+
 /* Just enough of JSON to see the member names of the outermost object, or of
  * those in the outermost arrays. */
 static void
 data_byte(struct sse *s, char c)
 {
+	if (s->fore && c != ' ' && c != '\t') {
+		s->fore = 0;
+		/* to those who take each line for itself, or have not seen
+		 * those before it, a message may begin */
+		if ((c == '{' || c == '[') && s->depth > 0)
+			s->passing = 1;
+	}
 	if (s->in_string) {
 		if (s->escaped)
 			s->escaped = 0;
@@ -469,6 +532,8 @@ data_byte(struct sse *s, char c)
 	}
 	if (s->odd_text && !follows(s, c))
 		s->doubt = 1;
+	if (c != ' ' && c != '\t' && c != '\n')
+		s->behind = 0;
 	switch (c) {
 	case '"':
 		s->in_string = 1;
@@ -503,14 +568,11 @@ data_byte(struct sse *s, char c)
 /* Can it come here, outside of a string?  If not, what was taken for text was
  * none. */
 static int
-follows(struct sse *s, char c)
+follows(const struct sse *s, char c)
 {
-	int	 behind = s->behind;
-
 	if (c == ' ' || c == '\t' || c == '\n')
 		return (1);
-	s->behind = 0;
-	if (behind)
+	if (s->behind)
 		return (c == ',' || c == ':' || c == ']' || c == '}');
 	return (c != '\0' && strchr("\"{}[],:+-.0123456789eEtrufalsn", c) !=
 	    NULL);

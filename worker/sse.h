@@ -37,8 +37,12 @@ void	sse_free(struct sse *);
  */
 size_t	sse_feed(struct sse *, struct slice in, int *response);
 
-/* 1 when the line before what was fed last has the whole of a response, though
- * its event has not ended: there are clients that do not wait for that. */
+/*
+ * 1 when a client may have the response by what was fed, though no event with
+ * one has ended: there are some that take each line for itself; to which a CR
+ * ends none; which forget what came before a line, or do not see it; or for
+ * which the name of a field is another.
+ */
 int	sse_answered(const struct sse *);
 /* 1 when the bytes fed so far end at an event boundary (nothing of an event
  * is pending, and no half of a CRLF), so that a comment may be inserted. */

@@ -134,28 +134,57 @@ test_line(void **state)
 		{ "data: {\"result\":\n", 0 },
 		{ "data: {\"result\":\ndata: 1}\n", 1 },
 		{ "data: {\"a\":{\"result\":1}}\n", 0 },
-		{ "id: " RESULT "\n", 0 }
+		{ "id: " RESULT "\n", 0 },
+		{ "data: " RESULT "\ndata: {\n", 1 },
+		{ "data: {\"a\":{\ndata: " RESULT "\n", 1 },
+		{ "data: [\ndata: \t{\"a\":\n", 1 },
+		{ "data: {\ndata: \"a\":1,\ndata: \"b\":[2]\n", 0 },
+		{ "data: {\"method\":\"x\"}\ndata: {\"a\"", 0 },
+		/* or forget what came before, in text to us */
+		{ "data: {\"a\":\"\ndata: ", 1 },
+		{ "\xef\xbb\xbf" "data: {\"a\":\"\\\r\ndata: " RESULT "\r\n",
+		    1 },
+		{ "data: {\"a\":\"b\\\"\"\n", 0 },
+		/* some know the name of a field by another */
+		{ "\xc3\xaf\xc2\xbb\xc2\xbf" "data: " RESULT "\n\n", 1 },
+		{ "\xef\xbb" "data: " RESULT "\n\n", 1 },
+		{ "Data: " RESULT "\n\n", 1 }, { " data: " RESULT "\n\n", 1 },
+		{ "data : " RESULT "\n\n", 1 }, { "datas: " RESULT "\n\n", 1 },
+		{ ": " RESULT "\n\n", 0 }, { "event: " RESULT "\n\n", 0 },
+		{ "retry: " RESULT "\n:data: " RESULT "\n\n", 0 },
+		{ "dat\nda\nevent\n" RESULT, 1 },
+		/* and know no end of a line but LF */
+		{ "data: {\"a\"\r:1,\"result\":{}}\n\n", 1 },
+		{ "data: {\"a\" \r\r\r:1,\"result\":{}}\n\n", 1 },
+		{ "data: {\"a\":1\r,\"result\":{}}\n\n", 1 },
+		{ "data: {\"a\":1,\r\"result\":{}}\n\n", 1 },
+		{ "data: {\"a\":1}\r: " RESULT "\r\r:" RESULT "\n\n", 0 },
+		{ "data: [\"a\"]\r: " RESULT "\r\r:" RESULT "\n\n", 0 },
+		{ "data: {\"a\"\r\n:1,\"result\":{}}\r\n", 0 },
+		{ "data: {\"a\"\r\r\n:1,\"result\":{}}\r\n", 0 }
 	};
 	struct sse	*s;
-	struct slice	 in;
-	size_t		 i;
+	struct slice	 in, piece;
+	size_t		 i, n, by;
 	int		 response;
 
 	(void)state;
-	for (i = 0; i < N(t); i++) {
-		s = sse_new();
-		assert_non_null(s);
-		in = slice_of(t[i].text);
-		while (in.len > 0) {
-			size_t	 n = sse_feed(s, in, &response);
-
-			in.p += n;
-			in.len -= n;
+	for (i = 0; i < N(t); i++)
+		for (by = 1; by < 99; by += 97) {
+			s = sse_new();
+			assert_non_null(s);
+			for (in = slice_of(t[i].text); in.len > 0;) {
+				piece = in;
+				if (piece.len > by)
+					piece.len = by;
+				n = sse_feed(s, piece, &response);
+				in.p += n;
+				in.len -= n;
+			}
+			if (sse_answered(s) != t[i].want)
+				fail_msg("%s", t[i].text);
+			sse_free(s);
 		}
-		if (sse_answered(s) != t[i].want)
-			fail_msg("%s", t[i].text);
-		sse_free(s);
-	}
 }
 
 static void
