@@ -43,6 +43,7 @@ static void	 relay_spent(void *);
 static void	 relay_head(void *, const struct http1_head *);
 static const struct refusal *unfit(const struct request *,
 		    const struct http1_head *, enum media);
+static int	 has_content(const struct http1_head *);
 static int	 locations(const struct http1_head *, struct slice *);
 static int	 relay_follow(struct request *, const struct http1_head *);
 static void	 relay_crowded(struct request *);
@@ -59,6 +60,7 @@ static void	 relay_data(void *, const char *, size_t);
 static void	 relay_done(void *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
+static void	 relay_seen(struct request *, size_t);
 static void	 relay_stream(struct request *, const struct http1_head *);
 static void	 relay_limit(struct request *);
 static int	 relay_put_closure(struct request *);
@@ -172,7 +174,8 @@ relay_head(void *arg, const struct http1_head *h)
 		relay_refuse(r, why);
 		return;
 	}
-	if (media == MEDIA_PAGE && h->status >= 300) {
+	if (media == MEDIA_PAGE && h->status >= 300 &&
+	    h->body != HTTP1_BODY_NONE) {
 		relay_no_page(r, h);
 		return;
 	}
@@ -198,8 +201,7 @@ relay_head(void *arg, const struct http1_head *h)
 	relay_limit(r);
 	/* who knows what it is to the client, and where an answer in it ends */
 	if (r->method == METHOD_POST && media != MEDIA_JSON &&
-	    h->status < 300 && h->body != HTTP1_BODY_NONE &&
-	    !(h->body == HTTP1_BODY_LENGTH && h->content_length == 0))
+	    h->status < 300 && has_content(h))
 		relay_answered(r);
 }
 
@@ -293,12 +295,21 @@ unfit(const struct request *r, const struct http1_head *h, enum media media)
 		return (wrong);
 	if (media == MEDIA_DOUBT)
 		return (refuse(REFUSE_UP_TYPE));
+	/* frameworks say so of an empty 202, too */
 	if (media == MEDIA_PAGE && h->status < 300 &&
-	    r->method == METHOD_POST)
+	    r->method == METHOD_POST && has_content(h))
 		return (refuse(REFUSE_UP_PAGE));
 	if (h->status >= 300 && h->status < 400 && locations(h, &location) > 0)
 		return (refuse(REFUSE_UP_REDIRECT));
 	return (NULL);
+}
+
+/* May there be any? */
+static int
+has_content(const struct http1_head *h)
+{
+	return (h->body != HTTP1_BODY_NONE &&
+	    (h->body != HTTP1_BODY_LENGTH || h->content_length > 0));
 }
 
 /* How many Location fields; *v is one. */
@@ -494,22 +505,25 @@ relay_watch(struct request *r, struct slice s)
 		n = sse_feed(r->sse, s, &response);
 		s.p += n;
 		s.len -= n;
-		if (!response || r->answered || r->method != METHOD_POST)
-			continue;
-		if (r->accord != ACCORD_NONE) {
-			r->answer_held = 1;
-			continue;
-		}
-		r->bytes_out += all;
-		relay_answered(r);
-		r->bytes_out -= all;
+		if (response || (s.len == 0 && sse_answered(r->sse)))
+			relay_seen(r, all);
 	} while (s.len > 0);
-	if (!r->answered && r->method == METHOD_POST &&
-	    sse_answered(r->sse)) {
-		r->bytes_out += all;
-		relay_answered(r);
-		r->bytes_out -= all;
+}
+
+/* It is, or may be, in what these bytes end or begin. */
+static void
+relay_seen(struct request *r, size_t bytes)
+{
+	if (r->answered || r->method != METHOD_POST)
+		return;
+	/* what is held has yet to be judged */
+	if (r->accord != ACCORD_NONE) {
+		r->answer_held = 1;
+		return;
 	}
+	r->bytes_out += bytes;
+	relay_answered(r);
+	r->bytes_out -= bytes;
 }
 
 /*

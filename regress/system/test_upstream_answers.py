@@ -89,10 +89,19 @@ def test_type_that_nobody_knows(site, ctype):
     b"data: [%s]\n\n", b"data: %s\n", b": x\v%s", b"event: x\x0cdata: %s\x0c\x0c",
     b"data: {\"a\":1,\xc2\x85data: %s",
     b": \xe2\x80\xa8data: %s\xe2\x80\xa8",
-    b'data: "\xe2\x80\xa9data: %s\xe2\x80\xa9\xe2\x80\xa9"\n\n'])
+    b'data: "\xe2\x80\xa9data: %s\xe2\x80\xa9\xe2\x80\xa9"\n\n',
+    # a mark that was coded twice (eventsource-parser skips it)
+    b"\xc3\xaf\xc2\xbb\xc2\xbfdata: %s\n\n",
+    # one that is none to those who decode as plain UTF-8 (httpx)
+    b'\xef\xbb\xbfdata: {"a":"\ndata: %s\n\n',
+    b'\xef\xbb\xbfdata: {"a":{\ndata: %s\n\n',
+    # CR ends no line in Go; a line at a time, and what comes behind it
+    b'data: [{"a"\r:1},%s]\n\n', b"data: %s\ndata: {\n",
+    b"Data: %s\n\n"])
 def test_answer_that_some_see(site, event):
-    """In an array, or behind what ends a line in another language: its line
-    is written before it passes, though no event ends for us."""
+    """In an array, behind what ends a line in another language, or in a line
+    that is not what it is to us: the record precedes it, though no event ends
+    for us."""
     data = event % json.dumps(RESULT).encode()
     done = threading.Event()
 
@@ -134,6 +143,24 @@ def test_page(site, ctype):
         r = site.ask()
         site.refused(r, mark, code, -31502, (1,))
         assert r.header("Retry-After") == ("9" if code == 503 else None), r
+
+
+@pytest.mark.parametrize("head", [
+    b"304 X\r\n", b"204 X\r\n", b"202 X\r\nContent-Length: 0\r\n",
+    b"200 X\r\nContent-Length: 0\r\n"])
+def test_page_of_nothing(site, head):
+    """The type that some frameworks give to what has no content: it passes as
+    it is, and the next answer is the next."""
+    site.up.script(fu.raw(b"HTTP/1.1 " + head +
+                          b"Content-Type: text/html\r\n\r\n"))
+    mark = site.gw.audit_mark()
+    with site.gw.client() as c:
+        r = site.ask(client=c)
+        assert r.status == int(head[:3]) and r.body == b"", r
+        assert r.header("X-Content-Type-Options") == "nosniff"
+        assert site.gw.audit_one(mark)["action"] == "allow"
+        r = site.ask(client=c)
+        assert r.status == 200 and r.json()["id"] == 1, r
 
 
 @pytest.mark.parametrize("kind", ["json", "sse", "error", "get"])
