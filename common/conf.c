@@ -233,7 +233,7 @@ ROWS_OF(worker) {
 	    "proxy_protocol.trusted_cidrs", 0, CONF_LIST_MAX, &net_schema),
 	ROW_FLAG(S, audit_allow, "audit.on_failure", 0),
 	ROW_NUMBER(S, refusals, U64, "audit.refusals_per_second", 0, 1,
-	    1000000, 500),
+	    1000000, 1000),
 	ROW_SIZE(S, max_body, "limits.max_body", KiB, GiB, 4 * MiB),
 	ROW_SIZE(S, max_header, "limits.max_header", KiB, 64 * KiB,
 	    16 * KiB),

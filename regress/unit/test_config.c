@@ -140,7 +140,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->w.buffered, 256 << 20);
 	assert_int_equal(conf->w.default_upstream, 0);
 	assert_false(conf->w.audit_allow);
-	assert_int_equal(conf->w.refusals, 500);
+	assert_int_equal(conf->w.refusals, 1000);
 	assert_false(conf->w.auth_enabled);
 	assert_false(conf->w.oauth.enabled);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
