@@ -9,15 +9,15 @@
 
 #include "common/log.h"
 #include "common/memfd.h"
+#include "worker/api_keys.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/jwt.h"
-#include "worker/keys.h"
 #include "worker/peer.h"
 #include "worker/token_cache.h"
 
 #define CACHE_ENTRIES	16384
-#define HOLD_MS		2000	/* how long a request waits for a key */
+#define HOLD_MS		2000	/* how long one waits for a key */
 #define ABSENT_MAX	256	/* kids remembered as unknown */
 #define ABSENT_MS	10000
 
@@ -39,7 +39,15 @@ struct absent {
 	uint64_t	 until;
 };
 
-static TAILQ_HEAD(, request) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+/* What is known of a token now. */
+enum known {
+	KNOWN,			/* the verdict is final */
+	KNOWN_NONE,		/* it is none */
+	KNOWN_NO_KEY		/* a fresh key set may say otherwise */
+};
+
+static struct waiters		 waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static unsigned			 round_now;	/* of looking at them */
 static struct timeq		 q_hold;
 static struct jwk_set		*keys;
 static struct token_cache	*cache;
@@ -53,29 +61,30 @@ static int			 bare;		/* a key alone in it is one */
 static void			(*on_change)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
-static uint64_t			 wanted;	/* hash of the kid looked for */
-static enum auth_result		 missing;	/* the result without it */
-static uint64_t			 asker;		/* who looks for it */
 static struct spender		 spenders[SPENDERS_MAX];
-static int			 wait_for_key;	/* the keeper's, not a kid */
-static struct jwt_claims	*refused;	/* whose token it was, for the log */
+static struct jwt_claims	*refused;	/* that a verdict may point to */
 
 static int	 query_has_token(struct slice);
 static int	 is_token_name(struct slice);
 static int	 hex(char);
 static int	 after_scheme(struct slice, const char *, struct slice *);
 static int	 are_joined(struct slice);
-static int	 judge_token(struct slice, struct slice,
-		    const struct token_hash *,
-		    enum auth_result *, const struct jwt_claims **,
-		    const char **);
+static enum known judge_token(struct slice, size_t, struct verdict *,
+		    uint64_t *);
+static enum known judge_new(struct slice, const struct token_hash *,
+		    struct verdict *, const struct jwt_claims **,
+		    uint64_t *);
 static void	 judge_upstream(const struct jwt_claims *, size_t,
-		    enum auth_result *, const char **);
-static const char *key_why(enum auth_result);
-static int	 judge_key(struct slice, struct slice, enum auth_result *,
-		    struct auth_who *);
+		    struct verdict *);
+static void	 say_who(const struct jwt_claims *, const struct token_hash *,
+		    struct verdict *);
+static int	 may_fetch(uint64_t, uint64_t);
+static int	 hold(struct waiter *, struct slice, uint64_t,
+		    const struct verdict *);
+static void	 look_again(struct waiter *);
+static void	 give_up(struct waiter *, int);
+static struct waiter *next_waiter(void);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
-static int	 key_is_missing(const char *, enum auth_result, struct slice);
 static struct spender *spender_of(uint64_t);
 static int	 may_spend(uint64_t);
 static void	 spend(uint64_t, uint64_t);
@@ -85,7 +94,6 @@ static int	 take_fetch_done(struct imsg *);
 static void	 fetch_done(int, uint64_t);
 static void	 ask_again(void);
 static void	 ask_keys(void);
-static enum auth_result nobody_knows(const struct request *);
 static uint64_t	 kid_hash(const char *);
 static int	 kid_is_absent(uint64_t);
 static void	 kid_remember(uint64_t);
@@ -264,142 +272,129 @@ are_joined(struct slice list)
 	return (0);
 }
 
-int
-auth_judge(struct slice token, struct slice client_ip, size_t upstream,
-    enum auth_result *result, struct auth_who *who)
+enum judged
+auth_judge(struct waiter *w, struct slice token, struct slice client_ip,
+    size_t upstream, struct verdict *v)
 {
-	static struct token_hash hash;
-	const struct jwt_claims	*claims = NULL;
+	uint64_t	 kid = 0;
 
-	memset(who, 0, sizeof(*who));
-	*result = AUTH_INVALID;
-	wait_for_key = 0;
-	/* a token that is known needs no look at its form */
-	if (oauth && token.len >= JWT_FORM_MIN) {
-		if (token_cache_hash(cache, token, &hash) == -1) {
-			*result = AUTH_UNAVAILABLE;
-			return (1);
-		}
-		claims = token_cache_get(cache, &hash, clock_wall(),
-		    policy.conf->leeway_ms);
+	memset(v, 0, sizeof(*v));
+	switch (judge_token(token, upstream, v, &kid)) {
+	case KNOWN:
+		break;
+	case KNOWN_NONE:
+		return (api_keys_judge(w, token, client_ip, v));
+	case KNOWN_NO_KEY:
+		w->source = api_keys_source(client_ip);
+		if (!may_fetch(kid, w->source))
+			break;
+		w->upstream = upstream;
+		if (hold(w, token, kid, v) == 0)
+			return (JUDGED_LATER);
+		v->result = AUTH_UNAVAILABLE;
+		v->why = NULL;
 	}
+	return (JUDGED);
+}
+
+/* KNOWN_NO_KEY: the verdict is what it is without another key set, and *kid
+ * says which key that must bring. */
+static enum known
+judge_token(struct slice token, size_t upstream, struct verdict *v,
+    uint64_t *kid)
+{
+	struct token_hash	 hash;
+	const struct jwt_claims	*claims = NULL;
+	enum known		 known;
+
+	/* without OAuth there is nobody to look at a JWT as one */
+	if (!oauth || token.len < JWT_FORM_MIN)
+		return (KNOWN_NONE);
+	if (token_cache_hash(cache, token, &hash) == -1) {
+		v->result = AUTH_UNAVAILABLE;
+		return (KNOWN);
+	}
+	/* a token that is known needs no look at its form */
+	claims = token_cache_get(cache, &hash, clock_wall(),
+	    policy.conf->leeway_ms);
 	if (claims != NULL)
-		*result = AUTH_OK;
-	else if (!oauth || !jwt_form_is(token))
-		/* without OAuth there is nobody to look at a JWT as one */
-		return (judge_key(token, client_ip, result, who));
-	else if (!judge_token(token, client_ip, &hash, result, &claims,
-	    &who->why))
-		return (0);
-	if (claims == NULL)
-		return (1);
-	judge_upstream(claims, upstream, result, &who->why);
-	who->signer = claims->key_id;
-	who->until = claims->exp * 1000 + (int64_t)policy.conf->leeway_ms;
-	if (claims->client_id[0] != '\0')
-		who->client_id = slice_of(claims->client_id);
-	who->sub = slice_of(claims->sub);
-	if (claims->client_id[0] == '\0' && claims->sub[0] == '\0')
-		who->token = (struct slice){ (const char *)hash.b,
-		    sizeof(hash.b) };
-	who->scopes = slice_of(claims->scopes);
-	return (1);
+		v->result = AUTH_OK;
+	else if (!jwt_form_is(token))
+		return (KNOWN_NONE);
+	else if ((known = judge_new(token, &hash, v, &claims, kid)) != KNOWN)
+		return (known);
+	if (claims != NULL) {
+		judge_upstream(claims, upstream, v);
+		say_who(claims, &hash, v);
+	}
+	return (KNOWN);
 }
 
 /* One that is not in the cache.  *claims is set when they can be believed. */
-static int
-judge_token(struct slice token, struct slice client_ip,
-    const struct token_hash *hash, enum auth_result *result,
-    const struct jwt_claims **claims, const char **why)
+static enum known
+judge_new(struct slice token, const struct token_hash *hash,
+    struct verdict *v, const struct jwt_claims **claims, uint64_t *kid)
 {
 	struct jwt_claims	*made = NULL;
-	char			 kid[JWK_KID_MAX + 1] = "";
+	char			 name[JWK_KID_MAX + 1] = "";
 
 	/* an empty set: it is too old to be believed */
 	if (keys == NULL || keys->n == 0) {
-		*result = AUTH_UNAVAILABLE;
-		return (1);
+		v->result = AUTH_UNAVAILABLE;
+		return (KNOWN);
 	}
-	*result = jwt_verify(&policy, keys, token, clock_wall(), &made, kid,
-	    why);
-	if (*result == AUTH_UNKNOWN_KEY ||
-	    (*result == AUTH_BAD_SIGNATURE && kid[0] != '\0'))
-		return (!key_is_missing(kid, *result, client_ip));
+	v->result = jwt_verify(&policy, keys, token, clock_wall(), &made,
+	    name, &v->why);
+	/* there may be a key that is new, or a new one under an old kid; of
+	 * one kid both may be, one after the other */
+	*kid = kid_hash(name) + (v->result == AUTH_BAD_SIGNATURE);
+	if (v->result == AUTH_UNKNOWN_KEY ||
+	    (v->result == AUTH_BAD_SIGNATURE && name[0] != '\0'))
+		return (KNOWN_NO_KEY);
 	if (made == NULL)
-		return (1);
-	*claims = *result == AUTH_OK ? token_cache_put(cache, hash, made) :
-	    refused_set(made);
+		return (KNOWN);
+	*claims = v->result == AUTH_OK ?
+	    token_cache_put(cache, hash, made) : refused_set(made);
 	if (*claims == NULL)
-		*result = AUTH_UNAVAILABLE;
-	return (1);
+		v->result = AUTH_UNAVAILABLE;
+	return (KNOWN);
 }
 
 /* A token for one upstream is none for another, whatever else it lacks but
  * its issuer. */
 static void
 judge_upstream(const struct jwt_claims *claims, size_t upstream,
-    enum auth_result *result, const char **why)
+    struct verdict *v)
 {
-	if (*result == AUTH_BAD_ISSUER || jwt_opens(claims, upstream))
+	if (v->result == AUTH_BAD_ISSUER || jwt_opens(claims, upstream))
 		return;
-	*result = AUTH_BAD_AUDIENCE;
-	*why = "its audience is another upstream of this gateway";
+	v->result = AUTH_BAD_AUDIENCE;
+	v->why = "its audience is another upstream of this gateway";
 }
 
-static const char *
-key_why(enum auth_result result)
+static void
+say_who(const struct jwt_claims *claims, const struct token_hash *hash,
+    struct verdict *v)
 {
-	switch (result) {
-	case AUTH_INVALID:
-		/* opaque and encrypted tokens end here */
-		return (oauth ? "not an API key of auth.keys, nor shaped like "
-		    "a JWT" : "not an API key of auth.keys");
-	case AUTH_EXPIRED:
-		return ("the key's expires_at has passed");
-	case AUTH_INSUFFICIENT_SCOPE:
-		return ("the key lacks a scope of "
-		    "auth.oauth.required_scopes");
-	default:
-		return (NULL);
+	v->signer = claims->key_id;
+	v->until = claims->exp * 1000 + (int64_t)policy.conf->leeway_ms;
+	if (claims->client_id[0] != '\0')
+		v->client_id = slice_of(claims->client_id);
+	v->sub = slice_of(claims->sub);
+	if (claims->client_id[0] == '\0' && claims->sub[0] == '\0') {
+		memcpy(v->digest, hash->b, sizeof(v->digest));
+		v->token = (struct slice){ (const char *)v->digest,
+		    sizeof(v->digest) };
 	}
+	v->scopes = slice_of(claims->scopes);
 }
 
+/* Is a key worth a fetch?  It was not there just now, or who asks has had too
+ * many for nothing: then not. */
 static int
-judge_key(struct slice key, struct slice client_ip, enum auth_result *result,
-    struct auth_who *who)
+may_fetch(uint64_t kid, uint64_t source)
 {
-	struct keys_verdict	 v;
-
-	if (!keys_judge(key, client_ip, &v)) {
-		wait_for_key = 1;
-		return (0);
-	}
-	*result = v.result;
-	who->why = key_why(v.result);
-	who->crowding = v.share;
-	if (v.key == NULL)
-		return (1);
-	who->key_id = slice_of(v.key->id);
-	who->key_mark = v.key->mark;
-	who->scopes = slice_of(v.key->scopes);
-	who->until = v.key->expires * 1000;
-	return (1);
-}
-
-/*
- * Would a fresh key set help?  There may be a key that is new, or a new one
- * under an old kid.  1: it is worth a fetch, and the answer waits for it; 0:
- * it was not there just now, or who asks has had too many for nothing.
- */
-static int
-key_is_missing(const char *kid, enum auth_result without,
-    struct slice client_ip)
-{
-	/* of one kid both may be, one after the other */
-	wanted = kid_hash(kid) + (without == AUTH_BAD_SIGNATURE);
-	missing = without;
-	asker = keys_source(client_ip);
-	return (!kid_is_absent(wanted) && may_spend(asker));
+	return (!kid_is_absent(kid) && may_spend(source));
 }
 
 /* A source that takes another's place has all that it may spend. */
@@ -438,54 +433,100 @@ spend(uint64_t source, uint64_t began)
 	s->began = began;
 }
 
-/* The result when no fresh key set can be had: a signature that a known key
- * did not make is bad until there is another one. */
-static enum auth_result
-nobody_knows(const struct request *r)
+/* Let it wait, with the token, for which there may be a key soon.  0 or -1. */
+static int
+hold(struct waiter *w, struct slice token, uint64_t kid,
+    const struct verdict *v)
 {
-	return (r->missing == AUTH_BAD_SIGNATURE ? AUTH_BAD_SIGNATURE :
-	    AUTH_UNAVAILABLE);
-}
-
-void
-auth_wait(struct request *r)
-{
-	if (wait_for_key) {
-		keys_wait(r);
-		return;
-	}
-	r->asked = clock_mono();
-	r->kid = wanted;
-	r->missing = missing;
-	r->source = asker;
-	TAILQ_INSERT_TAIL(&waiting, r, wait_link);
-	timer_start(&r->timer, &q_hold);
+	if (buf_append(&w->token, token.p, token.len) == -1)
+		return (-1);
+	w->asked = clock_mono();
+	w->kid = kid;
+	w->missing = v->result;
+	w->why = v->why;
+	w->round = round_now;
+	TAILQ_INSERT_TAIL(&waiting, w, link);
+	timer_start(&w->timer, &q_hold);
 	ask_keys();
+	return (0);
 }
 
 void
-auth_unwait(struct request *r)
+auth_unwait(struct waiter *w)
 {
-	if (r->question != NULL) {
-		keys_unwait(r);
+	if (w->question != NULL) {
+		api_keys_unwait(w);
 		return;
 	}
-	TAILQ_REMOVE(&waiting, r, wait_link);
-	timer_clear(&r->timer);
+	if (w->token.p == NULL)
+		return;
+	TAILQ_REMOVE(&waiting, w, link);
+	timer_clear(&w->timer);
+	buf_wipe(&w->token);
+}
+
+/* There is another key set. */
+static void
+look_again(struct waiter *w)
+{
+	struct verdict	 v = { 0 };
+	uint64_t	 kid = 0;
+
+	if (judge_token((struct slice){ buf_data(&w->token), w->token.len },
+	    w->upstream, &v, &kid) == KNOWN_NO_KEY &&
+	    may_fetch(kid, w->source)) {
+		w->kid = kid;
+		w->missing = v.result;
+		w->why = v.why;
+		return;
+	}
+	auth_unwait(w);
+	w->done(w, &v);
+}
+
+/* No fetch will say more (known 1), or none could be made: a signature that a
+ * known key did not make is bad until there is another one. */
+static void
+give_up(struct waiter *w, int known)
+{
+	struct verdict	 v = { .result = AUTH_UNAVAILABLE };
+
+	if (known || w->missing == AUTH_BAD_SIGNATURE) {
+		kid_remember(w->kid);
+		v.result = w->missing;
+		v.why = w->why;
+	}
+	auth_unwait(w);
+	w->done(w, &v);
+}
+
+/* The next who waits and was not looked at in this round, or NULL.  Any of them
+ * may leave and others come meanwhile; the order stays. */
+static struct waiter *
+next_waiter(void)
+{
+	struct waiter	*w = TAILQ_FIRST(&waiting);
+
+	if (w == NULL || w->round == round_now)
+		return (NULL);
+	w->round = round_now;
+	TAILQ_REMOVE(&waiting, w, link);
+	TAILQ_INSERT_TAIL(&waiting, w, link);
+	return (w);
 }
 
 int
-auth_withdrawn(const struct request *r)
+auth_withdrawn(const uint8_t *key_mark, const uint8_t *signer)
 {
 	size_t	 i;
 
-	if (r->key_mark != NULL)
-		return (keys_lost(r->key_mark));
-	if (!r->signed_by || tokens_lost || keys == NULL)
-		return (r->signed_by && tokens_lost);
+	if (key_mark != NULL)
+		return (api_keys_lost(key_mark));
+	if (signer == NULL || tokens_lost || keys == NULL)
+		return (signer != NULL && tokens_lost);
 	for (i = 0; i < keys->n; i++)
-		if (memcmp(keys->keys[i].id, r->signer,
-		    sizeof(r->signer)) == 0)
+		if (memcmp(keys->keys[i].id, signer,
+		    sizeof(keys->keys[i].id)) == 0)
 			return (0);
 	return (1);
 }
@@ -525,14 +566,15 @@ take_keys(struct imsg *m)
 static void
 set_keys(struct jwk_set *set)
 {
-	struct request	*r, *next;
+	struct waiter	*w;
 
 	jwk_set_free(keys);
 	keys = set;
 	token_cache_keep(cache, set);
 	memset(absent, 0, sizeof(absent));
-	TAILQ_FOREACH_SAFE(r, &waiting, wait_link, next)
-		request_retry(r);
+	round_now++;
+	while ((w = next_waiter()) != NULL)
+		look_again(w);
 }
 
 /* MSG_FETCH_DONE, after its MSG_KEYS. */
@@ -551,17 +593,16 @@ take_fetch_done(struct imsg *m)
 static void
 fetch_done(int ok, uint64_t began_ms)
 {
-	struct request	*r, *next;
+	struct waiter	*w;
 
-	TAILQ_FOREACH_SAFE(r, &waiting, wait_link, next) {
+	round_now++;
+	while ((w = next_waiter()) != NULL) {
 		/* a fetch that had begun before may have been too early */
-		if (r->asked > began_ms)
+		if (w->asked > began_ms)
 			continue;
-		if (ok || r->missing == AUTH_BAD_SIGNATURE)
-			kid_remember(r->kid);
 		if (ok)
-			spend(r->source, began_ms);
-		request_give_up(r, ok ? r->missing : nobody_knows(r));
+			spend(w->source, began_ms);
+		give_up(w, ok);
 	}
 }
 
@@ -582,12 +623,8 @@ ask_keys(void)
 static void
 hold_expired(struct timer *t)
 {
-	struct request	*r = (struct request *)((char *)t -
-			    offsetof(struct request, timer));
-
-	if (r->missing == AUTH_BAD_SIGNATURE)
-		kid_remember(r->kid);
-	request_give_up(r, nobody_knows(r));
+	give_up((struct waiter *)((char *)t -
+	    offsetof(struct waiter, timer)), 0);
 }
 
 /* FNV-1a from a random start: a kid from outside cannot aim at another's

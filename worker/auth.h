@@ -8,12 +8,10 @@
 
 #include <stdint.h>
 
-#include "common/auth_result.h"
 #include "common/conf.h"
-#include "common/jwk.h"
 #include "common/slice.h"
 #include "worker/http1.h"
-#include "worker/request.h"
+#include "worker/waiter.h"
 
 enum credential {
 	CREDENTIAL_NONE,	/* none that we know (RFC 6750 section 3.1) */
@@ -21,26 +19,8 @@ enum credential {
 	CREDENTIAL_BAD		/* more than one, or an empty one: 400 */
 };
 
-/* Slices are valid until the next call into this module. */
-struct auth_who {
-	struct slice	 client_id;	/* p NULL: unknown */
-	struct slice	 sub;		/* of a token */
-	struct slice	 token;		/* a digest of one that names neither
-					 * a client nor sub, else p NULL */
-	struct slice	 key_id;	/* of an API key */
-	const uint8_t	*key_mark;	/* its mark in the configuration */
-	const uint8_t	*signer;	/* jwk.id of a token's key; or NULL */
-	struct slice	 scopes;
-	int64_t		 until;		/* ms since the epoch when it is good
-					 * no more, leeway included; 0: no end */
-	const char	*why;		/* it was refused, or NULL: static text
-					 * for logs, not for clients */
-	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
-					 * which asks too much */
-};
-
-/* Once, after keys_setup().  changed is called when the fetcher has sent other
- * keys: auth_withdrawn() may say otherwise now. */
+/* Once, after api_keys_setup().  changed is called when the fetcher has sent
+ * other keys: auth_withdrawn() may say otherwise now. */
 void	auth_setup(const struct worker_conf *, void (*changed)(void));
 /* Does this configuration demand a credential at all? */
 int	auth_required(void);
@@ -52,20 +32,23 @@ enum credential auth_credential(const struct http1_head *, struct slice *);
 /* Is this the field in which clients may send a key, auth.header? */
 int	auth_is_key_field(const struct http1_field *);
 
-/* Judge a credential of a client at this address, for an upstream.  1: *result is final and
- * *who is set as far as known.  0: fetcher or keeper must be asked;
- * auth_wait() is in order. */
-int	auth_judge(struct slice, struct slice client_ip, size_t upstream,
-	    enum auth_result *, struct auth_who *);
-/* Hold the request that was just judged until the keeper answers, keys come,
- * or a fetch that began after now has ended; then request_retry() or
- * request_give_up() is called. */
-void	auth_wait(struct request *);
-void	auth_unwait(struct request *);
+/*
+ * Judge a credential of a client at this address (text, or p NULL), for an
+ * upstream by its index.  JUDGED: the verdict is set.  JUDGED_LATER: the
+ * fetcher or the keeper was asked; done() of the waiter is called with a
+ * verdict when the keeper answers, keys come, a fetch that began after now has
+ * ended, or it took too long.  The waiter must stay where it is until then or
+ * until auth_unwait(); the credential need not.
+ */
+enum judged auth_judge(struct waiter *, struct slice, struct slice client_ip,
+	    size_t upstream, struct verdict *);
+/* Do not wait any more; harmless for one who does not. */
+void	auth_unwait(struct waiter *);
 
-/* Was what let this request in taken back since: its token's key by the
- * authorization server, it or its API key by a reload? */
-int	auth_withdrawn(const struct request *);
+/* Was what let somebody in taken back since: a token's key (jwk.id, or NULL)
+ * by the authorization server, it or an API key (its mark in the
+ * configuration, or NULL) by a reload? */
+int	auth_withdrawn(const uint8_t *key_mark, const uint8_t *signer);
 /* From the master: the newest generation may refuse any token that this one
  * takes. */
 void	auth_lose_tokens(void);

@@ -28,12 +28,12 @@
 #include "worker/ask.h"
 #include "worker/accept.h"
 #include "worker/answer.h"
+#include "worker/api_keys.h"
 #include "worker/audit.h"
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/forward.h"
-#include "worker/keys.h"
 #include "worker/metadata.h"
 #include "worker/peer.h"
 #include "worker/probe.h"
@@ -203,7 +203,7 @@ set_up_modules(void)
 	accord_setup(conf);
 	ask_setup(conf);
 	peer_setup(base, peer_gone, maybe_ready);
-	keys_setup(conf);
+	api_keys_setup(conf);
 	auth_setup(conf, look_again);
 	upstream_setup(base, conf);
 	probe_setup(base, conf);
@@ -334,7 +334,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		drain_begin(handover, ms);
 		break;
 	case MSG_KEYS_LOST:
-		if (keys_lose(m->data, m->len) == -1)
+		if (api_keys_lose(m->data, m->len) == -1)
 			fatalx("MSG_KEYS_LOST: malformed");
 		look_again();
 		break;

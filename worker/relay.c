@@ -614,7 +614,8 @@ relay_life(struct timer *t)
 void
 relay_look_again(struct request *r)
 {
-	if (r->state != REQ_FORWARD || !auth_withdrawn(r))
+	if (r->state != REQ_FORWARD || !auth_withdrawn(r->key_mark,
+	    r->signed_by ? r->signer : NULL))
 		return;
 	r->until = WITHDRAWN;
 	if (r->answering && (r->method == METHOD_GET || r->listening))

@@ -58,6 +58,9 @@ static void	 request_unsuited(struct request *, const struct refusal *,
 static int	 request_session(struct request *,
 		    const struct http1_head *);
 static void	 request_refuse(struct request *);
+static void	 request_judged(struct waiter *, const struct verdict *);
+static void	 request_identify(struct request *,
+		    const struct verdict *);
 static int	 request_settle(struct request *, const struct rpc *);
 static void	 request_note(struct request *, const struct rpc *);
 static int	 request_withdrawn(struct request *);
@@ -115,8 +118,7 @@ request_new(struct client *c)
 static void
 request_free(struct request *r)
 {
-	if (r->state == REQ_AUTH)
-		auth_unwait(r);
+	auth_unwait(&r->wait);
 	ask_end(r);
 	timer_clear(&r->timer);
 	timer_clear(&r->beat);
@@ -405,10 +407,8 @@ static void
 request_judge(struct request *r, const struct http1_head *h)
 {
 	struct slice		 token = { NULL, 0 };
-	struct auth_who		 who = { 0 };
-	enum auth_result	 result = AUTH_MISSING;
+	struct verdict		 v = { .result = AUTH_MISSING };
 	enum credential		 cred = auth_credential(h, &token);
-	int			 waited = r->state == REQ_AUTH;
 
 	if (cred == CREDENTIAL_BAD) {
 		r->has_auth = auth_required();
@@ -421,36 +421,51 @@ request_judge(struct request *r, const struct http1_head *h)
 		request_accept(r, h);
 		return;
 	}
-	if (cred == CREDENTIAL_ONE && !auth_judge(token,
-	    request_text(r, r->client_ip), r->upstream, &result, &who)) {
-		if (!waited) {
-			r->state = REQ_AUTH;
-			auth_wait(r);
-		}
+	r->wait.done = request_judged;
+	if (cred == CREDENTIAL_ONE && auth_judge(&r->wait, token,
+	    request_text(r, r->client_ip), r->upstream, &v) == JUDGED_LATER) {
+		r->state = REQ_AUTH;
 		return;
 	}
-	if (waited) {
-		auth_unwait(r);
-		r->state = REQ_BODY;
-	}
-	r->has_auth = 1;
-	r->auth = result;
-	r->crowding = who.crowding;
-	r->until = who.until;
-	r->why = result == AUTH_OK ? NULL : who.why;
-	request_keep_text(r, &r->client_id, who.client_id);
-	request_keep_text(r, &r->sub, who.sub);
-	request_keep_text(r, &r->token, who.token);
-	request_keep_text(r, &r->key_id, who.key_id);
-	r->key_mark = who.key_mark;
-	r->signed_by = who.signer != NULL;
-	if (r->signed_by)
-		memcpy(r->signer, who.signer, sizeof(r->signer));
-	request_keep_text(r, &r->scopes, who.scopes);
-	if (result == AUTH_OK)
+	request_identify(r, &v);
+	if (r->auth == AUTH_OK)
 		request_accept(r, h);
 	else
 		request_refuse(r);
+}
+
+/* Later.  A request that waits has nothing but its head. */
+static void
+request_judged(struct waiter *w, const struct verdict *v)
+{
+	struct request	*r = (struct request *)((char *)w -
+			    offsetof(struct request, wait));
+
+	r->state = REQ_BODY;
+	request_identify(r, v);
+	if (r->auth == AUTH_OK)
+		request_accept(r, r->client->ops->head(r->client));
+	else
+		request_refuse(r);
+}
+
+static void
+request_identify(struct request *r, const struct verdict *v)
+{
+	r->has_auth = 1;
+	r->auth = v->result;
+	r->crowding = v->crowding;
+	r->until = v->until;
+	r->why = v->result == AUTH_OK ? NULL : v->why;
+	request_keep_text(r, &r->client_id, v->client_id);
+	request_keep_text(r, &r->sub, v->sub);
+	request_keep_text(r, &r->token, v->token);
+	request_keep_text(r, &r->key_id, v->key_id);
+	r->key_mark = v->key_mark;
+	r->signed_by = v->signer != NULL;
+	if (r->signed_by)
+		memcpy(r->signer, v->signer, sizeof(r->signer));
+	request_keep_text(r, &r->scopes, v->scopes);
 }
 
 /* It may not come in. */
@@ -480,24 +495,6 @@ void
 request_note_body(struct request *r)
 {
 	r->client->ops->read_body(r->client);
-}
-
-void
-request_retry(struct request *r)
-{
-	request_judge(r, r->client->ops->head(r->client));
-}
-
-void
-request_give_up(struct request *r, enum auth_result result)
-{
-	auth_unwait(r);
-	r->state = REQ_BODY;
-	r->has_auth = 1;
-	r->auth = result;
-	if (result == AUTH_UNKNOWN_KEY)
-		r->why = "no key of the key set has its kid";
-	request_refuse(r);
 }
 
 /* It may come in: keep what of its head may go on, then take its body. */
@@ -660,7 +657,8 @@ request_whole(struct request *r)
 static int
 request_withdrawn(struct request *r)
 {
-	if (!state_leaving() || !auth_withdrawn(r))
+	if (!state_leaving() || !auth_withdrawn(r->key_mark,
+	    r->signed_by ? r->signer : NULL))
 		return (0);
 	request_late(r);
 	return (1);
@@ -753,7 +751,7 @@ request_end(struct request *r, int streams_only)
 		return;
 	}
 	if (r->state == REQ_AUTH) {
-		auth_unwait(r);
+		auth_unwait(&r->wait);
 		r->state = REQ_BODY;
 	}
 	r->client->unread = 1;
@@ -779,7 +777,7 @@ void
 request_late(struct request *r)
 {
 	if (r->state == REQ_AUTH) {
-		auth_unwait(r);
+		auth_unwait(&r->wait);
 		r->state = REQ_BODY;
 	}
 	r->client->close = 1;

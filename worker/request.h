@@ -24,9 +24,9 @@
 #include "worker/refusal.h"
 #include "worker/rules.h"
 #include "worker/timeq.h"
+#include "worker/waiter.h"
 
 struct exchange;
-struct question;
 struct share;
 struct session_owner;
 struct sse;
@@ -62,8 +62,8 @@ struct refused {
 };
 
 struct request {
-	TAILQ_ENTRY(request) wait_link;	/* while REQ_AUTH */
-	struct timer	 timer;
+	struct waiter	 wait;		/* while REQ_AUTH */
+	struct timer	 timer;		/* of ask.c */
 	struct client	*client;
 	struct exchange	*ex;
 	struct sse	*sse;		/* while an event stream passes */
@@ -77,11 +77,6 @@ struct request {
 	enum request_state state;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
-	uint64_t	 asked;		/* when REQ_AUTH began */
-	uint64_t	 kid;		/* hash of the kid it waits for */
-	enum auth_result missing;	/* what it is without a new key */
-	uint64_t	 source;	/* whose fetch it is */
-	struct question	*question;	/* or to the keeper, in keys.c */
 	size_t		 upstream;	/* SIZE_MAX: none of that name */
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
@@ -185,11 +180,6 @@ int	request_unsettled(const struct request *);
 int	request_unbegin(struct request *);
 /* 503: the newer one is to judge it. */
 void	request_late(struct request *);
-
-/* From auth.c and keys.c, of a waiting request: judge its credential again, or (result
- * not AUTH_OK) give up waiting with this result. */
-void	request_retry(struct request *);
-void	request_give_up(struct request *, enum auth_result);
 
 /* For the modules that build answers. */
 /* Keep a copy (nothing when s.p is NULL): for the log, cut; or whole. */

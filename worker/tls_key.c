@@ -531,9 +531,11 @@ question_new(const struct sigctx *s, uint16_t alg, const uint8_t *tbs,
 static void
 question_ask(const struct tls_question *q)
 {
-	if (peer_channel(ROLE_KEEPER) != NULL)
-		(void)proto_send_sign(peer_channel(ROLE_KEEPER), q->id, q->number,
-		    q->alg, q->tbs, q->tbs_len);
+	struct channel	*ch = peer_channel(ROLE_KEEPER);
+
+	if (ch != NULL)
+		(void)proto_send_sign(ch, q->id, q->number, q->alg, q->tbs,
+		    q->tbs_len);
 }
 
 static void

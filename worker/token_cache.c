@@ -27,6 +27,7 @@ struct token_cache {
 	EVP_MD_CTX	*ctx;
 };
 
+static void	 cache_free(struct token_cache *);
 static struct entry **find(struct token_cache *, const struct token_hash *);
 static void	 drop(struct token_cache *, struct entry *);
 
@@ -47,19 +48,17 @@ token_cache_new(size_t max)
 	c->md = EVP_MD_fetch(NULL, "SHA256", NULL);
 	c->ctx = EVP_MD_CTX_new();
 	if (c->bucket == NULL || c->md == NULL || c->ctx == NULL) {
-		token_cache_free(c);
+		cache_free(c);
 		return (NULL);
 	}
 	return (c);
 }
 
-void
-token_cache_free(struct token_cache *c)
+static void
+cache_free(struct token_cache *c)
 {
 	struct entry	*e;
 
-	if (c == NULL)
-		return;
 	while ((e = TAILQ_FIRST(&c->use)) != NULL)
 		drop(c, e);
 	EVP_MD_CTX_free(c->ctx);
@@ -162,10 +161,4 @@ token_cache_keep(struct token_cache *c, const struct jwk_set *keys)
 		if (i == keys->n)
 			drop(c, e);
 	}
-}
-
-size_t
-token_cache_count(const struct token_cache *c)
-{
-	return (c->n);
 }

@@ -20,7 +20,6 @@ struct token_hash {
 };
 
 struct token_cache *token_cache_new(size_t max_entries);
-void	token_cache_free(struct token_cache *);
 /* 0, or -1 when libcrypto fails. */
 int	token_cache_hash(struct token_cache *, struct slice token,
 	    struct token_hash *);
@@ -35,6 +34,5 @@ const struct jwt_claims *token_cache_put(struct token_cache *,
     const struct token_hash *, struct jwt_claims *);
 /* Drop what was verified by a key that is not in the set any more. */
 void	token_cache_keep(struct token_cache *, const struct jwk_set *);
-size_t	token_cache_count(const struct token_cache *);
 
 #endif

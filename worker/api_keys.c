@@ -16,11 +16,11 @@
 #include "common/log.h"
 #include "common/proto.h"
 #include "common/scopes.h"
+#include "worker/api_keys.h"
 #include "worker/clock.h"
-#include "worker/keys.h"
 #include "worker/peer.h"
 
-#define HOLD_MS		10000	/* how long a request waits */
+#define HOLD_MS		10000	/* how long one waits */
 #define QUESTIONS_MAX	512	/* to the keeper, at a time */
 #define WRONG_MAX	1024	/* remembered failures */
 #define WRONG_MS	10000
@@ -42,20 +42,14 @@ struct wrong {
 /* A key that the keeper is asked for, and who waits for it. */
 struct question {
 	TAILQ_ENTRY(question) link;
-	TAILQ_HEAD(, request) requests;
+	struct waiters	 waiters;
+	int		 open;		/* in the list; when closed it is no
+					 * last waiter's to free */
 	uint64_t	 id;
 	uint64_t	 source;
 	uint8_t		 mark[KEYED_HASH_LEN];
 	size_t		 len;
 	char		 key[];
-};
-
-/* What was answered last: for the requests that it was answered to. */
-struct answer {
-	int		 set;
-	uint8_t		 mark[KEYED_HASH_LEN];
-	enum key_verdict verdict;
-	uint32_t	 index;
 };
 
 static const struct worker_conf	*conf;
@@ -68,11 +62,11 @@ static struct wrong		 wrongs[WRONG_MAX];
 static TAILQ_HEAD(, question)	 questions = TAILQ_HEAD_INITIALIZER(questions);
 static size_t			 nquestions;
 static uint64_t			 last_id;
-static struct question		*wanted;	/* by the last keys_judge() */
-static struct answer		 answer;
 static uint8_t			 lost[CONF_KEYS_MAX / 8];
 
-static void	 verdict_of(enum key_verdict, uint32_t, struct keys_verdict *);
+static int	 key_known(struct slice, uint8_t *, struct verdict *);
+static void	 verdict_of(enum key_verdict, uint32_t, struct verdict *);
+static const char *why(enum auth_result);
 static int32_t	 place_find(const uint8_t *);
 static void	 place_learn(const uint8_t *, uint32_t);
 static void	 place_forget(int32_t);
@@ -81,14 +75,16 @@ static struct wrong *wrong_of(const uint8_t *);
 static struct question *question_find(const uint8_t *);
 static struct question *question_new(struct slice, const uint8_t *, uint64_t);
 static void	 question_ask(const struct question *);
+static void	 question_close(struct question *);
 static void	 question_free(struct question *);
 static void	 ask_again(void);
 static int	 take_result(struct imsg *);
 static void	 keeper_answer(uint64_t, enum key_verdict, uint32_t);
+static void	 learn(const struct question *, enum key_verdict, uint32_t);
 static void	 hold_expired(struct timer *);
 
 void
-keys_setup(const struct worker_conf *c)
+api_keys_setup(const struct worker_conf *c)
 {
 	size_t	 i;
 
@@ -104,7 +100,7 @@ keys_setup(const struct worker_conf *c)
 	buckets = calloc(nbuckets, sizeof(*buckets));
 	marks = keyed_hash_new();
 	if (places == NULL || buckets == NULL || marks == NULL)
-		fatalx("keys_setup");
+		fatalx("api_keys_setup");
 	for (i = 0; i < nbuckets; i++)
 		buckets[i] = -1;
 	for (i = 0; i < c->nkeys; i++)
@@ -123,17 +119,37 @@ ask_again(void)
 		question_ask(q);
 }
 
-int
-keys_judge(struct slice key, struct slice client_ip, struct keys_verdict *v)
+enum judged
+api_keys_judge(struct waiter *w, struct slice key, struct slice client_ip,
+    struct verdict *v)
+{
+	struct question	*q;
+	uint8_t		 mark[KEYED_HASH_LEN];
+
+	if (key_known(key, mark, v)) {
+		v->why = why(v->result);
+		return (JUDGED);
+	}
+	if ((q = question_find(mark)) == NULL && (q = question_new(key, mark,
+	    api_keys_source(client_ip))) == NULL) {
+		v->result = AUTH_UNAVAILABLE;
+		return (JUDGED);
+	}
+	w->question = q;
+	TAILQ_INSERT_TAIL(&q->waiters, w, link);
+	timer_start(&w->timer, &q_hold);
+	return (JUDGED_LATER);
+}
+
+/* What can be said of it without the keeper: 1, or 0 and its mark. */
+static int
+key_known(struct slice key, uint8_t *mark, struct verdict *v)
 {
 	char		 prefix[API_KEY_PREFIX_LEN + 1];
-	uint8_t		 mark[KEYED_HASH_LEN];
 	struct wrong	*w;
 	int32_t		 i;
 
-	memset(v, 0, sizeof(*v));
 	v->result = AUTH_INVALID;
-	wanted = NULL;
 	if (conf->nkeys == 0 || key.len == 0 || key.len > API_KEY_MAX ||
 	    api_key_form(key.p, key.len, prefix) == API_KEY_BAD)
 		return (1);
@@ -141,47 +157,59 @@ keys_judge(struct slice key, struct slice client_ip, struct keys_verdict *v)
 		v->result = AUTH_UNAVAILABLE;
 		return (1);
 	}
-	if (answer.set && memcmp(answer.mark, mark, sizeof(mark)) == 0) {
-		verdict_of(answer.verdict, answer.index, v);
-		return (1);
-	}
 	if ((i = place_find(mark)) != -1) {
 		verdict_of(KEY_OK, (uint32_t)i, v);
 		return (1);
 	}
 	w = wrong_of(mark);
-	if (w->until > clock_mono() &&
-	    memcmp(w->mark, mark, sizeof(w->mark)) == 0)
-		return (1);
-	if ((wanted = question_find(mark)) == NULL &&
-	    (wanted = question_new(key, mark, keys_source(client_ip))) ==
-	    NULL) {
-		v->result = AUTH_UNAVAILABLE;
-		return (1);
-	}
-	return (0);
+	return (w->until > clock_mono() &&
+	    memcmp(w->mark, mark, sizeof(w->mark)) == 0);
 }
 
-/* What a verdict means for who may pass now. */
+/* What the keeper's word means for who may pass now. */
 static void
-verdict_of(enum key_verdict verdict, uint32_t i, struct keys_verdict *v)
+verdict_of(enum key_verdict word, uint32_t i, struct verdict *v)
 {
-	if (verdict == KEY_WRONG) {
+	const struct conf_key	*k;
+
+	if (word == KEY_WRONG) {
 		v->result = AUTH_INVALID;
 		return;
 	}
-	if (verdict != KEY_OK || i >= conf->nkeys) {
+	if (word != KEY_OK || i >= conf->nkeys) {
 		v->result = AUTH_UNAVAILABLE;
-		v->share = verdict == KEY_SHARE;
+		v->crowding = word == KEY_SHARE;
 		return;
 	}
-	v->key = &conf->keys[i];
-	if (v->key->expires != 0 && clock_wall() / 1000 >= v->key->expires)
+	k = &conf->keys[i];
+	v->key_id = slice_of(k->id);
+	v->key_mark = k->mark;
+	v->scopes = slice_of(k->scopes);
+	v->until = k->expires * 1000;
+	if (k->expires != 0 && clock_wall() / 1000 >= k->expires)
 		v->result = AUTH_EXPIRED;
 	else if (!places[i].scopes_ok)
 		v->result = AUTH_INSUFFICIENT_SCOPE;
 	else
 		v->result = AUTH_OK;
+}
+
+static const char *
+why(enum auth_result result)
+{
+	switch (result) {
+	case AUTH_INVALID:
+		/* opaque and encrypted tokens end here */
+		return (conf->oauth.enabled ? "not an API key of auth.keys, "
+		    "nor shaped like a JWT" : "not an API key of auth.keys");
+	case AUTH_EXPIRED:
+		return ("the key's expires_at has passed");
+	case AUTH_INSUFFICIENT_SCOPE:
+		return ("the key lacks a scope of "
+		    "auth.oauth.required_scopes");
+	default:
+		return (NULL);
+	}
 }
 
 static int32_t *
@@ -246,7 +274,7 @@ wrong_of(const uint8_t *mark)
 /* Who asks, for fair turns: an IPv4 address, or the /64 of an IPv6 one (which
  * never begins with ones: that is multicast). */
 uint64_t
-keys_source(struct slice ip)
+api_keys_source(struct slice ip)
 {
 	char		 text[INET6_ADDRSTRLEN];
 	uint8_t		 addr[16];
@@ -283,7 +311,8 @@ question_new(struct slice key, const uint8_t *mark, uint64_t source)
 	if (nquestions >= QUESTIONS_MAX ||
 	    (q = calloc(1, sizeof(*q) + key.len)) == NULL)
 		return (NULL);
-	TAILQ_INIT(&q->requests);
+	TAILQ_INIT(&q->waiters);
+	q->open = 1;
 	q->id = ++last_id;
 	q->source = source;
 	memcpy(q->mark, mark, sizeof(q->mark));
@@ -304,38 +333,39 @@ question_ask(const struct question *q)
 		    q->source, q->key, q->len);
 }
 
+/* Whoever asks the same from now on asks anew. */
 static void
-question_free(struct question *q)
+question_close(struct question *q)
 {
 	TAILQ_REMOVE(&questions, q, link);
 	nquestions--;
+	q->open = 0;
+}
+
+static void
+question_free(struct question *q)
+{
 	explicit_bzero(q->key, q->len);
 	free(q);
 }
 
 void
-keys_wait(struct request *r)
+api_keys_unwait(struct waiter *w)
 {
-	r->question = wanted;
-	TAILQ_INSERT_TAIL(&wanted->requests, r, wait_link);
-	timer_start(&r->timer, &q_hold);
-}
+	struct question	*q = w->question;
 
-void
-keys_unwait(struct request *r)
-{
-	struct question	*q = r->question;
-
-	TAILQ_REMOVE(&q->requests, r, wait_link);
-	timer_clear(&r->timer);
-	r->question = NULL;
+	TAILQ_REMOVE(&q->waiters, w, link);
+	timer_clear(&w->timer);
+	w->question = NULL;
 	/* nobody wants to know any more; the keeper's answer finds nobody */
-	if (TAILQ_EMPTY(&q->requests) && q->id != 0)
+	if (TAILQ_EMPTY(&q->waiters) && q->open) {
+		question_close(q);
 		question_free(q);
+	}
 }
 
 int
-keys_lose(const uint8_t *bits, size_t len)
+api_keys_lose(const uint8_t *bits, size_t len)
 {
 	size_t	 i;
 
@@ -347,7 +377,7 @@ keys_lose(const uint8_t *bits, size_t len)
 }
 
 int
-keys_lost(const uint8_t *mark)
+api_keys_lost(const uint8_t *mark)
 {
 	const struct conf_key	*k = (const struct conf_key *)(mark -
 				    offsetof(struct conf_key, mark));
@@ -371,39 +401,50 @@ take_result(struct imsg *m)
 }
 
 static void
-keeper_answer(uint64_t id, enum key_verdict v, uint32_t index)
+keeper_answer(uint64_t id, enum key_verdict word, uint32_t index)
 {
 	struct question	*q;
-	struct request	*r;
-	struct wrong	*w;
+	struct waiter	*w;
+	struct verdict	 v;
 
 	TAILQ_FOREACH(q, &questions, link)
 		if (q->id == id)
 			break;
 	if (q == NULL)
 		return;
-	if (v == KEY_OK)
+	learn(q, word, index);
+	question_close(q);
+	while ((w = TAILQ_FIRST(&q->waiters)) != NULL) {
+		memset(&v, 0, sizeof(v));
+		verdict_of(word, index, &v);
+		v.why = why(v.result);
+		api_keys_unwait(w);
+		w->done(w, &v);
+	}
+	question_free(q);
+}
+
+static void
+learn(const struct question *q, enum key_verdict word, uint32_t index)
+{
+	struct wrong	*w;
+
+	if (word == KEY_OK)
 		place_learn(q->mark, index);
-	else if (v == KEY_WRONG && conf->key_cache_ttl > 0) {
+	else if (word == KEY_WRONG && conf->key_cache_ttl > 0) {
 		w = wrong_of(q->mark);
 		memcpy(w->mark, q->mark, sizeof(w->mark));
 		w->until = clock_mono() + WRONG_MS;
 	}
-	answer.set = 1;
-	answer.verdict = v;
-	answer.index = index;
-	memcpy(answer.mark, q->mark, sizeof(answer.mark));
-	/* 0: it is ours to free, not the last request's that leaves */
-	q->id = 0;
-	while ((r = TAILQ_FIRST(&q->requests)) != NULL)
-		request_retry(r);
-	question_free(q);
-	answer.set = 0;
 }
 
 static void
 hold_expired(struct timer *t)
 {
-	request_give_up((struct request *)((char *)t -
-	    offsetof(struct request, timer)), AUTH_UNAVAILABLE);
+	static const struct verdict	 v = { .result = AUTH_UNAVAILABLE };
+	struct waiter			*w = (struct waiter *)((char *)t -
+					    offsetof(struct waiter, timer));
+
+	api_keys_unwait(w);
+	w->done(w, &v);
 }
