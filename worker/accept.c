@@ -14,7 +14,8 @@
 
 #include "common/log.h"
 #include "worker/accept.h"
-#include "worker/conn.h"
+#include "worker/conn_begin.h"
+#include "worker/conn_room.h"
 #include "worker/sandbox_rules.h"
 
 #define PER_TURN	8

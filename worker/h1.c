@@ -6,17 +6,26 @@
 #include "common/log.h"
 #include "worker/answer.h"
 #include "worker/body.h"
-#include "worker/conn.h"
+#include "worker/conn_int.h"
+#include "worker/conn_room.h"
 #include "worker/h1.h"
 #include "worker/h1_put.h"
 #include "worker/request.h"
 
+#define READ_SIZE	4096		/* first read of a head */
 #define BODY_READ	(64 * 1024)
 #define BODY_READS	8		/* in one go */
 
+static int	 h1_skip(struct conn *);
+static int	 h1_read_head(struct conn *);
+static void	 h1_begin(struct conn *, const struct http1_head *, size_t);
+static void	 h1_busy(struct conn *, int);
+static void	 expired_header(struct timer *);
+static void	 expired_body(struct timer *);
 static const struct http1_head *h1_head(struct client *);
 static int	 h1_body_ahead(const struct client *);
 static void	 h1_read_body(struct client *);
+static void	 h1_input(struct conn *);
 static int	 h1_take(struct conn *);
 static int	 h1_take_chunks(struct conn *);
 static void	 h1_whole(struct conn *);
@@ -43,6 +52,175 @@ const struct client_ops h1_ops = {
 };
 
 void
+h1_setup(void)
+{
+	timeq_init(&conns.header, conns.conf->t_header, expired_header);
+	timeq_init(&conns.body, conns.conf->t_body, expired_body);
+}
+
+void
+h1_process(struct conn *c)
+{
+	int	 begun = 0;
+
+	if (c->state == CONN_IDLE || c->state == CONN_HEAD) {
+		/* conn_drain() takes it */
+		if (conn_passable(c) || !h1_skip(c) || conn_passable(c))
+			return;
+		if (conns.leaving && !conns.handing_over &&
+		    !c->client.newcomer && c->state == CONN_IDLE &&
+		    c->in.len == 0)
+			return;
+		if (!h1_read_head(c))
+			return;
+		begun = 1;
+	}
+	if (c->state == CONN_REQUEST)
+		h1_busy(c, begun);
+}
+
+/* Throw away what is left of a refused request's body.  1 when it is gone. */
+static int
+h1_skip(struct conn *c)
+{
+	size_t	 n;
+	int	 r, got = 0;
+
+	while (c->skip > 0) {
+		if (c->in.len == 0 && (r = conn_read(c, READ_SIZE)) != 1) {
+			if (r == -1 || (got && conn_broken(c)))
+				conn_close(c);
+			return (0);
+		}
+		got = 1;
+		n = c->in.len < c->skip ? c->in.len : c->skip;
+		buf_drop(&c->in, n);
+		c->skip -= n;
+		if (c->skip == 0 && c->in.len == 0)
+			timer_start(&c->timer, &conns.keepalive);
+	}
+	return (1);
+}
+
+/* Read a head and begin its request.  1 when there may be more to do. */
+static int
+h1_read_head(struct conn *c)
+{
+	static struct http1_head head;
+	enum http1_more	 more;
+	const char	*why = NULL;
+	size_t		 headlen = 0, max = (size_t)conns.conf->max_header;
+	int		 status = 400, r, got = 0;
+
+	for (;;) {
+		more = http1_scan_head(&c->scan, buf_data(&c->in), c->in.len,
+		    max, &headlen, &status, &why);
+		if (more != HTTP1_MORE)
+			break;
+		if (c->in.len > 0 && (status = http1_begins(&c->scan,
+		    buf_data(&c->in), c->in.len, &why)) != 0) {
+			more = HTTP1_BAD;
+			break;
+		}
+		r = conn_read(c, c->in.len < READ_SIZE ? READ_SIZE : max);
+		/* a reset together with a part: no other edge will tell */
+		if (r == -1 || (r == 0 && got && conn_broken(c)))
+			conn_close(c);
+		if (r != 1)
+			return (0);
+		got = 1;
+		if (c->state == CONN_IDLE) {
+			c->state = CONN_HEAD;
+			timer_start(&c->timer, &conns.header);
+		}
+	}
+	timer_clear(&c->timer);
+	memset(&c->scan, 0, sizeof(c->scan));
+	c->state = CONN_REQUEST;
+	if (more == HTTP1_DONE)
+		status = http1_parse_request(&head, buf_data(&c->in), headlen,
+		    &why);
+	if (status != 0) {
+		c->client.close = 1;
+		c->client.unread = 1;
+		request_malformed(&c->client, status, why);
+		return (0);
+	}
+	c->client.late = conns.outdated || c->client.newcomer;
+	if (!head.keepalive || c->client.late)
+		c->client.close = 1;
+	h1_begin(c, &head, headlen);
+	return (c->state == CONN_REQUEST);
+}
+
+/* A request is being served: its body, or the client's leaving.  One that
+ * has just begun and is whole is mostly answered before conns.look ends. */
+static void
+h1_busy(struct conn *c, int begun)
+{
+	if (h1_wants_input(c)) {
+		h1_input(c);
+		if (c->state != CONN_REQUEST)
+			return;
+	}
+	/* whatever it sent before and nobody read: no other edge will tell */
+	if ((c->hup && !h1_wants_input(c)) ||
+	    (!(begun && c->timer.q == &conns.look) && conn_broken(c))) {
+		request_client_gone(c->client.req);
+		conn_close(c);
+	}
+}
+
+void
+h1_sent(struct conn *c)
+{
+	if (c->client.close || c->client.unread) {
+		/* a byte on its way must not turn our FIN into a reset */
+		conn_linger(c);
+		return;
+	}
+	c->state = CONN_IDLE;
+	if (c->in.len == 0)
+		buf_wipe(&c->in);
+	else
+		c->state = CONN_HEAD;
+	timer_start(&c->timer, c->skip > 0 ? &conns.body :
+	    c->in.len == 0 ? &conns.keepalive : &conns.header);
+	conn_poke(c);
+}
+
+static void
+expired_header(struct timer *t)
+{
+	struct conn	*c = conn_of(t);
+
+	/* an empty line behind the last request is none */
+	if (c->in.len == 0 || (c->in.len <= 2 &&
+	    memcmp(buf_data(&c->in), "\r\n", c->in.len) == 0)) {
+		conn_close(c);
+		return;
+	}
+	c->client.close = 1;
+	c->client.unread = 1;
+	c->state = CONN_REQUEST;
+	request_malformed(&c->client, 408, "the request head took too long");
+}
+
+static void
+expired_body(struct timer *t)
+{
+	struct conn	*c = conn_of(t);
+
+	if (c->client.req == NULL) {
+		conn_close(c);
+		return;
+	}
+	c->client.close = 1;
+	c->client.unread = 1;
+	request_body_late(c->client.req);
+}
+
+static void
 h1_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 {
 	c->headlen = headlen;
@@ -107,13 +285,9 @@ h1_read_body(struct client *cl)
 	h1_input(c);
 }
 
-int
-h1_wants_input(const struct conn *c)
-{
-	return (c->framing != HTTP1_BODY_NONE && c->headlen == 0);
-}
-
-void
+/* Take what is in, then read on, until the body is whole (the request goes on)
+ * or nothing comes. */
+static void
 h1_input(struct conn *c)
 {
 	struct request	*r = c->client.req;

@@ -5,23 +5,23 @@
 #ifndef WORKER_H1_H
 #define WORKER_H1_H
 
-#include <stddef.h>
-
-#include "worker/client.h"
-
-struct conn;
-struct http1_head;
+#include "worker/conn.h"
 
 extern const struct client_ops h1_ops;
 
-/* Begin the request whose head lies at the front of what came. */
-void	h1_begin(struct conn *, const struct http1_head *, size_t headlen);
-/* As if nobody had read that head; it has been judged by nobody. */
+/* Once, after conn_init(). */
+void	h1_setup(void);
+/* Go as far as the input at hand allows. */
+void	h1_process(struct conn *);
+/* The answer is out: close, or turn to the next request. */
+void	h1_sent(struct conn *);
+/* As if nobody had read the head; it has been judged by nobody. */
 void	h1_unbegin(struct conn *);
-/* Is its body being read? */
-int	h1_wants_input(const struct conn *);
-/* Take what is in, then read on, until the body is whole (the request goes on)
- * or nothing comes. */
-void	h1_input(struct conn *);
+/* Is its request's body being read? */
+static inline int
+h1_wants_input(const struct conn *c)
+{
+	return (c->framing != HTTP1_BODY_NONE && c->headlen == 0);
+}
 
 #endif

@@ -33,6 +33,8 @@
 #include "worker/auth.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/conn_begin.h"
+#include "worker/conn_pass.h"
 #include "worker/forward.h"
 #include "worker/metadata.h"
 #include "worker/peer.h"

@@ -16,6 +16,8 @@
 #include <cmocka.h>
 
 #include "worker/conn.h"
+#include "worker/conn_begin.h"
+#include "worker/conn_pass.h"
 #include "worker/request.h"
 
 #define STUCK_S	5	/* then SIGALRM ends the program */
