@@ -6,8 +6,7 @@ enum audit_action {
 	AUDIT_ALLOW,	/* passed to the upstream and answered by it */
 	AUDIT_DENY,	/* refused: credential, scope, Origin */
 	AUDIT_ERROR,	/* malformed, over a limit, or an upstream's failure */
-	AUDIT_ABORTED,	/* the client left, or the answer was cut off */
-	AUDIT_OMITTED	/* of so many refused that they are only counted */
+	AUDIT_ABORTED	/* the client left, or the answer was cut off */
 };
 
 #endif

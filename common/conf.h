@@ -170,7 +170,7 @@ struct worker_conf {
 	struct conf_net	*proxy_peers;	/* proxy_protocol.trusted_cidrs */
 	size_t		 nproxy_peers;
 	int		 audit_allow;	/* audit.on_failure: allow */
-	uint64_t	 refusals;	/* audit.refusals_per_second */
+	uint64_t	 refusals;	/* audit.refusals_per_second; 0: any */
 	uint64_t	 max_body;
 	uint64_t	 max_header;
 	uint64_t	 max_connections;

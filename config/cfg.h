@@ -112,6 +112,8 @@ void	cfg_bool(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* int */
 void	cfg_number(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* uint64_t */
+void	cfg_number_off(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* the same, or "off": 0 */
 void	cfg_duration(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint64_t, ms */
 void	cfg_duration_off(struct cfg *, const struct ynode *,

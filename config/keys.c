@@ -79,6 +79,8 @@ static const struct cfg_key keys[] = {
 	{ "default_upstream", cfg_name, AT(default_upstream), 0, 0 },
 	{ "audit.path", cfg_path, AT(audit_path), 0, 0 },
 	{ "audit.on_failure", cfg_on_failure, AT(w.audit_allow), 0, 0 },
+	{ "audit.refusals_per_second", cfg_number_off, AT(w.refusals), 1,
+	    1000000 },
 	{ "allowed_origins", cfg_origins, AT(w), 0, 0 },
 	{ "allowed_hosts", cfg_hosts, AT(w), 0, 0 },
 	{ "trusted_proxies", cfg_proxies, AT(w), 0, 0 },

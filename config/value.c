@@ -19,6 +19,8 @@ static int	 scope_ok(const char *);
 static int	 scope_repeated(struct cfg *, const struct ynode *);
 static int	 text_ok(const char *);
 static int	 path_ok(struct cfg *, const struct ynode *, const char *);
+static void	 number_get(struct cfg *, const struct ynode *,
+		    const struct cfg_key *, const char *, uint64_t *);
 static void	 duration_get(struct cfg *, const struct ynode *,
 		    const struct cfg_key *, const char *, uint64_t *);
 
@@ -54,6 +56,23 @@ void
 cfg_number(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
+	number_get(c, n, k, "", dst);
+}
+
+void
+cfg_number_off(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	if (n->kind == YNODE_SCALAR && strcmp(n->text, "off") == 0)
+		*(uint64_t *)dst = 0;
+	else
+		number_get(c, n, k, ", or off", dst);
+}
+
+static void
+number_get(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    const char *or_off, uint64_t *dst)
+{
 	const char	*s;
 	uint64_t	 v;
 
@@ -62,9 +81,10 @@ cfg_number(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 	if (!n->plain || number_parse(s, &v) != QUANTITY_OK || v < k->min ||
 	    v > k->max)
 		cfg_expected(c, n, "a number from %" PRIu64 " to %" PRIu64
-		    "%s", k->min, k->max, n->plain ? "" : " without quotes");
+		    "%s%s", k->min, k->max, n->plain ? "" : " without quotes",
+		    or_off);
 	else
-		*(uint64_t *)dst = v;
+		*dst = v;
 }
 
 void

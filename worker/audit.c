@@ -18,6 +18,8 @@
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
 #define LINE_MAX_BYTES	(12 * 6 * AUDIT_VALUE_MAX + 1024)
 
+#define ALL		AUDIT_VALUE_MAX
+
 #define ACTION		",\"action\":"
 #define ERROR		",\"error\":"
 #define CUT_OFF		"the audit log could not be written"
@@ -39,8 +41,8 @@ static ssize_t	 write_all(const char *, size_t);
 static void	 lines_written(size_t);
 static char	*cut_off_line(char *, struct slice);
 static char	*put_raw(char *, struct slice);
-static char	*put_value(char *, struct slice, struct slice, int,
-		    size_t);
+static char	*put_always(char *, struct slice, struct slice, size_t);
+static char	*put_value(char *, struct slice, struct slice, size_t);
 static char	*put_number(char *, struct slice, uint64_t);
 static char	*put_time(char *);
 
@@ -48,8 +50,7 @@ static const char *const action_names[] = {
 	[AUDIT_ALLOW] = "allow",
 	[AUDIT_DENY] = "deny",
 	[AUDIT_ERROR] = "error",
-	[AUDIT_ABORTED] = "aborted",
-	[AUDIT_OMITTED] = "omitted"
+	[AUDIT_ABORTED] = "aborted"
 };
 
 void
@@ -85,60 +86,47 @@ int
 audit_add(const struct audit_entry *e)
 {
 	const char	 promise = !e->told;
-	const size_t	 max = e->brief ? AUDIT_BRIEF_MAX : AUDIT_VALUE_MAX;
+	const size_t	 most = e->brief ? AUDIT_BRIEF_MAX : AUDIT_VALUE_MAX;
 	char		*p, *line;
 
 	if (batch.len > KEPT_MAX ||
 	    (line = buf_room(&batch, LINE_MAX_BYTES)) == NULL ||
 	    buf_append(&promises, &promise, 1) == -1) {
-		lost++;
+		/* who counts goes on counting */
+		lost += e->suppressed == 0;
 		return (-1);
 	}
 	p = put_raw(line, slice_of("{\"ts\":\""));
 	p = put_time(p);
-	p = put_value(p, slice_of("\",\"session_id\":"), e->session_id, 1,
-	    max);
-	p = put_value(p, slice_of(",\"method\":"), e->method, 1, max);
-	p = put_value(p, slice_of(ACTION),
-	    slice_of(action_names[e->action]), 1, AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
-	    auth_result_name(e->auth) : NULL), 1, AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(",\"oauth_client_id\":"), e->client_id, 1,
-	    max);
-	p = put_value(p, slice_of(",\"scopes\":"), e->scopes, 1, max);
+	p = put_always(p, slice_of("\",\"session_id\":"), e->session_id, most);
+	p = put_always(p, slice_of(",\"method\":"), e->method, most);
+	p = put_always(p, slice_of(ACTION),
+	    slice_of(action_names[e->action]), ALL);
+	p = put_always(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
+	    auth_result_name(e->auth) : NULL), ALL);
+	p = put_always(p, slice_of(",\"oauth_client_id\":"), e->client_id,
+	    most);
+	p = put_always(p, slice_of(",\"scopes\":"), e->scopes, most);
 	p = put_number(p, slice_of(",\"latency_ms\":"), e->latency_ms);
-	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, 0,
-	    AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, 0,
-	    AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(",\"tool\":"), e->tool, 0, max);
-	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, 0,
-	    AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, 0, max);
+	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, ALL);
+	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, ALL);
+	p = put_value(p, slice_of(",\"tool\":"), e->tool, most);
+	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, ALL);
+	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, ALL);
 	if (e->status != 0)
 		p = put_number(p, slice_of(",\"status\":"),
 		    (uint64_t)e->status);
-	if (e->omitted != 0)
-		p = put_number(p, slice_of(",\"omitted\":"), e->omitted);
-	else {
+	if (e->suppressed == 0) {
 		p = put_number(p, slice_of(",\"bytes_in\":"), e->bytes_in);
 		p = put_number(p, slice_of(",\"bytes_out\":"), e->bytes_out);
-	}
-	p = put_value(p, slice_of(",\"transport\":"), e->transport, 0,
-	    AUDIT_VALUE_MAX);
-	p = put_value(p, slice_of(ERROR), e->error, 0, AUDIT_VALUE_MAX);
+	} else
+		p = put_number(p, slice_of(",\"suppressed\":"),
+		    e->suppressed);
+	p = put_value(p, slice_of(",\"transport\":"), e->transport, ALL);
+	p = put_value(p, slice_of(ERROR), e->error, ALL);
 	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));
 	return (0);
-}
-
-void
-audit_omitted(struct slice ip, uint64_t n)
-{
-	const struct audit_entry	 e = { .action = AUDIT_OMITTED,
-	    .client_ip = ip, .omitted = n, .told = 1 };
-
-	audit_add(&e);
 }
 
 int
@@ -287,18 +275,24 @@ put_raw(char *p, struct slice s)
 	return (p + s.len);
 }
 
+/* Of a value that is not known: null. */
 static char *
-put_value(char *p, struct slice name, struct slice v, int always,
-    size_t max)
+put_always(char *p, struct slice name, struct slice v, size_t most)
 {
-	if (v.p == NULL) {
-		if (!always)
-			return (p);
-		return (put_raw(put_raw(p, name), slice_of("null")));
-	}
+	if (v.p != NULL)
+		return (put_value(p, name, v, most));
+	return (put_raw(put_raw(p, name), slice_of("null")));
+}
+
+/* Of one that is not known: nothing. */
+static char *
+put_value(char *p, struct slice name, struct slice v, size_t most)
+{
+	if (v.p == NULL)
+		return (p);
 	p = put_raw(p, name);
 	*p++ = '"';
-	p += json_escape(v, max, p);
+	p += json_escape(v, most, p);
 	*p++ = '"';
 	return (p);
 }

@@ -15,7 +15,7 @@
 #include "common/slice.h"
 
 #define AUDIT_VALUE_MAX	256	/* bytes of any value from outside */
-#define AUDIT_BRIEF_MAX	64	/* the same, when no upstream saw it */
+#define AUDIT_BRIEF_MAX	64	/* of one in a line of a stranger's */
 
 /* Slices with p NULL are unknown: null for the fields of the guide, absent
  * otherwise. */
@@ -38,8 +38,9 @@ struct audit_entry {
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
 	struct slice	 error;
-	int		 brief;		/* no upstream saw the request */
-	uint64_t	 omitted;	/* so many requests; 0: it is of one */
+	int		 brief;		/* a stranger's: values are cut sooner */
+	uint64_t	 suppressed;	/* it stands for so many requests; 0:
+					 * for one */
 	int		 told;		/* true whether or not it is written:
 					 * the answer waits for no line */
 };
@@ -55,9 +56,6 @@ void	audit_go(void);
 /* Add a line to this turn's batch.  0, or -1 when it could not be kept
  * (the log is broken and too much waits already). */
 int	audit_add(const struct audit_entry *);
-/* So many requests that no upstream saw, of this address (p NULL: of several),
- * have no line. */
-void	audit_omitted(struct slice ip, uint64_t n);
 /* Write the batch.  0; or -1: the log is broken, the batch is kept for
  * later, and answers that it speaks of must not leave. */
 int	audit_flush(void);

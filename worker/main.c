@@ -35,11 +35,11 @@
 #include "worker/conn.h"
 #include "worker/conn_begin.h"
 #include "worker/conn_pass.h"
+#include "worker/flood.h"
 #include "worker/forward.h"
 #include "worker/metadata.h"
 #include "worker/peer.h"
 #include "worker/probe.h"
-#include "worker/refusals.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -211,7 +211,7 @@ set_up_modules(void)
 	probe_setup(base, conf);
 	accept_setup(base, listen_fd);
 	audit_setup(audit_fd, shm, audit_failed);
-	refusals_setup(conf);
+	flood_setup(conf->refusals);
 	turn_ev = event_new(base, -1, 0, turn_event, NULL);
 	drain_ev = evtimer_new(base, drain_expired, NULL);
 	settle_ev = evtimer_new(base, settle_expired, NULL);
@@ -250,7 +250,7 @@ loop(void)
 		if (leaving != SERVING && conn_count() == 0)
 			break;
 	}
-	refusals_tell();
+	flood_end();
 	if (audit_flush() == -1)
 		log_warnx("audit: leaving with lines that could not be "
 		    "written");

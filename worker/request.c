@@ -18,9 +18,9 @@
 #include "worker/body.h"
 #include "worker/clock.h"
 #include "worker/exchange.h"
+#include "worker/flood.h"
 #include "worker/forward.h"
 #include "worker/mediatype.h"
-#include "worker/refusals.h"
 #include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -64,6 +64,7 @@ static void	 request_identify(struct request *,
 static int	 request_settle(struct request *, const struct rpc *);
 static void	 request_note(struct request *, const struct rpc *);
 static int	 request_withdrawn(struct request *);
+static int	 request_strange(const struct request *);
 
 void
 request_setup(const struct worker_conf *c)
@@ -503,6 +504,7 @@ request_accept(struct request *r, const struct http1_head *h)
 {
 	struct client	*c = r->client;
 
+	r->admitted = 1;
 	if (request_lost(r) == -1 || request_check_type(r, h) == -1 ||
 	    request_fields(r, h) == -1)
 		return;
@@ -803,6 +805,8 @@ request_record(struct request *r)
 	if (!r->mcp || r->recorded)
 		return;
 	r->recorded = 1;
+	if (request_strange(r) && !flood_pass(&r->addr))
+		return;
 	memset(&e, 0, sizeof(e));
 	e.session_id = request_text(r, r->session_id);
 	e.method = request_text(r, r->rpc_method);
@@ -824,14 +828,21 @@ request_record(struct request *r)
 	e.transport = slice_of(r->transport);
 	/* the client is told less */
 	e.error = slice_of(r->why != NULL ? r->why : r->error);
+	e.brief = request_strange(r);
 	e.told = r->unrecordable;
-	e.brief = r->state != REQ_FORWARD;
-	if (e.brief && !refusals_may(&r->addr, e.client_ip))
-		return;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
 		r->client->close = 1;
 	if (!r->unrecordable)
 		r->client->ops->recorded(r->client);
+}
+
+/* Could anybody have caused it, who has no credential?  Where none is asked
+ * for, those who are let in are no strangers. */
+static int
+request_strange(const struct request *r)
+{
+	return (!r->admitted && (!r->has_auth ||
+	    r->auth != AUTH_INSUFFICIENT_SCOPE));
 }
 
 void

@@ -99,6 +99,7 @@ struct request {
 	int		 mcp;		/* on an MCP route: has a line */
 	int		 recorded;
 	int		 unrecordable;	/* refused since the log is broken */
+	int		 admitted;	/* no stranger's: it has its own line */
 	struct refused	 refused;	/* its body is only noted */
 	struct rules_revision revision;	/* what its field says */
 	int		 stateless;	/* of a revision without sessions */

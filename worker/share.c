@@ -72,14 +72,6 @@ share_is(const struct share *s, const struct proto_addr *a)
 	    a->family == AF_INET6 ? PREFIX_LEN : 4) == 0);
 }
 
-uint32_t
-share_network(const struct proto_addr *addr, struct proto_addr *net)
-{
-	memset(net, 0, sizeof(*net));
-	*net = network(addr);
-	return (hash(net));
-}
-
 void
 share_conn(struct share *s, int n)
 {

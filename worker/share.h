@@ -14,6 +14,8 @@
 #include "common/conf.h"
 #include "common/proto.h"
 
+struct flood;
+
 struct share {
 	LIST_ENTRY(share) link;
 	struct proto_addr addr;	/* its first 64 bits, of IPv6 */
@@ -22,6 +24,7 @@ struct share {
 	size_t		 conns;
 	size_t		 streams;	/* that clients hold open */
 	size_t		 bytes;	/* in the buffers of its requests */
+	struct flood	*flood;	/* its refusals, while flood.c counts them */
 };
 
 /* Once. */
@@ -31,8 +34,6 @@ struct share *share_get(const struct proto_addr *);
 struct share *share_again(struct share *);	/* one more reference */
 void	share_put(struct share *);		/* NULL is fine */
 int	share_is(const struct share *, const struct proto_addr *);
-/* What of an address counts, all else zero; returns its share's hash. */
-uint32_t share_network(const struct proto_addr *, struct proto_addr *);
 
 /* One connection more or less. */
 void	share_conn(struct share *, int);

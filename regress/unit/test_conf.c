@@ -111,7 +111,7 @@ worker_sample(void)
 	w.proxy_peers = nets + 1;
 	w.nproxy_peers = 1;
 	w.audit_allow = 1;
-	w.refusals = 7;
+	w.refusals = 6;
 	w.max_body = 1024;
 	w.max_header = 2048;
 	w.max_connections = 3;
@@ -288,7 +288,7 @@ test_worker(void **state)
 	assert_int_equal(x->nproxy_peers, 1);
 	assert_memory_equal(&x->proxy_peers[0], &nets[1], sizeof(nets[1]));
 	assert_int_equal(x->audit_allow, 1);
-	assert_int_equal(x->refusals, 7);
+	assert_int_equal(x->refusals, 6);
 	assert_int_equal(x->max_body, 1024);
 	assert_int_equal(x->max_header, 2048);
 	assert_int_equal(x->max_connections, 3);
@@ -386,6 +386,7 @@ test_worker_insane(void **state)
 	WITH(w.buffered = UINT64_MAX);
 	WITH(w.per_connections = UINT64_MAX);
 	WITH(w.per_streams = UINT64_MAX);
+	WITH(w.refusals = UINT64_MAX);
 	WITH(w.per_buffered = 0);
 	WITH(w.t_header = UINT64_MAX);
 	WITH(w.t_drain = UINT64_MAX);

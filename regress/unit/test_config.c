@@ -140,7 +140,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->w.buffered, 256 << 20);
 	assert_int_equal(conf->w.default_upstream, 0);
 	assert_false(conf->w.audit_allow);
-	assert_int_equal(conf->w.refusals, 1000);
+	assert_int_equal(conf->w.refusals, 20);
 	assert_false(conf->w.auth_enabled);
 	assert_false(conf->w.oauth.enabled);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
@@ -175,7 +175,8 @@ test_every_key(void **state)
 	    "- {name: a, url: 'HTTP://MCP.Example'}\n"
 	    "- {name: b-_9, url: 'http://[::1]:80/x%20y/'}\n"
 	    "default_upstream: b-_9\n"
-	    "audit: {path: /a/b, on_failure: allow, refusals_per_second: 5}\n"
+	    "audit: {path: /a/b, on_failure: allow,\n"
+	    "  refusals_per_second: off}\n"
 	    "allowed_origins: ['https://A.example:443', \"*\",\n"
 	    "  'http://localhost:6274', vscode-webview://abc]\n"
 	    "trusted_proxies: [10.0.0.0/8, '::1', fe80::/10, 0.0.0.0/0]\n"
@@ -220,7 +221,7 @@ test_every_key(void **state)
 	assert_int_equal(conf->w.default_upstream, 1);
 	assert_string_equal(conf->audit_path, "/a/b");
 	assert_true(conf->w.audit_allow);
-	assert_int_equal(conf->w.refusals, 5);
+	assert_int_equal(conf->w.refusals, 0);
 	assert_int_equal(conf->w.norigins, 4);
 	assert_string_equal(conf->w.origins[0], "https://a.example");
 	assert_string_equal(conf->w.origins[1], "*");

@@ -120,7 +120,10 @@ static const struct error_row mistakes[] = {
 	    "deny or allow, got \"ignore\"" },
 	{ "audit: {refusals_per_second: 0}\n", "1:30: "
 	    "audit.refusals_per_second: expected a number from 1 to "
-	    "1000000, got \"0\"" },
+	    "1000000, or off, got \"0\"" },
+	{ "audit: {refusals_per_second: none}\n", "1:30: "
+	    "audit.refusals_per_second: expected a number from 1 to "
+	    "1000000, or off, got \"none\"" },
 	{ "audit: {path: audit.jsonl}\n", "1:15: audit.path: expected an "
 	    "absolute path of a file, got \"audit.jsonl\"" },
 	/* origins and proxies */
