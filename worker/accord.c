@@ -25,7 +25,6 @@ struct walk {
 	struct slice	 version;	/* agreed upon */
 	int		 unsupported;	/* the error says so */
 	int		 dropped;	/* something is not kept of the list */
-	int		 failed;
 };
 
 /* An event of a stream: its data, and its other lines. */
@@ -44,7 +43,7 @@ static void	 keep(struct walk *, struct slice);
 static int	 rewrite(struct walk *, struct slice, struct slice,
 		    struct slice, struct buf *);
 static int	 put_error(struct buf *, struct slice, struct slice);
-static int	 put_event(struct event *, struct slice, struct buf *);
+static void	 put_event(struct event *, struct slice, struct buf *);
 static void	 line_take(struct event *, struct slice);
 
 void
@@ -109,7 +108,7 @@ accord_message(enum accord kind, struct slice text, struct slice id,
 	w.kind = kind;
 	w.told = told;
 	if (json_walk(text.p, text.len, on_event, &w) == JSON_OK &&
-	    !w.failed) {
+	    buf_check(&w.kept) == 0) {
 		if (told->error && !w.unsupported) {
 			told->lists = 0;
 			told->revisions = 0;
@@ -208,9 +207,9 @@ keep(struct walk *w, struct slice raw)
 	w->told->revisions |= bit;
 	if ((bit & allowed) == 0)
 		w->dropped = 1;
-	else if (buf_printf(&w->kept, "%s\"%.*s\"",
-	    w->kept.len == 0 ? "" : ",", (int)raw.len, raw.p) == -1)
-		w->failed = 1;
+	else
+		buf_printf(&w->kept, "%s\"%.*s\"", w->kept.len == 0 ? "" :
+		    ",", (int)raw.len, raw.p);
 }
 
 /* 1 when there is another text in out. */
@@ -219,7 +218,6 @@ rewrite(struct walk *w, struct slice text, struct slice id,
     struct slice requested, struct buf *out)
 {
 	size_t	 before;
-	int	 failed;
 
 	if (w->kind == ACCORD_OPEN && w->version.p != NULL &&
 	    (accord_bit(w->version) & allowed & LEGACY) == 0) {
@@ -229,14 +227,14 @@ rewrite(struct walk *w, struct slice text, struct slice id,
 	if (!w->told->lists || !w->dropped)
 		return (0);
 	before = (size_t)(w->list.p - text.p);
-	failed = buf_append(out, text.p, before) == -1;
-	failed |= buf_puts(out, "[") == -1;
-	failed |= buf_append(out, w->kept.len == 0 ? "" : buf_data(&w->kept),
-	    w->kept.len) == -1;
-	failed |= buf_puts(out, "]") == -1;
-	failed |= buf_append(out, text.p + before + w->list.len,
-	    text.len - before - w->list.len) == -1;
-	return (!failed);
+	buf_append(out, text.p, before);
+	buf_puts(out, "[");
+	buf_append(out, w->kept.len == 0 ? "" : buf_data(&w->kept),
+	    w->kept.len);
+	buf_puts(out, "]");
+	buf_append(out, text.p + before + w->list.len,
+	    text.len - before - w->list.len);
+	return (buf_check(out) == 0);
 }
 
 static int
@@ -262,7 +260,7 @@ accord_events(enum accord kind, struct slice events, struct slice id,
 	struct slice		 line, all, text;
 	const char		*begin = events.p, *end = events.p + events.len;
 	size_t			 n;
-	int			 changed = 0, failed = 0;
+	int			 changed = 0;
 
 	memset(told, 0, sizeof(*told));
 	for (all = events; all.len > 0;) {
@@ -281,14 +279,14 @@ accord_events(enum accord kind, struct slice events, struct slice id,
 		text = (struct slice){ e.lines > 0 && e.data.len > 0 ?
 		    buf_data(&e.data) : "", e.data.len };
 		memset(&one, 0, sizeof(one));
-		if (line.len == 0 && e.lines > 0 && accord_message(kind,
-		    text, id, requested, &made, &one)) {
+		if (line.len == 0 && e.lines > 0 &&
+		    buf_check(&e.data) == 0 && buf_check(&e.rest) == 0 &&
+		    accord_message(kind, text, id, requested, &made, &one)) {
 			changed = 1;
-			failed |= put_event(&e, (struct slice){
-			    buf_data(&made), made.len }, out) == -1;
+			put_event(&e, (struct slice){ buf_data(&made),
+			    made.len }, out);
 		} else
-			failed |= buf_append(out, begin,
-			    (size_t)(all.p - begin)) == -1;
+			buf_append(out, begin, (size_t)(all.p - begin));
 		if (one.lists || one.error || one.refused)
 			*told = one;
 		begin = all.p;
@@ -298,11 +296,11 @@ accord_events(enum accord kind, struct slice events, struct slice id,
 		memset(&e, 0, sizeof(e));
 	}
 	if (begin < end)
-		failed |= buf_append(out, begin, (size_t)(end - begin)) == -1;
-	return (changed && !failed);
+		buf_append(out, begin, (size_t)(end - begin));
+	return (changed && buf_check(out) == 0);
 }
 
-/* Lines that memory is lacking for make an event that is no JSON. */
+/* An event that memory is lacking for stays as it is. */
 static void
 line_take(struct event *e, struct slice line)
 {
@@ -321,34 +319,32 @@ line_take(struct event *e, struct slice line)
 			v.len--;
 		}
 		if (e->lines++ > 0)
-			(void)buf_puts(&e->data, "\n");
-		(void)buf_append(&e->data, v.p, v.len);
+			buf_puts(&e->data, "\n");
+		buf_append(&e->data, v.p, v.len);
 	} else if (line.len > 0) {
-		(void)buf_append(&e->rest, line.p, line.len);
-		(void)buf_puts(&e->rest, "\n");
+		buf_append(&e->rest, line.p, line.len);
+		buf_puts(&e->rest, "\n");
 	}
 }
 
 /* The event with another text: no line of it is empty. */
-static int
+static void
 put_event(struct event *e, struct slice text, struct buf *out)
 {
 	const char	*nl;
 	size_t		 n;
-	int		 failed;
 
-	failed = buf_append(out, e->rest.len == 0 ? "" : buf_data(&e->rest),
-	    e->rest.len) == -1;
+	buf_append(out, e->rest.len == 0 ? "" : buf_data(&e->rest),
+	    e->rest.len);
 	while (text.len > 0) {
 		nl = memchr(text.p, '\n', text.len);
 		n = nl == NULL ? text.len : (size_t)(nl - text.p);
-		failed |= buf_puts(out, "data: ") == -1 ||
-		    buf_append(out, text.p, n) == -1 ||
-		    buf_puts(out, "\n") == -1;
+		buf_puts(out, "data: ");
+		buf_append(out, text.p, n);
+		buf_puts(out, "\n");
 		n += nl != NULL;
 		text.p += n;
 		text.len -= n;
 	}
-	failed |= buf_puts(out, "\n") == -1;
-	return (failed ? -1 : 0);
+	buf_puts(out, "\n");
 }

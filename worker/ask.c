@@ -144,13 +144,12 @@ put_head(void *arg, size_t server, struct buf *b)
 		{ "Mcp-Method", "server/discover" }
 	};
 	size_t	 i;
-	int	 failed;
 
-	failed = forward_put_own(arg, server, b) == -1;
+	forward_put_own(arg, server, b);
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		failed |= http1_put_field(b, slice_of(fields[i][0]),
-		    slice_of(fields[i][1])) == -1;
-	return (failed ? -1 : 0);
+		http1_put_field(b, slice_of(fields[i][0]),
+		    slice_of(fields[i][1]));
+	return (buf_check(b));
 }
 
 void

@@ -39,8 +39,10 @@ buf_grow(struct buf *b, size_t n)
 	char	*p;
 	size_t	 cap;
 
-	if (n > SIZE_MAX / 4 - b->len)
+	if (n > SIZE_MAX / 4 - b->len) {
+		buf_fail(b);
 		return (NULL);
+	}
 	if (b->p != NULL && b->cap - b->len >= n) {
 		memmove(b->p, b->p + b->off, b->len);
 		b->off = 0;
@@ -49,8 +51,10 @@ buf_grow(struct buf *b, size_t n)
 	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < b->len + n;)
 		cap *= 2;
 	/* not realloc: the old copy may hold a token and is wiped */
-	if ((p = block_get(cap)) == NULL)
+	if ((p = block_get(cap)) == NULL) {
+		buf_fail(b);
 		return (NULL);
+	}
 	if (b->len > 0)
 		memcpy(p, b->p + b->off, b->len);
 	if (b->p != NULL) {
@@ -95,8 +99,10 @@ buf_printf(struct buf *b, const char *fmt, ...)
 			vsnprintf(p, (size_t)n + 1, fmt, again);
 	}
 	va_end(again);
-	if (n < 0)
+	if (n < 0) {
+		buf_fail(b);
 		return (-1);
+	}
 	b->len += (size_t)n;
 	return (0);
 }
@@ -116,6 +122,7 @@ buf_drop(struct buf *b, size_t n)
 void
 buf_free(struct buf *b)
 {
+	b->failed = 0;
 	if (b->p == NULL)
 		return;
 	block_put(b->p, b->cap);

@@ -1,6 +1,9 @@
 /*
  * A growable run of bytes, filled at the end and consumed at the front.  What
  * all of them hold together is counted, for limits.buffered.
+ *
+ * An error sticks: who puts many things looks once at the end, by buf_check().
+ * Until then the bytes behind the error may be any.
  */
 #ifndef WORKER_BUF_H
 #define WORKER_BUF_H
@@ -14,12 +17,28 @@ struct buf {
 	size_t	 off;		/* start of the data in it */
 	size_t	 len;		/* bytes of data */
 	size_t	 cap;
+	int	 failed;	/* something is lacking in it */
 };
 
 static inline char *
 buf_data(const struct buf *b)
 {
 	return (b->p + b->off);
+}
+
+/* 0, or -1 once something did not get in, or buf_fail() was called; until
+ * buf_free() or buf_wipe(). */
+static inline int
+buf_check(const struct buf *b)
+{
+	return (b->failed ? -1 : 0);
+}
+
+/* What was to be put cannot be made. */
+static inline void
+buf_fail(struct buf *b)
+{
+	b->failed = 1;
 }
 
 char	*buf_grow(struct buf *, size_t n);
@@ -40,7 +59,7 @@ buf_added(struct buf *b, size_t n)
 	b->len += n;
 }
 
-/* 0 or -1. */
+/* 0, or -1 when memory is gone: for this call alone, like those below. */
 static inline int
 buf_append(struct buf *b, const void *data, size_t n)
 {

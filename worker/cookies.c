@@ -10,10 +10,9 @@
 
 static char	 path[CONF_STR_MAX] = "/";	/* where clients send them */
 
-static int	 put_own(struct buf *, struct slice, const char *, int *);
-static int	 put_renamed(struct buf *, struct slice, const char *);
+static void	 put_own(struct buf *, struct slice, const char *, int *);
+static void	 put_renamed(struct buf *, struct slice, const char *);
 static int	 strip(struct slice *, const char *);
-static int	 put(struct buf *, struct slice);
 static int	 kept(struct slice);
 
 void
@@ -31,7 +30,7 @@ cookies_put_request(struct buf *b, const struct http1_head *h,
     const struct conf_upstream *u)
 {
 	size_t	 i;
-	int	 any = 0, failed = 0;
+	int	 any = 0;
 
 	for (i = 0; i < u->nheaders; i++)
 		if (strcasecmp(u->headers[i].name, "Cookie") == 0)
@@ -39,19 +38,17 @@ cookies_put_request(struct buf *b, const struct http1_head *h,
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
 		    h->field[i].id == HTTP1_COOKIE)
-			failed |= put_own(b, h->field[i].value, u->name,
-			    &any) == -1;
+			put_own(b, h->field[i].value, u->name, &any);
 	if (any)
-		failed |= buf_puts(b, "\r\n") == -1;
-	return (failed ? -1 : 0);
+		buf_puts(b, "\r\n");
+	return (buf_check(b));
 }
 
 /* Go on with the field, of which any is there already. */
-static int
+static void
 put_own(struct buf *b, struct slice list, const char *upstream, int *any)
 {
 	struct slice	 pair;
-	int		 failed = 0;
 
 	while (list.len > 0) {
 		pair = slice_cut(&list, ';');
@@ -59,11 +56,10 @@ put_own(struct buf *b, struct slice list, const char *upstream, int *any)
 		    !strip(&pair, ".") || pair.len == 0 || *pair.p == '=' ||
 		    memchr(pair.p, '=', pair.len) == NULL)
 			continue;
-		failed |= buf_puts(b, *any ? "; " : "Cookie: ") == -1;
-		failed |= put(b, pair) == -1;
+		buf_puts(b, *any ? "; " : "Cookie: ");
+		buf_append(b, pair.p, pair.len);
 		*any = 1;
 	}
-	return (failed ? -1 : 0);
 }
 
 int
@@ -71,40 +67,39 @@ cookies_put_response(struct buf *b, const struct http1_head *h,
     const struct conf_upstream *u)
 {
 	size_t	 i;
-	int	 failed = 0;
 
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
 		    h->field[i].id == HTTP1_SET_COOKIE)
-			failed |= put_renamed(b, h->field[i].value,
-			    u->name) == -1;
-	return (failed ? -1 : 0);
+			put_renamed(b, h->field[i].value, u->name);
+	return (buf_check(b));
 }
 
-static int
+static void
 put_renamed(struct buf *b, struct slice v, const char *upstream)
 {
 	struct slice	 part = slice_cut(&v, ';');
 	size_t		 n;
-	int		 failed;
 
 	for (n = 0; n < part.len && http1_is_tchar((unsigned char)part.p[n]);
 	    n++)
 		;
 	if (n == 0 || n == part.len || part.p[n] != '=')
-		return (0);
-	failed = buf_puts(b, "Set-Cookie: " PREFIX) == -1 ||
-	    buf_puts(b, upstream) == -1 || buf_puts(b, ".") == -1 ||
-	    put(b, part) == -1;
+		return;
+	buf_puts(b, "Set-Cookie: " PREFIX);
+	buf_puts(b, upstream);
+	buf_puts(b, ".");
+	buf_append(b, part.p, part.len);
 	while (v.len > 0) {
 		part = slice_cut(&v, ';');
-		if (kept(part))
-			failed |= buf_puts(b, "; ") == -1 ||
-			    put(b, part) == -1;
+		if (!kept(part))
+			continue;
+		buf_puts(b, "; ");
+		buf_append(b, part.p, part.len);
 	}
-	failed |= buf_puts(b, "; Path=") == -1 || buf_puts(b, path) == -1 ||
-	    buf_puts(b, "\r\n") == -1;
-	return (failed ? -1 : 0);
+	buf_puts(b, "; Path=");
+	buf_puts(b, path);
+	buf_puts(b, "\r\n");
 }
 
 static int
@@ -117,12 +112,6 @@ strip(struct slice *s, const char *prefix)
 	s->p += n;
 	s->len -= n;
 	return (1);
-}
-
-static int
-put(struct buf *b, struct slice s)
-{
-	return (buf_append(b, s.p, s.len));
 }
 
 /* Attributes that say how long and how, not where. */

@@ -13,27 +13,26 @@ static struct slice field(const struct http1_head *, enum http1_name,
 		    size_t *);
 static int	 vary_said(const struct http1_head *);
 static int	 tokens_ok(struct slice);
-static int	 put_tokens(struct buf *, struct slice);
+static void	 put_tokens(struct buf *, struct slice);
 
 int
 cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
 {
 	struct slice	 v;
 	size_t		 i = 0;
-	int		 failed;
 
-	failed = buf_printf(b, "Access-Control-Allow-Origin: %.*s\r\n",
-	    (int)origin.len, origin.p) == -1;
+	buf_puts(b, "Access-Control-Allow-Origin: ");
+	buf_append(b, origin.p, origin.len);
 	if (answer == NULL || !vary_said(answer))
-		failed |= buf_puts(b, "Vary: Origin\r\n") == -1;
-	failed |= buf_puts(b, "Access-Control-Expose-Headers: "
+		buf_puts(b, "\r\nVary: Origin");
+	buf_puts(b, "\r\nAccess-Control-Expose-Headers: "
 	    "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, "
-	    "Retry-After, X-Request-Id") == -1;
+	    "Retry-After, X-Request-Id");
 	while (answer != NULL && (v = field(answer,
 	    HTTP1_AC_EXPOSE_HEADERS, &i)).p != NULL)
-		failed |= put_tokens(b, v) == -1;
-	failed |= buf_puts(b, "\r\n") == -1;
-	return (failed ? -1 : 0);
+		put_tokens(b, v);
+	buf_puts(b, "\r\n");
+	return (buf_check(b));
 }
 
 int
@@ -41,20 +40,16 @@ cors_put_preflight(struct buf *b, const struct http1_head *request)
 {
 	struct slice	 v;
 	size_t		 i = 0;
-	int		 failed;
 
-	failed = buf_puts(b,
-	    "Access-Control-Allow-Methods: GET, POST, DELETE\r\n"
+	buf_puts(b, "Access-Control-Allow-Methods: GET, POST, DELETE\r\n"
 	    "Access-Control-Allow-Headers: Authorization, Content-Type, "
 	    "Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
-	    "Mcp-Method, Mcp-Name") == -1;
+	    "Mcp-Method, Mcp-Name");
 	/* Mcp-Param-*, the field of API keys, traceparent, ... */
-	while ((v = field(request, HTTP1_AC_REQUEST_HEADERS,
-	    &i)).p != NULL)
-		failed |= put_tokens(b, v) == -1;
-	failed |= buf_puts(b, "\r\nAccess-Control-Max-Age: " MAX_AGE
-	    "\r\n") == -1;
-	return (failed ? -1 : 0);
+	while ((v = field(request, HTTP1_AC_REQUEST_HEADERS, &i)).p != NULL)
+		put_tokens(b, v);
+	buf_puts(b, "\r\nAccess-Control-Max-Age: " MAX_AGE "\r\n");
+	return (buf_check(b));
 }
 
 /* The next field of this kind, from index *i on; p NULL when there is none. */
@@ -97,16 +92,16 @@ tokens_ok(struct slice list)
 }
 
 /* Go on with a list: the tokens of another, when it is nothing else. */
-static int
+static void
 put_tokens(struct buf *b, struct slice list)
 {
 	struct slice	 item;
 
 	if (!tokens_ok(list))
-		return (0);
+		return;
 	while (http1_list_next(&list, &item))
-		if (item.len > 0 && (buf_append(b, ", ", 2) == -1 ||
-		    buf_append(b, item.p, item.len) == -1))
-			return (-1);
-	return (0);
+		if (item.len > 0) {
+			buf_append(b, ", ", 2);
+			buf_append(b, item.p, item.len);
+		}
 }

@@ -306,7 +306,7 @@ event_drop(struct filter_chain *c, struct buf *out)
 {
 	struct slice	 all = { buf_data(&c->held), c->held.len }, line;
 	size_t		 n, end;
-	int		 failed = 0, kept = 0;
+	int		 kept = 0;
 
 	c->dropped++;
 	for (; all.len > 0; all.p += n, all.len -= n) {
@@ -316,11 +316,11 @@ event_drop(struct filter_chain *c, struct buf *out)
 		if (!is_field(line, "id") && !is_field(line, "retry"))
 			continue;
 		kept = 1;
-		failed |= buf_append(out, all.p, n) == -1;
+		buf_append(out, all.p, n);
 	}
 	if (kept)
-		failed |= buf_append(out, "\n", 1) == -1;
-	return (failed ? -1 : 0);
+		buf_append(out, "\n", 1);
+	return (buf_check(out));
 }
 
 static int
@@ -399,13 +399,14 @@ text_of(struct filter_chain *c, struct slice *text)
 	if (c->npieces <= 1)
 		return (0);
 	buf_free(&c->text);
-	for (i = 0; i < c->npieces; i++)
-		if ((i > 0 && buf_append(&c->text, "\n", 1) == -1) ||
-		    buf_append(&c->text, held + c->pieces[i].raw,
-		    c->pieces[i].len) == -1)
-			return (-1);
+	for (i = 0; i < c->npieces; i++) {
+		if (i > 0)
+			buf_append(&c->text, "\n", 1);
+		buf_append(&c->text, held + c->pieces[i].raw,
+		    c->pieces[i].len);
+	}
 	*text = (struct slice){ buf_data(&c->text), c->text.len };
-	return (0);
+	return (buf_check(&c->text));
 }
 
 /* All filters, each on what the one before it has left. */
@@ -503,22 +504,19 @@ apply(struct filter_chain *c, const struct filter_edits *e)
 	const struct edit	*d;
 	struct buf		 made = { 0 };
 	size_t			 done = 0, from;
-	int			 failed = 0;
 
 	for (d = e->edits; d < e->edits + e->n; d++) {
 		from = raw_at(c, d->at, 0);
-		failed |= buf_append(&made, buf_data(&c->held) + done,
-		    from - done) == -1;
+		buf_append(&made, buf_data(&c->held) + done, from - done);
 		if (d->put_len > 0)
-			failed |= buf_append(&made, buf_data(&e->puts) +
-			    d->put, d->put_len) == -1;
+			buf_append(&made, buf_data(&e->puts) + d->put,
+			    d->put_len);
 		done = d->cut == 0 ? from : raw_at(c, d->at + d->cut, 1);
 	}
-	failed |= buf_append(&made, buf_data(&c->held) + done,
-	    c->held.len - done) == -1;
+	buf_append(&made, buf_data(&c->held) + done, c->held.len - done);
 	buf_free(&c->held);
 	c->held = made;
-	return (failed ? -1 : 0);
+	return (buf_check(&c->held));
 }
 
 /* Where a place of the text is in held.  Between two lines a cut begins at

@@ -21,8 +21,7 @@ static const char	*plain;		/* NULL while OAuth is off */
 static void	 split(const char *);
 static void	 make_rest(const struct conf_oauth *);
 static void	 put_member(const char *, const char *);
-static void	 must(int);
-static int	 put_string(struct buf *, struct slice);
+static void	 put_string(struct buf *, struct slice);
 
 void
 metadata_setup(const struct conf_oauth *c)
@@ -59,21 +58,24 @@ make_rest(const struct conf_oauth *c)
 {
 	size_t	 i;
 
-	must(buf_puts(&rest, ",\"authorization_servers\":["));
-	must(put_string(&rest, slice_of(c->issuer)));
-	must(buf_puts(&rest, "],\"bearer_methods_supported\":[\"header\"]"));
+	buf_puts(&rest, ",\"authorization_servers\":[");
+	put_string(&rest, slice_of(c->issuer));
+	buf_puts(&rest, "],\"bearer_methods_supported\":[\"header\"]");
 	for (i = 0; i < c->nscopes; i++) {
-		must(buf_puts(&rest, i == 0 ? ",\"scopes_supported\":[" :
-		    ","));
-		must(put_string(&rest, slice_of(c->scopes[i])));
+		buf_puts(&rest, i == 0 ? ",\"scopes_supported\":[" :
+		    ",");
+		put_string(&rest, slice_of(c->scopes[i]));
 	}
 	if (c->nscopes > 0)
-		must(buf_puts(&rest, "]"));
+		buf_puts(&rest, "]");
 	put_member("resource_name", c->resource_name);
 	put_member("resource_documentation", c->resource_documentation);
 	put_member("resource_policy_uri", c->resource_policy_uri);
 	put_member("resource_tos_uri", c->resource_tos_uri);
-	must(buf_puts(&rest, "}\n"));
+	buf_puts(&rest, "}\n");
+	/* at the start there is nobody to answer */
+	if (buf_check(&rest) == -1)
+		fatalx("metadata: no memory");
 }
 
 static void
@@ -81,30 +83,24 @@ put_member(const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
-	must(buf_puts(&rest, ","));
-	must(put_string(&rest, slice_of(name)));
-	must(buf_puts(&rest, ":"));
-	must(put_string(&rest, slice_of(value)));
+	buf_puts(&rest, ",");
+	put_string(&rest, slice_of(name));
+	buf_puts(&rest, ":");
+	put_string(&rest, slice_of(value));
 }
 
-/* At the start there is nobody to answer. */
 static void
-must(int result)
-{
-	if (result == -1)
-		fatalx("metadata: no memory");
-}
-
-static int
 put_string(struct buf *b, struct slice v)
 {
 	char	*p;
+	size_t	 n;
 
 	if ((p = buf_room(b, v.len * 6 + 2)) == NULL)
-		return (-1);
+		return;
 	*p = '"';
-	buf_added(b, 1 + json_escape(v, v.len, p + 1));
-	return (buf_puts(b, "\""));
+	n = 1 + json_escape(v, v.len, p + 1);
+	p[n] = '"';
+	buf_added(b, n + 1);
 }
 
 int
@@ -147,32 +143,31 @@ int
 metadata_put_document(struct buf *b, struct slice name)
 {
 	char	 text[NAME_MAX_LEN + 1] = "", *url = NULL;
-	int	 failed;
 
 	if (name.len > 0) {
 		memcpy(text, name.p, name.len);
 		if ((url = resource_of(public_url, text)) == NULL)
-			return (-1);
+			buf_fail(b);
 	}
-	failed = buf_puts(b, "{\"resource\":") == -1 ||
-	    put_string(b, slice_of(url == NULL ? public_url : url)) == -1 ||
-	    buf_append(b, buf_data(&rest), rest.len) == -1;
+	buf_puts(b, "{\"resource\":");
+	put_string(b, slice_of(url == NULL ? public_url : url));
+	buf_append(b, buf_data(&rest), rest.len);
 	free(url);
-	return (failed ? -1 : 0);
+	return (buf_check(b));
 }
 
 int
 metadata_put_url(struct buf *b, struct slice name)
 {
-	if (buf_append(b, origin.p, origin.len) == -1 ||
-	    buf_puts(b, plain) == -1)
-		return (-1);
-	if (name.len == 0)
-		return (0);
-	if (buf_append(b, base.p + origin.len, base.len - origin.len) == -1 ||
-	    buf_puts(b, "/") == -1)
-		return (-1);
-	return (buf_append(b, name.p, name.len));
+	buf_append(b, origin.p, origin.len);
+	buf_puts(b, plain);
+	if (name.len > 0) {
+		buf_append(b, base.p + origin.len,
+		    base.len - origin.len);
+		buf_puts(b, "/");
+		buf_append(b, name.p, name.len);
+	}
+	return (buf_check(b));
 }
 
 struct slice

@@ -125,18 +125,15 @@ put_head(void *arg, size_t server, struct buf *b)
 	const struct conf_upstream *u = ((struct probe *)arg)->conf;
 	struct slice	 none = { NULL, 0 };
 	size_t		 i;
-	int		 failed;
 
-	failed = http1_put_request(b, "GET", slice_of(u->health_path), none,
-	    conf_server_authority(u, &u->servers[server])) == -1;
-	failed |= http1_put_field(b, slice_of("User-Agent"),
-	    slice_of("mcpgw-health")) == -1;
-	failed |= http1_put_field(b, slice_of("Accept"),
-	    slice_of("*/*")) == -1;
+	http1_put_request(b, "GET", slice_of(u->health_path), none,
+	    conf_server_authority(u, &u->servers[server]));
+	http1_put_field(b, slice_of("User-Agent"), slice_of("mcpgw-health"));
+	http1_put_field(b, slice_of("Accept"), slice_of("*/*"));
 	for (i = 0; i < u->nheaders; i++)
-		failed |= http1_put_field(b, slice_of(u->headers[i].name),
-		    slice_of(u->headers[i].value)) == -1;
-	return (failed ? -1 : 0);
+		http1_put_field(b, slice_of(u->headers[i].name),
+		    slice_of(u->headers[i].value));
+	return (buf_check(b));
 }
 
 static void

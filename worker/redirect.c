@@ -13,7 +13,7 @@ static int	 location_ok(struct slice);
 static int	 skip_origin(const struct conf_server *, struct slice *);
 static int	 same_origin(const struct conf_server *, struct slice);
 static size_t	 span(struct slice, const char *);
-static int	 put_path(struct buf *, struct slice, struct slice);
+static void	 put_path(struct buf *, struct slice, struct slice);
 static void	 up(struct buf *, size_t);
 
 int
@@ -34,15 +34,16 @@ redirect_resolve(const struct conf_server *s, struct slice target,
 	    location.len - path.len };
 	if (path.len == 0)
 		path = base;
-	if (put_path(out, base, path) == -1)
-		return (-1);
+	put_path(out, base, path);
 	/* "//" begins a host to some */
 	if (out->len - start > 1 && buf_data(out)[start + 1] == '/')
 		return (-1);
-	if (query.len == 0 && s->query != NULL)
-		return (buf_puts(out, "?") == -1 ? -1 :
-		    buf_puts(out, s->query));
-	return (buf_append(out, query.p, query.len));
+	if (query.len == 0 && s->query != NULL) {
+		buf_puts(out, "?");
+		buf_puts(out, s->query);
+	} else
+		buf_append(out, query.p, query.len);
+	return (buf_check(out));
 }
 
 /* Only what RFC 3986 section 2 allows at all. */
@@ -135,12 +136,12 @@ span(struct slice s, const char *stop)
 
 /* Merge and remove dot segments (sections 5.2.3 and 5.2.4): by segments, each
  * with the '/' before it. */
-static int
+static void
 put_path(struct buf *out, struct slice base, struct slice path)
 {
 	size_t		 start = out->len, n;
 	struct slice	 parts[2] = { { base.p, 0 }, path };
-	int		 i, failed = 0, dots = 0;
+	int		 i, dots = 0;
 
 	if (*path.p != '/') {
 		for (n = base.len; n > 0 && base.p[n - 1] != '/'; n--)
@@ -162,9 +163,10 @@ put_path(struct buf *out, struct slice base, struct slice path)
 			    0;
 			if (dots == 2)
 				up(out, start);
-			else if (dots == 0)
-				failed |= buf_puts(out, "/") == -1 ||
-				    buf_append(out, parts[i].p, n) == -1;
+			else if (dots == 0) {
+				buf_puts(out, "/");
+				buf_append(out, parts[i].p, n);
+			}
 			if (n == parts[i].len)
 				break;
 			parts[i].p += n + 1;
@@ -172,8 +174,7 @@ put_path(struct buf *out, struct slice base, struct slice path)
 		}
 	/* "." and ".." name a folder */
 	if (dots != 0 || out->len == start)
-		failed |= buf_puts(out, "/") == -1;
-	return (failed ? -1 : 0);
+		buf_puts(out, "/");
 }
 
 /* Take the last segment off. */

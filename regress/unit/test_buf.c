@@ -43,6 +43,37 @@ test_fifo(void **state)
 	assert_int_equal(buf_total(), 0);
 }
 
+/* An error sticks, whatever else gets in, until the buffer is given back. */
+static void
+test_sticks(void **state)
+{
+	struct buf	 b = { 0 };
+
+	(void)state;
+	assert_int_equal(buf_check(&b), 0);
+	assert_int_equal(buf_puts(&b, "x"), 0);
+	assert_int_equal(buf_check(&b), 0);
+	/* more than there is */
+	assert_null(buf_room(&b, SIZE_MAX / 2));
+	assert_int_equal(buf_check(&b), -1);
+	assert_int_equal(buf_puts(&b, "y"), 0);
+	assert_int_equal(buf_number(&b, 7), 0);
+	buf_drop(&b, b.len);
+	assert_int_equal(buf_check(&b), -1);
+	buf_free(&b);
+	assert_int_equal(buf_check(&b), 0);
+	/* one that holds nothing, too */
+	assert_null(buf_room(&b, SIZE_MAX / 2));
+	assert_int_equal(buf_check(&b), -1);
+	buf_wipe(&b);
+	assert_int_equal(buf_check(&b), 0);
+	buf_fail(&b);
+	assert_int_equal(buf_check(&b), -1);
+	buf_wipe(&b);
+	assert_int_equal(buf_check(&b), 0);
+	assert_int_equal(buf_total(), 0);
+}
+
 static void
 test_room_and_total(void **state)
 {
@@ -121,6 +152,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fifo),
+		cmocka_unit_test(test_sticks),
 		cmocka_unit_test(test_room_and_total),
 		cmocka_unit_test(test_timeouts)
 	};
