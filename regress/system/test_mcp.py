@@ -173,9 +173,10 @@ def by_events(pieces, doc, data="data: "):
         out = ("id: 1\ndata:\n\n: x\n\nid: 2\nevent: message\n" + data +
                text + "\n\n").encode()
         conn.send(fu.SSE_HEAD)
-        for i in range(pieces):
-            conn.send(fu.chunk(out[len(out) * i // pieces:
-                                   len(out) * (i + 1) // pieces]))
+        n = min(pieces, len(out))
+        for i in range(n):
+            conn.send(fu.chunk(out[len(out) * i // n:
+                                   len(out) * (i + 1) // n]))
         conn.send(fu.chunk(b"data: {}\n\n") + b"0\r\n\r\n")
     return answer
 
@@ -185,7 +186,7 @@ def says(result):
 
 
 @pytest.mark.parametrize("how,later", [(0, LATER), (1, "\u00fc\"\\"), (2, ""),
-                                       (30, LATER)])
+                                       (30, LATER), (200, LATER)])
 def test_what_is_not_allowed_is_not_agreed_upon(gateway, upstream, how, later):
     """The client would be refused in its next request, and could not know
     why."""
