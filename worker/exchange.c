@@ -1,7 +1,7 @@
 /*
- * Which server and connection carries an exchange, waiting for a connection at
- * max_connections, another server when one cannot be reached.  Nothing is sent
- * twice: an exchange moves on as long as nothing of it has been sent.
+ * Which server and connection carries an exchange, and another server when one
+ * cannot be reached.  Nothing is sent twice: an exchange moves on as long as
+ * nothing of it has been sent.
  */
 #include <sys/uio.h>
 
@@ -14,16 +14,14 @@
 #include "worker/exchange.h"
 #include "worker/http1_put.h"
 #include "worker/response.h"
+#include "worker/up_wait.h"
 #include "worker/upconn.h"
 
-#define WAITING_MAX	1024		/* exchanges per upstream */
 #define JOIN_MAX	4096		/* bytes of a body, with its head */
 
 struct exchange {
-	TAILQ_ENTRY(exchange) link;	/* waiting, or in the dead list */
-	TAILQ_ENTRY(exchange) standing_link;
-	struct source	*source;	/* or NULL: nobody counts */
-	struct timer	 timer;		/* while it waits for a connection */
+	TAILQ_ENTRY(exchange) link;	/* in the dead list */
+	struct up_wait	 wait;
 	struct upconn	*up;
 	struct server	*server;
 	const struct exchange_cb *cb;
@@ -40,10 +38,6 @@ struct exchange {
 	size_t		 next_addr;
 	int		 pinned;	/* no other server will do */
 	int		 probe;		/* a health check */
-	int		 waiting;
-	int		 turn;		/* it need not wait behind others */
-	int		 busy;		/* counted in source */
-	int		 standing;	/* a stream; in the list */
 	int		 sent_any;
 	int		 got_any;
 	int		 paused;
@@ -53,19 +47,14 @@ struct exchange {
 
 static struct upstream		*ups;
 static size_t			 nups;
-static struct event		*wake_ev;	/* somebody may stop waiting */
-static struct exchange_list	 dead = TAILQ_HEAD_INITIALIZER(dead);
+static TAILQ_HEAD(, exchange)	 dead = TAILQ_HEAD_INITIALIZER(dead);
 
 static int	 exchange_attach(struct exchange *);
 static void	 exchange_begin(struct exchange *);
 static void	 exchange_detach(struct exchange *);
-static int	 exchange_wait(struct exchange *);
-static void	 wait_end(struct exchange *);
-static int	 wait_give_way(struct upstream *, const struct source *);
-static void	 standing_give_way(struct upstream *);
-static struct exchange *wait_next(const struct upstream *);
-static void	 wake(evutil_socket_t, short, void *);
-static void	 wake_one(struct upstream *);
+static void	 wait_turn(struct up_wait *);
+static void	 wait_leave(struct up_wait *, const char *);
+static struct exchange *of_wait(struct up_wait *);
 static int	 exchange_other_server(struct exchange *);
 static int	 put_head(struct exchange *);
 static size_t	 exchange_unsent(const struct exchange *);
@@ -74,7 +63,6 @@ static void	 exchange_spend(struct exchange *);
 static void	 exchange_timer(struct exchange *);
 static void	 exchange_fail(struct exchange *, enum exchange_error,
 		    const char *);
-static void	 exchange_uncount(struct exchange *);
 static void	 exchange_end(struct exchange *);
 static void	 up_ready(void *);
 static int	 send_all(struct exchange *);
@@ -88,6 +76,11 @@ static void	 got_head(void *, const struct http1_head *);
 static void	 got_data(void *, const char *, size_t);
 static void	 got_all(void *, size_t);
 static void	 got_wrong(void *, int, const char *);
+
+static const struct up_wait_cb wait_callbacks = {
+	.turn = wait_turn,
+	.leave = wait_leave
+};
 
 static const struct upconn_cb up_callbacks = {
 	.ready = up_ready,
@@ -108,8 +101,7 @@ exchange_setup(struct event_base *base, struct upstream *u, size_t n)
 {
 	ups = u;
 	nups = n;
-	if ((wake_ev = event_new(base, -1, 0, wake, NULL)) == NULL)
-		fatalx("event_new");
+	up_wait_setup(base, u, n, &wait_callbacks);
 }
 
 struct exchange *
@@ -128,17 +120,13 @@ exchange_start(const struct exchange_request *x)
 	ex->tried = 1ULL << x->server;
 	ex->pinned = x->pinned;
 	ex->probe = x->probe;
-	/* a health check waits for nobody */
-	ex->turn = ex->probe;
 	response_init(&ex->response, x->method, &response_callbacks, ex);
-	if (u->sources != NULL && !ex->probe)
-		ex->source = &u->sources[x->source % EXCHANGE_SOURCES];
-	if (ex->source != NULL && x->standing) {
-		ex->standing = 1;
-		TAILQ_INSERT_TAIL(&u->standing, ex, standing_link);
-	}
+	if (ex->probe)
+		up_wait_init_probe(&ex->wait, u);
+	else
+		up_wait_init(&ex->wait, u, x->source, x->standing);
 	if (exchange_attach(ex) == -1) {
-		exchange_uncount(ex);
+		up_wait_end(&ex->wait);
 		free(ex);
 		return (NULL);
 	}
@@ -252,26 +240,21 @@ exchange_attach(struct exchange *ex)
 	struct upconn	*up;
 
 	/* what gets free is for those who wait, in their turn */
-	if (u->nwaiting > 0 && !ex->turn)
-		return (exchange_wait(ex));
-	if ((up = upconn_idle(ex->server, &up_callbacks,
-	    ex)) == NULL) {
+	if (up_wait_must(&ex->wait))
+		return (up_wait_begin(&ex->wait));
+	if ((up = upconn_idle(ex->server, &up_callbacks, ex)) == NULL) {
 		if (u->conf->max_connections > 0 &&
 		    u->nopen >= u->conf->max_connections)
 			upconn_make_room(u);
 		if (u->conf->max_connections > 0 &&
 		    u->nopen >= u->conf->max_connections)
-			return (exchange_wait(ex));
+			return (up_wait_begin(&ex->wait));
 		if ((up = upconn_connect(ex->server, &ex->next_addr,
 		    &up_callbacks, ex)) == NULL)
 			return (-1);
 	}
 	ex->up = up;
-	if (ex->source != NULL && !ex->busy) {
-		ex->busy = 1;
-		ex->source->busy++;
-		ex->source->last = ++u->given;
-	}
+	up_wait_got(&ex->wait);
 	if (up->state == UP_BUSY)
 		timer_start(&up->timer, u->q_response);
 	return (0);
@@ -294,160 +277,29 @@ exchange_detach(struct exchange *ex)
 	ex->up = NULL;
 }
 
-static int
-exchange_wait(struct exchange *ex)
-{
-	struct upstream	*u = ex->server->up;
-
-	if (u->nwaiting >= WAITING_MAX && wait_give_way(u, ex->source) == -1)
-		return (-1);
-	ex->waiting = 1;
-	u->nwaiting++;
-	if (ex->source != NULL) {
-		ex->source->waiting++;
-		/* once: it would be woken in a circle */
-		if (!ex->turn && ex->source->busy == 0 &&
-		    !TAILQ_EMPTY(&u->standing)) {
-			u->short_of = 1;
-			exchange_wake(u);
-		}
-	}
-	TAILQ_INSERT_TAIL(&u->waiting, ex, link);
-	timer_start(&ex->timer, u->q_wait);
-	return (0);
-}
-
+/* It is its turn. */
 static void
-wait_end(struct exchange *ex)
+wait_turn(struct up_wait *w)
 {
-	struct upstream	*u = ex->server->up;
+	struct exchange	*ex = of_wait(w);
 
-	if (!ex->waiting)
-		return;
-	ex->waiting = 0;
-	u->nwaiting--;
-	if (ex->source != NULL)
-		ex->source->waiting--;
-	TAILQ_REMOVE(&u->waiting, ex, link);
-	timer_clear(&ex->timer);
-}
-
-/* The queue is full: the last of the source that waits most leaves, for one
- * that waits less.  0, or -1: there is none. */
-static int
-wait_give_way(struct upstream *u, const struct source *mine)
-{
-	struct exchange	*ex;
-	const struct source *most;
-	size_t		 i;
-
-	if (mine == NULL)
-		return (-1);
-	for (most = u->sources, i = 1; i < EXCHANGE_SOURCES; i++)
-		if (u->sources[i].waiting > most->waiting)
-			most = &u->sources[i];
-	if (most->waiting <= mine->waiting + 1)
-		return (-1);
-	TAILQ_FOREACH_REVERSE(ex, &u->waiting, exchange_list, link)
-		if (ex->source == most)
-			break;
-	if (ex == NULL)
-		return (-1);
-	exchange_fail(ex, EXCHANGE_CROWDED,
-	    "upstream's max_connections reached");
-	return (0);
-}
-
-/* One address has more than half of the connections, with streams that may
- * never end, and another has none: the oldest such stream ends. */
-static void
-standing_give_way(struct upstream *u)
-{
-	struct exchange	*ex;
-
-	u->short_of = 0;
-	TAILQ_FOREACH(ex, &u->waiting, link)
-		if (ex->source != NULL && ex->source->busy == 0)
-			break;
-	if (ex == NULL)
-		return;
-	TAILQ_FOREACH(ex, &u->standing, standing_link)
-		if (ex->busy && ex->source->busy >
-		    u->conf->max_connections / 2)
-			break;
-	if (ex != NULL)
-		exchange_fail(ex, EXCHANGE_CROWDED,
-		    "upstream's max_connections: others wait");
-}
-
-/* Of those that wait the one whose source has least, or has waited longest for
- * its turn; the first of them. */
-static struct exchange *
-wait_next(const struct upstream *u)
-{
-	struct exchange	*ex, *best = NULL;
-	const struct source *a, *b;
-
-	TAILQ_FOREACH(ex, &u->waiting, link) {
-		if ((a = ex->source) == NULL)
-			return (ex);
-		b = best == NULL ? NULL : best->source;
-		if (b == NULL || a->busy < b->busy ||
-		    (a->busy == b->busy && a->last < b->last))
-			best = ex;
-	}
-	return (best);
-}
-
-void
-exchange_expired(struct timer *t)
-{
-	exchange_fail((struct exchange *)((char *)t -
-	    offsetof(struct exchange, timer)), EXCHANGE_CROWDED,
-	    "upstream's max_connections reached");
-}
-
-void
-exchange_wake(const struct upstream *u)
-{
-	if (u->nwaiting > 0)
-		event_active(wake_ev, EV_TIMEOUT, 0);
-}
-
-/* A connection was closed or became idle. */
-static void
-wake(evutil_socket_t fd, short what, void *arg)
-{
-	size_t	 i;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	for (i = 0; i < nups; i++)
-		if (ups[i].nwaiting > 0) {
-			if (ups[i].short_of)
-				standing_give_way(&ups[i]);
-			wake_one(&ups[i]);
-		}
-}
-
-static void
-wake_one(struct upstream *u)
-{
-	struct exchange	*ex;
-	size_t		 n = u->nwaiting;
-
-	while (n-- > 0 && (ex = wait_next(u)) != NULL) {
-		wait_end(ex);
-		ex->turn = 1;
-		if (exchange_attach(ex) == -1) {
-			exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
-			continue;
-		}
-		if (ex->waiting)
-			break;		/* at the end now, like the others */
+	if (exchange_attach(ex) == -1)
+		exchange_fail(ex, EXCHANGE_REFUSED, "no connection");
+	else
 		exchange_begin(ex);
-	}
+}
+
+static void
+wait_leave(struct up_wait *w, const char *why)
+{
+	exchange_fail(of_wait(w), EXCHANGE_CROWDED, why);
+}
+
+static struct exchange *
+of_wait(struct up_wait *w)
+{
+	return ((struct exchange *)(void *)((char *)w -
+	    offsetof(struct exchange, wait)));
 }
 
 /* 0 when another server is tried now. */
@@ -465,7 +317,7 @@ exchange_other_server(struct exchange *ex)
 	ex->server = s;
 	ex->tried |= 1ULL << (s - u->servers);
 	ex->next_addr = 0;
-	ex->turn = 1;
+	ex->wait.turn = 1;
 	/* what was written for the other one is not for it */
 	buf_wipe(&ex->head);
 	if (exchange_attach(ex) == -1)
@@ -494,23 +346,12 @@ exchange_timer(struct exchange *ex)
 	    u->q_response);
 }
 
-static void
-exchange_uncount(struct exchange *ex)
-{
-	if (ex->busy)
-		ex->source->busy--;
-	if (ex->standing)
-		TAILQ_REMOVE(&ex->server->up->standing, ex, standing_link);
-	ex->busy = ex->standing = 0;
-}
-
 /* Take the exchange out of the world; freed at the end of the turn. */
 static void
 exchange_end(struct exchange *ex)
 {
 	ex->over = ex->response.over = 1;
-	wait_end(ex);
-	exchange_uncount(ex);
+	up_wait_end(&ex->wait);
 	exchange_detach(ex);
 	TAILQ_INSERT_TAIL(&dead, ex, link);
 }

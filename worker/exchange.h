@@ -20,10 +20,7 @@ enum exchange_error {
 	EXCHANGE_CROWDED	/* the upstream's max_connections reached */
 };
 
-#define EXCHANGE_SOURCES	256
-
 struct exchange;
-struct timer;
 struct upstream;
 
 /*
@@ -86,10 +83,6 @@ void	exchange_resume(struct exchange *);
 
 /* From upstream.c.  Once, before upconn_setup(): all upstreams. */
 void	exchange_setup(struct event_base *, struct upstream *, size_t n);
-/* One has waited for a connection as long as it may (upstream.q_wait). */
-void	exchange_expired(struct timer *);
-/* A connection was closed or became idle: somebody may wait for it. */
-void	exchange_wake(const struct upstream *);
 /* At the end of a turn: free what ended. */
 void	exchange_turn_end(void);
 

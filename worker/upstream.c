@@ -10,6 +10,7 @@
 #include "worker/peer.h"
 #include "worker/up_addr.h"
 #include "worker/up_tls.h"
+#include "worker/up_wait.h"
 #include "worker/upconn.h"
 #include "worker/upstream.h"
 #include "worker/upstream_int.h"
@@ -44,16 +45,11 @@ upstream_setup(struct event_base *base, const struct worker_conf *conf)
 		u->conf = &conf->upstreams[i];
 		u->servers = &servers[nservers];
 		u->nservers = u->conf->nservers;
-		TAILQ_INIT(&u->waiting);
-		TAILQ_INIT(&u->standing);
-		if (u->conf->max_connections > 0 && (u->sources = calloc(
-		    EXCHANGE_SOURCES, sizeof(*u->sources))) == NULL)
-			fatal("calloc");
 		u->q_connect = queue_of(u->conf->t_connect, upconn_expired);
 		u->q_response = queue_of(u->conf->t_response, upconn_expired);
 		u->q_stream = queue_of(u->conf->t_stream_idle,
 		    upconn_expired);
-		u->q_wait = queue_of(u->conf->t_connect, exchange_expired);
+		u->q_wait = queue_of(u->conf->t_connect, up_wait_expired);
 		for (j = 0; j < u->nservers; j++)
 			server_setup(&servers[nservers++], u,
 			    &u->conf->servers[j]);
@@ -62,7 +58,7 @@ upstream_setup(struct event_base *base, const struct worker_conf *conf)
 	up_tls_setup(conf, ups);
 	exchange_setup(base, ups, nups);
 	upconn_setup(base, (size_t)conf->max_connections, servers, nservers,
-	    exchange_wake);
+	    up_wait_wake);
 }
 
 static void

@@ -14,10 +14,10 @@
 #include "worker/timeq.h"
 #include "worker/tls.h"
 
-struct exchange;
+struct up_wait;
 struct upconn;
 TAILQ_HEAD(upconn_list, upconn);
-TAILQ_HEAD(exchange_list, exchange);
+TAILQ_HEAD(up_wait_list, up_wait);
 
 /* One server of an upstream: its addresses, its idle connections, and how it
  * has been doing (balance.c). */
@@ -46,11 +46,11 @@ struct upstream {
 	size_t		 nservers;
 	size_t		 turn;		/* whose it is */
 	size_t		 nopen;		/* connections */
-	struct exchange_list waiting;	/* for one, at max_connections */
+	struct up_wait_list waiting;	/* for one, at max_connections */
 	size_t		 nwaiting;
-	struct source	*sources;	/* by EXCHANGE_SOURCE; NULL: without a
-					 * limit nobody waits for another */
-	struct exchange_list standing;	/* streams, with a limit */
+	struct source	*sources;	/* UP_SOURCES, by hash; NULL: without
+					 * a limit nobody waits for another */
+	struct up_wait_list standing;	/* streams, with a limit */
 	int		 short_of;	/* connections, for who has none */
 	uint64_t	 given;		/* connections, to anybody */
 	struct timeq	*q_connect, *q_response, *q_stream, *q_wait;
