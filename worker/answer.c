@@ -126,8 +126,6 @@ refused(struct request *r, const struct refusal *row, const char *text,
 	if ((data != NULL && !f->data.set) || (fields != NULL &&
 	    !f->fields.set))
 		client_abort(r->client);
-	else if (request_may_note(r))
-		request_note_body(r);
 	else
 		answer_refusal(r);
 }

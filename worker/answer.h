@@ -12,8 +12,7 @@
 void	answer_setup(const struct conf_oauth *);
 
 /*
- * Each queues a whole answer and ends the request: now, or when its body has
- * been read for the sake of its id, if that is small.  Of several refusals the
+ * Each queues a whole answer and ends the request.  Of several refusals the
  * first counts.
  */
 void	answer_refuse(struct request *, const struct refusal *);
@@ -26,8 +25,7 @@ void	answer_refuse_data(struct request *, const struct refusal *,
 /* With a status and fields (each ended by CRLF) of the upstream's. */
 void	answer_refuse_page(struct request *, const struct refusal *,
 	    int status, const char *fields);
-/* What these left for later: the request's end, now, whatever became of the
- * body. */
+/* What r->refused says. */
 void	answer_refusal(struct request *);
 /* Plain text, for who does not speak MCP. */
 void	answer_text(struct request *, int status, const char *text);

@@ -47,6 +47,7 @@ static struct timeq	 q_ask;
 
 static int	 ask(struct request *);
 static int	 put_head(void *, size_t, struct buf *);
+static void	 ended(struct request *);
 static void	 tell(struct request *);
 static void	 over(struct request *, int, uint32_t);
 static void	 got_head(void *, const struct http1_head *);
@@ -127,6 +128,7 @@ ask(struct request *r)
 		return (-1);
 	r->state = REQ_FORWARD;
 	r->asking = 1;
+	r->ended = ended;
 	spoken[r->upstream].asking = 1;
 	timer_start(&r->timer, &q_ask);
 	return (0);
@@ -152,8 +154,9 @@ put_head(void *arg, size_t server, struct buf *b)
 	return (buf_check(b));
 }
 
-void
-ask_end(struct request *r)
+/* The request ends, or its question. */
+static void
+ended(struct request *r)
 {
 	if (r->asking)
 		spoken[r->upstream].asking = 0;
@@ -185,7 +188,7 @@ over(struct request *r, int said, uint32_t revisions)
 	if (r->ex != NULL)
 		exchange_cancel(r->ex);
 	r->ex = NULL;
-	ask_end(r);
+	ended(r);
 	if (said || s->until == 0)
 		s->revisions = revisions;
 	s->until = clock_mono() + (said ? KNOWN_MS : FAILED_MS);

@@ -21,8 +21,6 @@ void	ask_setup(const struct worker_conf *);
  */
 void	ask_refuse(struct request *, const struct refusal *,
 	    struct slice requested);
-/* The request ends, whether or not it asks. */
-void	ask_end(struct request *);
 /* An answer of this upstream's that passes said so. */
 void	ask_learn(size_t upstream, const struct accord_told *);
 

@@ -31,7 +31,7 @@ struct client_ops {
 	/* Is there a body, not begun, that comes without being asked for? */
 	int	 (*body_ahead)(const struct client *);
 	/* The head is judged: forget it, and the credential with it.  What is
-	 * there of the body comes by body_add() and request_whole(), from
+	 * there of the body comes by body_add() and stages_whole(), from
 	 * within, and the request may end. */
 	void	 (*read_body)(struct client *);
 	/* A request (not this one) whose body has been read for so many ms, or

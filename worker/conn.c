@@ -21,6 +21,7 @@
 #include "worker/body.h"
 #include "worker/clock.h"
 #include "worker/conn_int.h"
+#include "worker/relay.h"
 #include "worker/request.h"
 #include "worker/share.h"
 #include "worker/tls.h"
@@ -393,7 +394,7 @@ conn_flush(struct conn *c)
 		buf_free(&c->out);
 	if (c->client.req != NULL && c->out.len <=
 	    (body_count(c->client.req) || buf_tight() ? 0 : OUT_LOW))
-		request_writable(c->client.req);
+		relay_writable(c->client.req);
 	if (c->state == CONN_SEND && c->out.len == 0)
 		up->sent(c);
 }

@@ -12,7 +12,7 @@
 #include "worker/conn_room.h"
 #include "worker/h1.h"
 #include "worker/proxy_proto.h"
-#include "worker/request.h"
+#include "worker/stages.h"
 #include "worker/tls.h"
 
 static int	 conn_proxy(struct conn *);
@@ -197,5 +197,5 @@ conn_plain(struct conn *c)
 	timer_clear(&c->timer);
 	c->client.close = c->client.unread = 1;
 	c->state = CONN_REQUEST;
-	request_plain(&c->client);
+	stages_plain(&c->client);
 }

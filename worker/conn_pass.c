@@ -17,6 +17,7 @@
 #include "worker/h1.h"
 #include "worker/h1_put.h"
 #include "worker/request.h"
+#include "worker/stages.h"
 #include "worker/tls.h"
 
 #define PASSED_SPARE	64		/* too many: may still be told so */
@@ -110,7 +111,7 @@ conn_no_room(struct conn *c)
 	c->client.close = c->client.unread = 1;
 	c->state = CONN_REQUEST;
 	if (c->in.len > 0)
-		request_malformed(&c->client, 503,
+		stages_malformed(&c->client, 503,
 		    "limits.max_connections reached");
 	else if (h1_put_no_room(c, id) == 0)
 		conn_answered(c);
@@ -194,7 +195,7 @@ conn_settle(void)
 	TAILQ_FOREACH_SAFE(c, &conns.all, link, next)
 		if (c->state == CONN_REQUEST &&
 		    request_unsettled(c->client.req))
-			request_late(c->client.req);
+			stages_late(c->client.req);
 }
 
 size_t
@@ -265,7 +266,7 @@ conn_end_all(int streams_only)
 	TAILQ_FOREACH_SAFE(c, &conns.all, link, next) {
 		c->client.close = 1;
 		if (c->client.req != NULL)
-			request_end(c->client.req, streams_only);
+			stages_end(c->client.req, streams_only);
 		else if (!streams_only && c->state != CONN_SEND)
 			conn_close(c);
 		/* the last moments of one who does not read */

@@ -14,6 +14,7 @@
 #include "worker/h1.h"
 #include "worker/request.h"
 #include "worker/share.h"
+#include "worker/stages.h"
 
 #define REFUSED_LOG_MS	1000
 #define HEAD_GRACE_MS	1000		/* then a head that is late gives way */
@@ -92,7 +93,7 @@ conn_make_room(const struct share *of, const struct conn *c)
 		return (0);
 	/* not at once: it gets to read the end of its stream */
 	victim->client.close = 1;
-	request_end(victim->client.req, 1);
+	stages_end(victim->client.req, 1);
 	return (1);
 }
 

@@ -11,6 +11,7 @@
 #include "worker/h1.h"
 #include "worker/h1_put.h"
 #include "worker/request.h"
+#include "worker/stages.h"
 
 #define READ_SIZE	4096		/* first read of a head */
 #define BODY_READ	(64 * 1024)
@@ -143,7 +144,7 @@ h1_read_head(struct conn *c)
 	if (status != 0) {
 		c->client.close = 1;
 		c->client.unread = 1;
-		request_malformed(&c->client, status, why);
+		stages_malformed(&c->client, status, why);
 		return (0);
 	}
 	c->client.late = conns.outdated || c->client.newcomer;
@@ -203,7 +204,7 @@ expired_header(struct timer *t)
 	c->client.close = 1;
 	c->client.unread = 1;
 	c->state = CONN_REQUEST;
-	request_malformed(&c->client, 408, "the request head took too long");
+	stages_malformed(&c->client, 408, "the request head took too long");
 }
 
 static void
@@ -217,7 +218,7 @@ expired_body(struct timer *t)
 	}
 	c->client.close = 1;
 	c->client.unread = 1;
-	request_body_late(c->client.req);
+	stages_body_late(c->client.req);
 }
 
 static void
@@ -234,7 +235,7 @@ h1_begin(struct conn *c, const struct http1_head *h, size_t headlen)
 	c->laps = 0;
 	memset(&c->chunk, 0, sizeof(c->chunk));
 	c->client.length = c->left;
-	request_begin(&c->client, h);
+	stages_begin(&c->client, h);
 }
 
 void
@@ -398,7 +399,7 @@ h1_whole(struct conn *c)
 	/* it may be long until the next request, or a stream's end */
 	if (c->in.len == 0)
 		buf_wipe(&c->in);
-	request_whole(c->client.req);
+	stages_whole(c->client.req);
 }
 
 static void

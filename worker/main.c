@@ -46,6 +46,7 @@
 #include "worker/sandbox_rules.h"
 #include "worker/rules.h"
 #include "worker/session.h"
+#include "worker/stages.h"
 #include "worker/state.h"
 #include "worker/timeq.h"
 #include "worker/tls.h"
@@ -195,6 +196,7 @@ set_up_modules(void)
 	    conf->ticket_secret);
 	conn_setup(base, conf, accept_room);
 	request_setup(conf);
+	stages_setup(conf);
 	route_setup(conf, accept_loopback(listen_fd));
 	metadata_setup(&conf->oauth);
 	answer_setup(&conf->oauth);

@@ -99,8 +99,6 @@ relay_start(struct request *r)
 	if (relay_standing(r) == -1)
 		return;
 	r->state = REQ_FORWARD;
-	if (!r->pinned)
-		r->server = upstream_pick(r->upstream);
 	relay_send(r, &r->body, r->pinned);
 }
 
@@ -664,7 +662,7 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 }
 
 void
-request_writable(struct request *r)
+relay_writable(struct request *r)
 {
 	if (r->ex != NULL)
 		exchange_resume(r->ex);

@@ -12,8 +12,10 @@
 
 /* Once. */
 void	relay_setup(const struct worker_conf *);
-/* Send the request on; its head and body are whole. */
+/* Send the request on to r->server; its head and body are whole. */
 void	relay_start(struct request *);
+/* The client takes more of the answer. */
+void	relay_writable(struct request *);
 /* Should a newer key set or configuration have taken back what let it in, a
  * stream that a client only listens to ends as if that had expired. */
 void	relay_look_again(struct request *);

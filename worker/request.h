@@ -1,7 +1,6 @@
 /*
- * One request of a client: routing, judging, forwarding, answering, and its
- * line in the audit log.  A request is not its connection: it knows the
- * connection as the place where its answer goes.
+ * One request of a client: what is known of it, from its head to its line in
+ * the audit log.  It knows its client as the place where its answer goes.
  */
 #ifndef WORKER_REQUEST_H
 #define WORKER_REQUEST_H
@@ -22,6 +21,8 @@
 #include "worker/http1.h"
 #include "worker/http1_keep.h"
 #include "worker/refusal.h"
+#include "worker/route.h"
+#include "worker/rpc.h"
 #include "worker/rules.h"
 #include "worker/timeq.h"
 #include "worker/waiter.h"
@@ -75,13 +76,18 @@ struct request {
 	int		 signed_by;	/* a token's key: jwk.id */
 	uint8_t		 signer[32];
 	enum request_state state;
+	unsigned	 stage;		/* of stages.c: where it is */
+	enum route	 route;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
+	/* to be called when it ends, or NULL */
+	void		 (*ended)(struct request *);
 	size_t		 upstream;	/* SIZE_MAX: none of that name */
 	size_t		 server;	/* of it */
 	int		 pinned;	/* its session is that server's */
 	unsigned	 redirects;	/* that were followed */
 	struct buf	 body;
+	struct rpc	 rpc;		/* what it says, until it is sent */
 	/* for the upstream */
 	struct http1_kept kept;		/* its head, without credential */
 	struct text	 target;	/* instead of the server's */
@@ -118,7 +124,6 @@ struct request {
 	enum audit_action action;
 	int		 has_auth;
 	enum auth_result auth;
-	int		 crowding;	/* its source asks too much: 429 */
 	int		 status;
 	uint64_t	 bytes_in;
 	uint64_t	 bytes_out;
@@ -157,21 +162,12 @@ void	request_setup(const struct worker_conf *);
  * a NUL. */
 void	request_make_id(char *);
 
-/* From those who speak with clients. */
-void	request_begin(struct client *, const struct http1_head *);
-void	request_malformed(struct client *, int status, const char *why);
-/* A client that speaks HTTP without TLS, which it must not: told so in plain
- * text; nobody reads what it wants, and there is no line of it. */
-void	request_plain(struct client *);
-void	request_writable(struct request *);
-/* Its body, if it has one, is here: go on. */
-void	request_whole(struct request *);
+/* One that is being read (REQ_BODY); NULL: memory is gone. */
+struct request *request_new(struct client *);
 /* The connection is being closed; the request is recorded and freed. */
 void	request_client_gone(struct request *);
-void	request_body_late(struct request *);
-/* The worker leaves: end a stream cleanly, refuse what has no answer yet
- * (not if streams_only). */
-void	request_end(struct request *, int streams_only);
+/* It does not wait for a verdict any more, if it did. */
+void	request_unwait(struct request *);
 
 /* A newer generation serves.  May this one still judge it, since nobody has
  * said who it is? */
@@ -179,9 +175,6 @@ int	request_unsettled(const struct request *);
 /* Let it go as if its head had not been read; there is no line of it.  1, or
  * 0: it was judged already. */
 int	request_unbegin(struct request *);
-/* 503: the newer one is to judge it. */
-void	request_late(struct request *);
-
 /* For the modules that build answers. */
 /* Keep a copy (nothing when s.p is NULL): for the log, cut; or whole. */
 void	request_set_text(struct request *, struct text *, struct slice s);
@@ -189,10 +182,6 @@ void	request_keep_text(struct request *, struct text *, struct slice s);
 struct slice request_text(const struct request *, struct text);
 /* Whose sessions it opens and uses: slices until the next text is kept. */
 void	request_owner(const struct request *, struct session_owner *);
-/* It is refused: can its body be had all the same, for the id and for the log?
- * Then read it; answer_refusal() follows, perhaps from within. */
-int	request_may_note(const struct request *);
-void	request_note_body(struct request *);
 /* The whole answer is queued, or (early) all that will be of it, and this is
  * its last word: record and let go. */
 void	request_finish(struct request *, int early);
