@@ -40,12 +40,13 @@ struct filter_chain {
 	size_t		 max;
 	struct buf	 held;		/* of one message, as it came */
 	size_t		 line;		/* where its last line begins */
-	size_t		 scanned;	/* and how far it was looked at */
 	int		 skip_lf;	/* the other half of a line's end may come */
 	int		 lf_goes;	/* with the event that it belongs to */
 	int		 began;		/* a mark may stand no more */
+	int		 lenient;	/* all filters are */
 	int		 skipping;	/* to the end of an event too long */
 	size_t		 dropped;
+	size_t		 unread;
 	const char	*why;		/* nothing may pass any more */
 	/* of the message that is judged */
 	struct piece	*pieces;
@@ -56,7 +57,10 @@ struct filter_chain {
 static int	 fail(struct filter_chain *, const char *, const char **);
 static int	 feed_event(struct filter_chain *, struct slice *,
 		    struct buf *);
-static int	 hold_line(struct filter_chain *, struct slice *, int *);
+static int	 hold_line(struct filter_chain *, struct slice *,
+		    struct buf *, int *);
+static int	 too_long(struct filter_chain *, struct buf *);
+static int	 skip_line(struct filter_chain *, struct slice, struct buf *);
 static void	 event_reset(struct filter_chain *);
 static int	 event_ended(struct filter_chain *, struct buf *);
 static int	 event_pass(struct filter_chain *, struct buf *);
@@ -80,11 +84,15 @@ filter_chain_new(enum filter_kind kind, const struct filter *filters,
     size_t n, size_t max)
 {
 	struct filter_chain	*c;
+	size_t			 i;
 
 	if (n == 0 || n > FILTERS_MAX ||
 	    (c = calloc(1, sizeof(*c))) == NULL)
 		return (NULL);
 	memcpy(c->filters, filters, n * sizeof(*filters));
+	c->lenient = 1;
+	for (i = 0; i < n; i++)
+		c->lenient &= filters[i].lenient;
 	c->nfilters = n;
 	c->kind = kind;
 	c->max = max;
@@ -106,6 +114,12 @@ size_t
 filter_dropped(const struct filter_chain *c)
 {
 	return (c->dropped);
+}
+
+size_t
+filter_unread(const struct filter_chain *c)
+{
+	return (c->unread);
 }
 
 int
@@ -159,9 +173,11 @@ filter_end(struct filter_chain *c, struct buf *out, const char **why)
 	c->npieces = 0;
 	if (piece_add(c, 0, c->held.len) == -1 || text_of(c, &text) == -1)
 		return (fail(c, "no memory to judge the answer", why));
-	if (json_check(text.p, text.len) != JSON_OK)
-		return (fail(c, "the answer is not JSON", why));
-	if (judge(c, &text) != FILTER_PASS)
+	if (json_check(text.p, text.len) != JSON_OK) {
+		if (!c->lenient)
+			return (fail(c, "the answer is not JSON", why));
+		c->unread++;
+	} else if (judge(c, &text) != FILTER_PASS)
 		return (fail(c, "the answer may not pass", why));
 	if (buf_append(out, buf_data(&c->held), c->held.len) == -1)
 		return (fail(c, "no memory to judge the answer", why));
@@ -186,49 +202,74 @@ feed_event(struct filter_chain *c, struct slice *in, struct buf *out)
 			if (buf_append(&c->held, "\n", 1) == -1)
 				return (-1);
 			c->line++;
-			c->scanned++;
+		} else if (c->skipping) {
+			if (skip_line(c, slice_of("\n"), out) == -1)
+				return (-1);
 		} else if (c->lf_goes && buf_append(out, "\n", 1) == -1)
 			return (-1);
 		return (0);
 	}
 	c->skip_lf = c->lf_goes = 0;
 	while (in->len > 0 && !ended)
-		if (hold_line(c, in, &ended) == -1)
+		if (hold_line(c, in, out, &ended) == -1)
 			return (-1);
 	return (ended ? event_ended(c, out) : 0);
 }
 
-/* Hold bytes to the end of a line; *ended when the line is empty.  An event
- * that becomes too long keeps what tells an empty line, no more. */
+/* Hold bytes to the end of a line; *ended when the line is empty.  0 or -1. */
 static int
-hold_line(struct filter_chain *c, struct slice *in, int *ended)
+hold_line(struct filter_chain *c, struct slice *in, struct buf *out,
+    int *ended)
 {
-	size_t	 n, end = 0;
-	int	 empty;
+	struct slice	 line = *in;
+	size_t		 end = 0;
 
-	n = line_len(*in, &end);
-	if (!c->skipping && n > c->max - c->held.len) {
-		c->skipping = 1;
-		c->dropped++;
-		buf_free(&c->held);
-		c->line = 0;
-	}
+	line.len = line_len(*in, &end);
+	if (!c->skipping && line.len > c->max - c->held.len &&
+	    too_long(c, out) == -1)
+		return (-1);
 	/* while skipping, line counts the bytes of the line so far */
-	empty = end > 0 && (c->skipping ? c->line + n == end :
-	    c->held.len + n - end == c->line);
-	if (!c->skipping) {
-		if (buf_append(&c->held, in->p, n) == -1)
+	*ended = end > 0 && (c->skipping ? c->line + line.len == end :
+	    c->held.len + line.len - end == c->line);
+	if (c->skipping) {
+		if (skip_line(c, line, out) == -1)
 			return (-1);
-		c->scanned = c->held.len;
+		c->line = end > 0 ? 0 : c->line + line.len;
+	} else {
+		if (buf_append(&c->held, line.p, line.len) == -1)
+			return (-1);
 		if (end > 0)
 			c->line = c->held.len;
-	} else
-		c->line = end > 0 ? 0 : c->line + n;
-	c->skip_lf = end == 1 && in->p[n - 1] == '\r';
-	in->p += n;
-	in->len -= n;
-	*ended = empty;
+	}
+	c->skip_lf = end == 1 && line.p[line.len - 1] == '\r';
+	in->p += line.len;
+	in->len -= line.len;
 	return (0);
+}
+
+/* The event is more than can be held: it goes, or it passes unread. */
+static int
+too_long(struct filter_chain *c, struct buf *out)
+{
+	int	 r = 0;
+
+	c->skipping = 1;
+	c->line = c->held.len - c->line;
+	if (!c->lenient)
+		c->dropped++;
+	else {
+		c->unread++;
+		if (c->held.len > 0)
+			r = buf_append(out, buf_data(&c->held), c->held.len);
+	}
+	buf_free(&c->held);
+	return (r);
+}
+
+static int
+skip_line(struct filter_chain *c, struct slice line, struct buf *out)
+{
+	return (c->lenient ? buf_append(out, line.p, line.len) : 0);
 }
 
 /* Bytes to the end of the first line, its end included, whose length *end
@@ -255,7 +296,7 @@ static void
 event_reset(struct filter_chain *c)
 {
 	buf_free(&c->held);
-	c->line = c->scanned = 0;
+	c->line = 0;
 	c->skipping = 0;
 	c->began = 1;
 }
@@ -268,6 +309,7 @@ event_ended(struct filter_chain *c, struct buf *out)
 	int		 r = 0;
 
 	if (c->skipping) {
+		c->lf_goes = c->lenient;
 		event_reset(c);
 		return (0);
 	}
@@ -276,9 +318,10 @@ event_ended(struct filter_chain *c, struct buf *out)
 	/* comments, and what only tells an id: nobody's message */
 	if (text.len == 0)
 		r = event_pass(c, out);
-	else if (json_check(text.p, text.len) != JSON_OK)
-		r = event_drop(c, out);
-	else
+	else if (json_check(text.p, text.len) != JSON_OK) {
+		c->unread += (size_t)c->lenient;
+		r = c->lenient ? event_pass(c, out) : event_drop(c, out);
+	} else
 		switch (judge(c, &text)) {
 		case FILTER_PASS:
 			r = event_pass(c, out);

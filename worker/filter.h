@@ -39,6 +39,9 @@ struct filter {
 	enum filter_verdict (*judge)(void *arg, struct slice text,
 			    struct filter_edits *);
 	void		*arg;
+	int		 lenient;	/* nothing hangs on it: where all of a
+					 * chain are, what cannot be read passes
+					 * as it came */
 };
 
 /* For the judges.  at points into the text, and n bytes from there on are of
@@ -67,5 +70,7 @@ int	filter_at_boundary(const struct filter_chain *);
 /* How many events were dropped, by a filter or because nobody could read
  * them. */
 size_t	filter_dropped(const struct filter_chain *);
+/* How many messages passed that no filter has seen. */
+size_t	filter_unread(const struct filter_chain *);
 
 #endif

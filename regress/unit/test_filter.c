@@ -90,7 +90,8 @@ run(enum filter_kind kind, struct slice in, size_t n, size_t max, int two)
 	struct filter_chain	*c;
 	struct result		 x;
 	struct filter		 f[] = {
-		{ "editor", editor, NULL }, { "second", second, NULL }
+		{ "editor", editor, NULL, 0 },
+		{ "second", second, NULL, 0 }
 	};
 	size_t			 k;
 
@@ -229,7 +230,7 @@ test_cut_across_lines(void **state)
 {
 	static const char	 in[] = "data: [1,\nevent: x\ndata: 2,\n"
 				    "data: 3]\n\n";
-	const struct filter	 f = { "cut", cut_middle, NULL };
+	const struct filter	 f = { "cut", cut_middle, NULL, 0 };
 	struct filter_chain	*c;
 	struct buf		 out = { 0 };
 	const char		*why;
@@ -297,6 +298,58 @@ test_event_too_long(void **state)
 	}
 }
 
+/* Where nothing hangs on a filter what cannot be read passes. */
+static void
+test_lenient(void **state)
+{
+	static const char *const events[] = { "data: {\n\ndata: \"put\"\n\n",
+	    "data: {\r\n\r\ndata: \"put\"\r\n\r\n",
+	    "data: [123456789012345678901234567890]\r\rdata: \"put\"\r\r",
+	    "data: [1234567890\r\ndata: 12345678901234567890]\r\n\r\n"
+	    "data: \"put\"\r\n\r\n" };
+	struct seen		 seen = { 0, 0 };
+	const struct filter	 f = { "editor", editor, &seen, 1 };
+	struct filter_chain	*c;
+	struct buf		 out;
+	const char		*why, *want;
+	size_t			 i, n, k, len;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		len = strlen(events[i]);
+		want = strstr(events[i], "put");
+		for (n = 1; n <= len; n++) {
+			memset(&out, 0, sizeof(out));
+			c = filter_chain_new(FILTER_EVENTS, &f, 1, 24);
+			assert_non_null(c);
+			for (k = 0; k < len; k += n)
+				assert_int_equal(filter_feed(c,
+				    (struct slice){ events[i] + k,
+				    len - k < n ? len - k : n }, &out, &why),
+				    0);
+			assert_int_equal(filter_unread(c), 1);
+			assert_int_equal(filter_dropped(c), 0);
+			k = (size_t)(want - events[i]);
+			if (out.len != len + 1 || memcmp(buf_data(&out),
+			    events[i], k) != 0 || memcmp(buf_data(&out) + k,
+			    "+put", 4) != 0 || memcmp(buf_data(&out) + k + 4,
+			    want + 3, len - k - 3) != 0)
+				fail_msg("%zu in pieces of %zu: \"%.*s\"", i,
+				    n, (int)out.len, buf_data(&out));
+			buf_free(&out);
+			filter_chain_free(c);
+		}
+	}
+	c = filter_chain_new(FILTER_JSON, &f, 1, 24);
+	memset(&out, 0, sizeof(out));
+	assert_int_equal(filter_feed(c, slice_of("no JSON"), &out, &why), 0);
+	assert_int_equal(filter_end(c, &out, &why), 0);
+	assert_int_equal(out.len, 7);
+	assert_int_equal(filter_unread(c), 1);
+	buf_free(&out);
+	filter_chain_free(c);
+}
+
 static enum filter_verdict
 bad(void *arg, struct slice text, struct filter_edits *e)
 {
@@ -329,7 +382,7 @@ bad(void *arg, struct slice text, struct filter_edits *e)
 static void
 test_bad_edits(void **state)
 {
-	struct filter		 f = { "bad", bad, NULL };
+	struct filter		 f = { "bad", bad, NULL, 0 };
 	struct filter_chain	*c;
 	struct buf		 out = { 0 };
 	const char		*why;
@@ -355,7 +408,7 @@ static void
 test_boundary(void **state)
 {
 	struct seen		 seen = { 0, 0 };
-	const struct filter	 f = { "editor", editor, &seen };
+	const struct filter	 f = { "editor", editor, &seen, 0 };
 	struct filter_chain	*c;
 	struct buf		 out = { 0 };
 	const char		*why;
@@ -411,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_cut_across_lines),
 		cmocka_unit_test(test_events_dropped),
 		cmocka_unit_test(test_event_too_long),
+		cmocka_unit_test(test_lenient),
 		cmocka_unit_test(test_bad_edits),
 		cmocka_unit_test(test_boundary),
 		cmocka_unit_test(test_many_lines),
