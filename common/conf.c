@@ -237,6 +237,8 @@ ROWS_OF(worker) {
 	ROW_SIZE(S, max_body, "limits.max_body", KiB, GiB, 4 * MiB),
 	ROW_SIZE(S, max_header, "limits.max_header", KiB, 64 * KiB,
 	    16 * KiB),
+	ROW_SIZE(S, max_message, "limits.max_message", 64 * KiB, GiB,
+	    4 * MiB),
 	ROW_NUMBER(S, max_connections, U64, "limits.max_connections", 0, 1,
 	    1000000, 8192),
 	ROW_SIZE(S, buffered, "limits.buffered", MiB, 64 * GiB, 256 * MiB),

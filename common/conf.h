@@ -173,6 +173,7 @@ struct worker_conf {
 	uint64_t	 refusals;	/* audit.refusals_per_second; 0: any */
 	uint64_t	 max_body;
 	uint64_t	 max_header;
+	uint64_t	 max_message;	/* of an answer that is looked at */
 	uint64_t	 max_connections;
 	uint64_t	 buffered;
 	uint64_t	 per_connections;	/* limits.per_address; 0: any */

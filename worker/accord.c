@@ -27,24 +27,15 @@ struct walk {
 	int		 dropped;	/* something is not kept of the list */
 };
 
-/* An event of a stream: its data, and its other lines. */
-struct event {
-	struct buf	 data;
-	struct buf	 rest;
-	int		 lines;		/* of data */
-};
-
 static uint32_t	 allowed;
 
 static void	 on_event(void *, enum json_event, struct slice);
 static enum place find(const struct walk *, struct slice);
 static void	 value(struct walk *, enum json_event, struct slice);
 static void	 keep(struct walk *, struct slice);
-static int	 rewrite(struct walk *, struct slice, struct slice,
-		    struct slice, struct buf *);
+static void	 rewrite(struct walk *, struct slice, struct slice,
+		    struct slice, struct filter_edits *);
 static int	 put_error(struct buf *, struct slice, struct slice);
-static void	 put_event(struct event *, struct slice, struct buf *);
-static void	 line_take(struct event *, struct slice);
 
 void
 accord_setup(const struct worker_conf *conf)
@@ -96,12 +87,12 @@ accord_offer(struct slice proposed)
 	return (NULL);
 }
 
-int
-accord_message(enum accord kind, struct slice text, struct slice id,
-    struct slice requested, struct buf *out, struct accord_told *told)
+void
+accord_judge(enum accord kind, struct slice text, struct slice id,
+    struct slice requested, struct filter_edits *edits,
+    struct accord_told *told)
 {
 	struct walk	 w;
-	int		 changed = 0;
 
 	memset(&w, 0, sizeof(w));
 	memset(told, 0, sizeof(*told));
@@ -113,11 +104,10 @@ accord_message(enum accord kind, struct slice text, struct slice id,
 			told->lists = 0;
 			told->revisions = 0;
 		}
-		changed = rewrite(&w, text, id, requested, out);
+		rewrite(&w, text, id, requested, edits);
 	} else
 		memset(told, 0, sizeof(*told));
 	buf_free(&w.kept);
-	return (changed);
 }
 
 static void
@@ -184,6 +174,8 @@ value(struct walk *w, enum json_event event, struct slice raw)
 			keep(w, raw);
 		return;
 	}
+	if (at == RESULT || at == ERROR)
+		w->told->response = 1;
 	if (at == ERROR)
 		w->told->error = 1;
 	else if (at == CODE && event == JSON_NUMBER)
@@ -212,29 +204,28 @@ keep(struct walk *w, struct slice raw)
 		    ",", (int)raw.len, raw.p);
 }
 
-/* 1 when there is another text in out. */
-static int
+static void
 rewrite(struct walk *w, struct slice text, struct slice id,
-    struct slice requested, struct buf *out)
+    struct slice requested, struct filter_edits *edits)
 {
-	size_t	 before;
+	struct buf	 made = { 0 };
 
 	if (w->kind == ACCORD_OPEN && w->version.p != NULL &&
 	    (accord_bit(w->version) & allowed & LEGACY) == 0) {
 		w->told->refused = 1;
-		return (put_error(out, id, requested) == 0);
+		if (edits != NULL && put_error(&made, id, requested) == 0) {
+			filter_put(edits, text.p, (struct slice){
+			    buf_data(&made), made.len });
+			filter_cut(edits, text.p, text.len);
+		}
+	} else if (edits != NULL && w->told->lists && w->dropped) {
+		/* what is between the brackets */
+		if (w->kept.len > 0)
+			filter_put(edits, w->list.p + 1, (struct slice){
+			    buf_data(&w->kept), w->kept.len });
+		filter_cut(edits, w->list.p + 1, w->list.len - 2);
 	}
-	if (!w->told->lists || !w->dropped)
-		return (0);
-	before = (size_t)(w->list.p - text.p);
-	buf_append(out, text.p, before);
-	buf_puts(out, "[");
-	buf_append(out, w->kept.len == 0 ? "" : buf_data(&w->kept),
-	    w->kept.len);
-	buf_puts(out, "]");
-	buf_append(out, text.p + before + w->list.len,
-	    text.len - before - w->list.len);
-	return (buf_check(out) == 0);
+	buf_free(&made);
 }
 
 static int
@@ -248,103 +239,4 @@ put_error(struct buf *out, struct slice id, struct slice requested)
 	    "version\",\"data\":{\"supported\":%s,\"requested\":\"%.*s\"}}}",
 	    id.p == NULL ? 4 : (int)id.len, id.p == NULL ? "null" : id.p,
 	    accord_list(LEGACY, list), (int)n, text));
-}
-
-int
-accord_events(enum accord kind, struct slice events, struct slice id,
-    struct slice requested, struct buf *out, struct accord_told *told)
-{
-	struct accord_told	 one;
-	struct event		 e = { 0 };
-	struct buf		 made = { 0 };
-	struct slice		 line, all, text;
-	const char		*begin = events.p, *end = events.p + events.len;
-	size_t			 n;
-	int			 changed = 0;
-
-	memset(told, 0, sizeof(*told));
-	for (all = events; all.len > 0;) {
-		for (n = 0; n < all.len && all.p[n] != '\n' &&
-		    all.p[n] != '\r'; n++)
-			;
-		line = (struct slice){ all.p, n };
-		if (n < all.len)
-			n += all.p[n] == '\r' && n + 1 < all.len &&
-			    all.p[n + 1] == '\n' ? 2 : 1;
-		all.p += n;
-		all.len -= n;
-		line_take(&e, line);
-		if (line.len > 0 && all.len > 0)
-			continue;
-		text = (struct slice){ e.lines > 0 && e.data.len > 0 ?
-		    buf_data(&e.data) : "", e.data.len };
-		memset(&one, 0, sizeof(one));
-		if (line.len == 0 && e.lines > 0 &&
-		    buf_check(&e.data) == 0 && buf_check(&e.rest) == 0 &&
-		    accord_message(kind, text, id, requested, &made, &one)) {
-			changed = 1;
-			put_event(&e, (struct slice){ buf_data(&made),
-			    made.len }, out);
-		} else
-			buf_append(out, begin, (size_t)(all.p - begin));
-		if (one.lists || one.error || one.refused)
-			*told = one;
-		begin = all.p;
-		buf_free(&made);
-		buf_free(&e.data);
-		buf_free(&e.rest);
-		memset(&e, 0, sizeof(e));
-	}
-	if (begin < end)
-		buf_append(out, begin, (size_t)(end - begin));
-	return (changed && buf_check(out) == 0);
-}
-
-/* An event that memory is lacking for stays as it is. */
-static void
-line_take(struct event *e, struct slice line)
-{
-	static const char	 mark[] = "\xef\xbb\xbf";
-	struct slice		 v = line;
-
-	if (v.len >= 3 && memcmp(v.p, mark, 3) == 0) {
-		v.p += 3;
-		v.len -= 3;
-	}
-	if (v.len >= 5 && memcmp(v.p, "data:", 5) == 0) {
-		v.p += 5;
-		v.len -= 5;
-		if (v.len > 0 && *v.p == ' ') {
-			v.p++;
-			v.len--;
-		}
-		if (e->lines++ > 0)
-			buf_puts(&e->data, "\n");
-		buf_append(&e->data, v.p, v.len);
-	} else if (line.len > 0) {
-		buf_append(&e->rest, line.p, line.len);
-		buf_puts(&e->rest, "\n");
-	}
-}
-
-/* The event with another text: no line of it is empty. */
-static void
-put_event(struct event *e, struct slice text, struct buf *out)
-{
-	const char	*nl;
-	size_t		 n;
-
-	buf_append(out, e->rest.len == 0 ? "" : buf_data(&e->rest),
-	    e->rest.len);
-	while (text.len > 0) {
-		nl = memchr(text.p, '\n', text.len);
-		n = nl == NULL ? text.len : (size_t)(nl - text.p);
-		buf_puts(out, "data: ");
-		buf_append(out, text.p, n);
-		buf_puts(out, "\n");
-		n += nl != NULL;
-		text.p += n;
-		text.len -= n;
-	}
-	buf_puts(out, "\n");
 }

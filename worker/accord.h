@@ -10,7 +10,7 @@
 
 #include "common/conf.h"
 #include "common/slice.h"
-#include "worker/buf.h"
+#include "worker/filter.h"
 
 #define ACCORD_LIST_MAX	256	/* bytes of a list of revisions, with NUL */
 
@@ -26,7 +26,8 @@ enum accord {
 struct accord_told {
 	int		 lists;		/* there was a list */
 	uint32_t	 revisions;	/* what of it we know, a bit each */
-	int		 error;		/* it was an error */
+	int		 response;	/* it was one, with a result or an error */
+	int		 error;
 	int		 refused;	/* the revision agreed upon is not allowed:
 					 * the client gets an error */
 };
@@ -43,16 +44,13 @@ const char *accord_list(uint32_t set, char out[ACCORD_LIST_MAX]);
 const char *accord_offer(struct slice proposed);
 
 /*
- * Read a JSON message and append to out what the client is to get instead.
- * requested: what the client proposed; id: its request's, as JSON, or p NULL.
- * 1; or 0: it may stay, also when it is no JSON, and when memory is gone, for
- * nothing hangs on it: what is not allowed is refused when it is used.
+ * Read a JSON message, and edit it (edits NULL: do not) to what the client is
+ * to get instead.  requested: what the client proposed; id: its request's, as
+ * JSON, or p NULL.  Nothing hangs on it: what is not allowed is refused when
+ * it is used.
  */
-int	accord_message(enum accord, struct slice text, struct slice id,
-	    struct slice requested, struct buf *out, struct accord_told *);
-/* The same for whole events of a stream, the messages of which are in their
- * data. */
-int	accord_events(enum accord, struct slice events, struct slice id,
-	    struct slice requested, struct buf *out, struct accord_told *);
+void	accord_judge(enum accord, struct slice text, struct slice id,
+	    struct slice requested, struct filter_edits *,
+	    struct accord_told *);
 
 #endif

@@ -55,6 +55,8 @@ static void	 got_data(void *, const char *, size_t);
 static void	 got_all(void *);
 static void	 got_nothing(void *, enum exchange_error, const char *);
 static void	 late(struct timer *);
+static enum filter_verdict learn(void *, struct slice,
+		    struct filter_edits *);
 static int	 understood(struct request *);
 
 static const struct exchange_cb callbacks = {
@@ -222,22 +224,37 @@ got_data(void *arg, const char *p, size_t len)
 		(void)understood(r);
 }
 
+/* The last message that says something. */
+static enum filter_verdict
+learn(void *arg, struct slice text, struct filter_edits *edits)
+{
+	struct slice		 none = { NULL, 0 };
+	struct accord_told	 one, *told = arg;
+
+	(void)edits;
+	accord_judge(ACCORD_DISCOVER, text, none, none, NULL, &one);
+	if (one.lists || one.error)
+		*told = one;
+	return (FILTER_PASS);
+}
+
 /* 1 when that was the answer, and it was told. */
 static int
 understood(struct request *r)
 {
-	struct accord_told	 told;
+	struct accord_told	 told = { 0 };
+	struct filter		 f = { "revisions", learn, &told, 1 };
+	struct filter_chain	*c;
 	struct buf		 out = { 0 };
-	struct slice		 none = { NULL, 0 };
+	const char		*why;
 	struct slice		 text = { r->hold.len == 0 ? "" :
 				    buf_data(&r->hold), r->hold.len };
 
-	if (r->ask_stream)
-		(void)accord_events(ACCORD_DISCOVER, text, none, none, &out,
-		    &told);
-	else
-		(void)accord_message(ACCORD_DISCOVER, text, none, none, &out,
-		    &told);
+	c = filter_chain_new(r->ask_stream ? FILTER_EVENTS : FILTER_JSON, &f,
+	    1, ANSWER_MAX);
+	if (c != NULL && filter_feed(c, text, &out, &why) == 0)
+		(void)filter_end(c, &out, &why);
+	filter_chain_free(c);
 	buf_free(&out);
 	if (told.lists)
 		over(r, 1, told.revisions);

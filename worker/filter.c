@@ -166,7 +166,11 @@ filter_end(struct filter_chain *c, struct buf *out, const char **why)
 
 	if (c->why != NULL)
 		return (fail(c, c->why, why));
-	if (c->kind == FILTER_EVENTS || c->held.len == 0) {
+	if (c->held.len == 0)
+		return (0);
+	if (c->kind == FILTER_EVENTS) {
+		if (c->lenient && event_pass(c, out) == -1)
+			return (fail(c, "no memory to judge the answer", why));
 		buf_free(&c->held);
 		return (0);
 	}

@@ -63,7 +63,7 @@ void	filter_chain_free(struct filter_chain *);	/* NULL is fine */
 int	filter_feed(struct filter_chain *, struct slice, struct buf *out,
 	    const char **why);
 /* The body has ended.  The beginning of an event that has no end is for
- * nobody. */
+ * nobody, unless all are lenient. */
 int	filter_end(struct filter_chain *, struct buf *out, const char **why);
 /* Is nothing held, so that a comment may be inserted into the stream? */
 int	filter_at_boundary(const struct filter_chain *);

@@ -31,6 +31,7 @@
 #include "worker/api_keys.h"
 #include "worker/audit.h"
 #include "worker/auth.h"
+#include "worker/chain.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/conn_begin.h"
@@ -202,6 +203,7 @@ set_up_modules(void)
 	answer_setup(&conf->oauth);
 	forward_setup(conf);
 	session_setup(conf);
+	chain_setup(conf);
 	relay_setup(conf);
 	rules_setup(conf);
 	accord_setup(conf);

@@ -98,6 +98,7 @@ const struct refusal refusals[REFUSE_MAX] = {
     "the upstream did not answer in time" },
 [REFUSE_UP_UNREACHED] = { BAD_GATEWAY, "the upstream cannot be reached" },
 [REFUSE_UP_MALFORMED] = { BAD_GATEWAY, "the upstream's answer is malformed" },
+[REFUSE_UP_UNFIT] = { BAD_GATEWAY, "the upstream's answer may not pass" },
 [REFUSE_UP_REFUSED] = { BAD_GATEWAY, "the upstream refused the gateway" },
 [REFUSE_UP_SESSION] = { BAD_GATEWAY, "the upstream's Mcp-Session-Id is none" },
 [REFUSE_UP_SESSION_LONG] = { BAD_GATEWAY,

@@ -8,6 +8,7 @@
 #include "worker/ask.h"
 #include "worker/auth.h"
 #include "worker/body.h"
+#include "worker/chain.h"
 #include "worker/clock.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
@@ -20,7 +21,6 @@
 #include "worker/upstream.h"
 
 #define REDIRECTS_MAX	3
-#define HOLD_MAX	(256 * 1024)	/* of an answer that says revisions */
 #define OUT_HIGH	(60 * 1024)	/* stop reading the upstream */
 
 /* How long to sleep before looking at the clock that credentials go by,
@@ -49,14 +49,10 @@ static int	 relay_follow(struct request *, const struct http1_head *);
 static void	 relay_crowded(struct request *);
 static void	 relay_refuse(struct request *, const struct refusal *);
 static void	 relay_no_page(struct request *, const struct http1_head *);
-static void	 relay_answered(struct request *);
-static int	 relay_holds(const struct request *,
-		    const struct http1_head *, enum media);
 static int	 relay_put_head(struct request *, const struct http1_head *);
-static int	 relay_hold(struct request *, struct slice);
-static int	 relay_release(struct request *, int);
 static const struct refusal *session_wrong(const struct http1_head *);
 static void	 relay_data(void *, const char *, size_t);
+static void	 relay_unfit(struct request *);
 static void	 relay_done(void *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
@@ -165,6 +161,7 @@ relay_head(void *arg, const struct http1_head *h)
 	struct request	*r = arg;
 	enum media	 media = media_of(h);
 	const struct refusal *why;
+	int		 held;
 
 	if ((h->status == 307 || h->status == 308) && relay_follow(r, h))
 		return;
@@ -178,14 +175,20 @@ relay_head(void *arg, const struct http1_head *h)
 		return;
 	}
 	r->server = exchange_server(r->ex);
-	r->answering = 1;
-	r->status = h->status;
 	r->transport = "json";
 	if (!r->stateless)
 		request_set_text(r, &r->session_id,
 		    http1_value(h, HTTP1_MCP_SESSION_ID));
-	if (!relay_holds(r, h, media))
-		r->accord = ACCORD_NONE;
+	if ((held = chain_begin(r, h, media)) == -1) {
+		client_abort(r->client);
+		return;
+	}
+	if (held) {
+		relay_limit(r);
+		return;
+	}
+	r->answering = 1;
+	r->status = h->status;
 	if (media == MEDIA_STREAM) {
 		r->transport = r->method == METHOD_GET ? "stream" : "sse";
 		relay_stream(r, h);
@@ -200,83 +203,20 @@ relay_head(void *arg, const struct http1_head *h)
 	/* who knows what it is to the client, and where an answer in it ends */
 	if (r->method == METHOD_POST && media != MEDIA_JSON &&
 	    h->status < 300 && has_content(h))
-		relay_answered(r);
+		request_answered(r);
 }
 
-/* Does it say of revisions what its client should know otherwise? */
-static int
-relay_holds(const struct request *r, const struct http1_head *h,
-    enum media media)
-{
-	if (r->accord == ACCORD_NONE || h->count[HTTP1_CONTENT_ENCODING] > 0)
-		return (0);
-	if (r->accord == ACCORD_ERROR)
-		return (media == MEDIA_JSON && h->status == 400);
-	return (media == MEDIA_JSON || media == MEDIA_STREAM);
-}
-
-/* The length of what is held is not known yet.  0 or -1. */
+/* What passes filters may change its length.  0 or -1. */
 static int
 relay_put_head(struct request *r, const struct http1_head *h)
 {
 	struct http1_head	 other;
 
-	if (r->accord == ACCORD_NONE || h->body != HTTP1_BODY_LENGTH)
+	if (!chain_changes(r) || h->body != HTTP1_BODY_LENGTH)
 		return (forward_response(r, h));
 	other = *h;
 	other.body = HTTP1_BODY_CHUNKED;
 	return (forward_response(r, &other));
-}
-
-/*
- * Hold what came until the message that says it is whole, or it becomes too
- * long to be one that does.  1 when it is held, 0 when it goes on as it is, or
- * -1.
- */
-static int
-relay_hold(struct request *r, struct slice s)
-{
-	if (r->accord == ACCORD_NONE)
-		return (0);
-	if (buf_append(&r->hold, s.p, s.len) == -1)
-		return (-1);
-	if (r->hold.len <= HOLD_MAX && (r->sse == NULL ||
-	    !sse_at_boundary(r->sse)))
-		return (1);
-	return (relay_release(r, r->answer_held || r->hold.len > HOLD_MAX) ==
-	    -1 ? -1 : 1);
-}
-
-/* Let go of what is held, and hold nothing more if that was all.  0 or -1. */
-static int
-relay_release(struct request *r, int all)
-{
-	struct slice		 id = request_text(r, r->rpc_id);
-	struct slice		 asked = request_text(r, r->proposed);
-	struct slice		 text = { r->hold.len == 0 ? "" :
-				    buf_data(&r->hold), r->hold.len };
-	struct buf		 made = { 0 };
-	struct accord_told	 told;
-	int			 changed, failed = 0;
-
-	changed = (r->sse != NULL ? accord_events : accord_message)(
-	    r->accord, text, id, asked, &made, &told);
-	if (told.refused) {
-		r->disagreed = 1;
-		r->error = "the upstream's revision is not allowed";
-	}
-	ask_learn(r->upstream, &told);
-	if (r->answer_held && !r->answered)
-		relay_answered(r);
-	if (changed)
-		text = (struct slice){ buf_data(&made), made.len };
-	if (text.len > 0)
-		failed = client_body(r->client, text) == -1;
-	buf_free(&made);
-	buf_free(&r->hold);
-	if (all)
-		r->accord = ACCORD_NONE;
-	return (failed ? -1 : 0);
 }
 
 /* Why an answer may not go to the client, or NULL. */
@@ -399,15 +339,6 @@ relay_no_page(struct request *r, const struct http1_head *h)
 	buf_free(&extra);
 }
 
-/* The response may be in what passes next: the line goes first. */
-static void
-relay_answered(struct request *r)
-{
-	r->answered = 1;
-	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
-	request_record(r);
-}
-
 /* The head of an event stream. */
 static void
 relay_stream(struct request *r, const struct http1_head *h)
@@ -428,7 +359,7 @@ relay_stream(struct request *r, const struct http1_head *h)
 	relay_limit(r);
 	/* nobody sees which event has the response: it may be the first */
 	if (coded && r->method == METHOD_POST)
-		relay_answered(r);
+		request_answered(r);
 }
 
 /* A POST's answer may finish: it was asked in time. */
@@ -466,7 +397,7 @@ relay_data(void *arg, const char *p, size_t len)
 	struct request	*r = arg;
 	struct slice	 s = { p, len }, owed = { NULL, 0 };
 	size_t		 mark;
-	int		 failed = 0, held;
+	int		 failed = 0;
 
 	if (r->sse != NULL) {
 		mark = sse_late_mark(r->sse, s, &owed);
@@ -474,17 +405,17 @@ relay_data(void *arg, const char *p, size_t len)
 		s.len -= mark;
 		if (owed.len > 0) {
 			relay_watch(r, owed);
-			failed |= client_body(r->client, owed) == -1;
+			failed |= chain_pass(r, owed) == -1;
 		}
 		relay_watch(r, s);
 	}
 	if (r->beat.q != NULL)
 		timer_start(&r->beat, &q_beat);
 	r->bytes_out += len;
-	if (s.len > 0 && (held = relay_hold(r, s)) != 1)
-		failed |= held == -1 || client_body(r->client, s) == -1;
+	if (s.len > 0)
+		failed |= chain_pass(r, s) == -1;
 	if (failed)
-		client_abort(r->client);
+		relay_unfit(r);
 	else if (r->ending && sse_at_boundary(r->sse))
 		relay_end_stream(r, r->error);
 	else if (client_unsent(r->client) > (body_count(r) || buf_tight() ? 0 :
@@ -515,12 +446,12 @@ relay_seen(struct request *r, size_t bytes)
 	if (r->answered || r->method != METHOD_POST)
 		return;
 	/* what is held has yet to be judged */
-	if (r->accord != ACCORD_NONE) {
+	if (chain_changes(r)) {
 		r->answer_held = 1;
 		return;
 	}
 	r->bytes_out += bytes;
-	relay_answered(r);
+	request_answered(r);
 	r->bytes_out -= bytes;
 }
 
@@ -535,7 +466,7 @@ relay_beat(struct timer *t)
 	struct request	*r;
 
 	r = (struct request *)((char *)t - offsetof(struct request, beat));
-	if (client_unsent(r->client) == 0 && r->hold.len == 0 &&
+	if (client_unsent(r->client) == 0 && chain_at_boundary(r) &&
 	    sse_at_boundary(r->sse)) {
 		if (client_body(r->client, slice_of(":\n\n")) == -1) {
 			client_abort(r->client);
@@ -620,14 +551,31 @@ relay_look_again(struct request *r)
 		relay_nap(r, 0);
 }
 
+/* No more of it may pass, or memory is gone. */
+static void
+relay_unfit(struct request *r)
+{
+	if (r->ex != NULL)
+		exchange_cancel(r->ex);
+	r->ex = NULL;
+	if (!r->answering) {
+		answer_refuse(r, refuse(REFUSE_UP_UNFIT));
+		return;
+	}
+	/* a part must not pass for the whole */
+	r->action = AUDIT_ERROR;
+	request_record(r);
+	client_abort(r->client);
+}
+
 static void
 relay_done(void *arg)
 {
 	struct request	*r = arg;
 
 	r->ex = NULL;
-	if (r->accord != ACCORD_NONE && relay_release(r, 1) == -1) {
-		client_abort(r->client);
+	if (chain_end(r) == -1) {
+		relay_unfit(r);
 		return;
 	}
 	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;

@@ -94,6 +94,8 @@ request_free(struct request *r)
 	}
 	buf_free(&r->body);
 	http1_kept_free(&r->kept);
+	filter_chain_free(r->chain);
+	http1_kept_free(&r->held_head);
 	buf_free(&r->hold);
 	buf_free(&r->text);
 	if (r->client->req == r)
@@ -184,6 +186,14 @@ request_record(struct request *r)
 		r->client->close = 1;
 	if (!r->unrecordable)
 		r->client->ops->recorded(r->client);
+}
+
+void
+request_answered(struct request *r)
+{
+	r->answered = 1;
+	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
+	request_record(r);
 }
 
 /* Could anybody have caused it, who has no credential?  Where none is asked

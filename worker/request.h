@@ -112,8 +112,11 @@ struct request {
 	/* what the answer says of revisions */
 	enum accord	 accord;
 	struct text	 proposed;	/* by initialize */
-	struct buf	 hold;		/* of the answer, until that is known */
-	int		 answer_held;	/* the response is in it */
+	struct filter_chain *chain;	/* that its answer passes, or NULL */
+	struct http1_kept held_head;	/* of an answer that is held whole */
+	int		 held_status;
+	struct buf	 hold;		/* of the answer to ask.c's question */
+	int		 answer_held;	/* the response is in the chain */
 	int		 disagreed;	/* it was replaced by an error */
 	/* the question that is put in a refused request's place (ask.c) */
 	int		 asking;
@@ -187,5 +190,7 @@ void	request_owner(const struct request *, struct session_owner *);
 void	request_finish(struct request *, int early);
 /* Record now, before the answer ends. */
 void	request_record(struct request *);
+/* The same, for its response may be in what passes next. */
+void	request_answered(struct request *);
 
 #endif

@@ -114,6 +114,7 @@ worker_sample(void)
 	w.refusals = 6;
 	w.max_body = 1024;
 	w.max_header = 2048;
+	w.max_message = 65536;
 	w.max_connections = 3;
 	w.buffered = 4 << 20;
 	w.per_connections = 7;
