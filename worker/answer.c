@@ -16,18 +16,21 @@
 
 #define MESSAGE_MAX	128	/* bytes of an error's message */
 #define RPC_ERROR_MAX	2048	/* bytes of an error body */
-#define CORS	"Access-Control-Allow-Origin: *\r\n"
 #define ETAG_LEN	32	/* hexadecimal digits in it */
 
+static const struct slice	 none = { NULL, 0 };
 static const struct conf_oauth	*oauth;
 
+static void	 answer_with(struct request *, int, const char *,
+		    struct buf *, int, struct slice);
 static void	 answer_send(struct request *, int, const char *,
-		    const char *, struct slice);
+		    const struct buf *, struct slice);
 static void	 refused(struct request *, const struct refusal *,
-		    const char *, const char *, const char *);
+		    const char *, const char *, struct slice);
 static int	 put_refusal(struct buf *, const struct request *);
 static int	 put_challenge(struct buf *, const struct request *,
 		    const struct refusal *);
+static int	 put_any_origin(struct buf *);
 static void	 answer_document(struct request *, const struct http1_head *,
 		    struct slice);
 static int	 make_etag(struct slice, char *);
@@ -38,7 +41,7 @@ static int	 has_field(const struct http1_head *, const char *);
 
 static void
 answer_send(struct request *r, int status, const char *type,
-    const char *extra, struct slice body)
+    const struct buf *fields, struct slice body)
 {
 	struct client	*c = r->client;
 	struct buf	*out;
@@ -56,8 +59,8 @@ answer_send(struct request *r, int status, const char *type,
 	    "public, max-age=300" : "no-store") == -1;
 	failed |= http1_put_str(out, "X-Request-Id", r->id) == -1;
 	failed |= http1_put_date(out) == -1;
-	if (extra != NULL)
-		failed |= buf_puts(out, extra) == -1;
+	if (fields != NULL && fields->len > 0)
+		failed |= buf_append(out, buf_data(fields), fields->len) == -1;
 	if (r->origin.set)
 		failed |= cors_put(out, request_text(r, r->origin),
 		    NULL) == -1;
@@ -73,29 +76,41 @@ answer_send(struct request *r, int status, const char *type,
 	request_finish(r, 0);
 }
 
+/* The same, unless its fields could not be put; they are freed. */
+static void
+answer_with(struct request *r, int status, const char *type,
+    struct buf *fields, int failed, struct slice body)
+{
+	if (failed)
+		client_abort(r->client);
+	else
+		answer_send(r, status, type, fields, body);
+	buf_free(fields);
+}
+
 void
 answer_refuse(struct request *r, const struct refusal *f)
 {
-	refused(r, f, f->text, NULL, NULL);
+	refused(r, f, f->text, NULL, none);
 }
 
 void
 answer_refuse_as(struct request *r, const struct refusal *f,
     const char *text)
 {
-	refused(r, f, text, NULL, NULL);
+	refused(r, f, text, NULL, none);
 }
 
 void
 answer_refuse_data(struct request *r, const struct refusal *f,
     const char *data)
 {
-	refused(r, f, f->text, data, NULL);
+	refused(r, f, f->text, data, none);
 }
 
 void
 answer_refuse_page(struct request *r, const struct refusal *f, int status,
-    const char *fields)
+    struct slice fields)
 {
 	if (r->refused.row == NULL)
 		r->refused.status = status;
@@ -104,7 +119,7 @@ answer_refuse_page(struct request *r, const struct refusal *f, int status,
 
 static void
 refused(struct request *r, const struct refusal *row, const char *text,
-    const char *data, const char *fields)
+    const char *data, struct slice fields)
 {
 	struct refused	*f = &r->refused;
 
@@ -120,10 +135,8 @@ refused(struct request *r, const struct refusal *row, const char *text,
 	if (data != NULL)
 		request_keep_text(r, &f->data, (struct slice){ data,
 		    strlen(data) + 1 });
-	if (fields != NULL)
-		request_keep_text(r, &f->fields, (struct slice){ fields,
-		    strlen(fields) + 1 });
-	if ((data != NULL && !f->data.set) || (fields != NULL &&
+	request_keep_text(r, &f->fields, fields);
+	if ((data != NULL && !f->data.set) || (fields.p != NULL &&
 	    !f->fields.set))
 		client_abort(r->client);
 	else
@@ -157,12 +170,12 @@ answer_refusal(struct request *r)
 	}
 	r->action = f->row->action;
 	r->error = f->text;
-	answer_send(r, f->status, "application/json", buf_data(&fields),
+	answer_send(r, f->status, "application/json", &fields,
 	    (struct slice){ body, (size_t)n });
 	buf_free(&fields);
 }
 
-/* The fields that its row asks for, and a NUL. */
+/* The fields that its row asks for. */
 static int
 put_refusal(struct buf *b, const struct request *r)
 {
@@ -173,13 +186,11 @@ put_refusal(struct buf *b, const struct request *r)
 	if (f->challenge != CHALLENGE_NONE)
 		failed |= put_challenge(b, r, f) == -1;
 	if (f->retry != 0)
-		failed |= buf_printf(b, "Retry-After: %d\r\n",
-		    f->retry == REFUSAL_NOW ? 0 : f->retry) == -1;
+		failed |= http1_put_number(b, "Retry-After",
+		    f->retry == REFUSAL_NOW ? 0 : (uint64_t)f->retry) == -1;
 	if (f->allow != NULL)
-		failed |= buf_printf(b, "Allow: %s\r\n", f->allow) == -1;
-	if (fields.p != NULL)
-		failed |= buf_puts(b, fields.p) == -1;
-	failed |= buf_append(b, "", 1) == -1;
+		failed |= http1_put_str(b, "Allow", f->allow) == -1;
+	failed |= buf_append(b, fields.p, fields.len) == -1;
 	return (failed ? -1 : 0);
 }
 
@@ -204,8 +215,8 @@ put_challenge(struct buf *b, const struct request *r, const struct refusal *f)
 	size_t	 i;
 	int	 failed;
 
-	failed = buf_puts(b, "WWW-Authenticate: Bearer realm=\"mcpgw\"") ==
-	    -1;
+	failed = http1_open_field(b, "WWW-Authenticate") == -1 ||
+	    buf_puts(b, "Bearer realm=\"mcpgw\"") == -1;
 	/* without OAuth there is no such document */
 	if (oauth->enabled)
 		failed |= buf_puts(b, ", resource_metadata=\"") == -1 ||
@@ -218,43 +229,55 @@ put_challenge(struct buf *b, const struct request *r, const struct refusal *f)
 		    oauth->scopes[i]) == -1;
 	if (scopes && oauth->nscopes > 0)
 		failed |= buf_puts(b, "\"") == -1;
-	failed |= buf_puts(b, "\r\n") == -1;
+	failed |= http1_close_field(b) == -1;
 	return (failed ? -1 : 0);
 }
 
 void
 answer_preflight(struct request *r, const struct http1_head *h)
 {
-	struct buf	 b;
+	struct buf	 fields = { 0 };
+	int		 failed;
 
-	memset(&b, 0, sizeof(b));
-	if (cors_put_preflight(&b, h) == -1 ||
-	    buf_append(&b, "", 1) == -1) {
-		buf_free(&b);
-		client_abort(r->client);
-		return;
-	}
+	failed = cors_put_preflight(&fields, h) == -1;
 	r->action = AUDIT_ALLOW;
-	answer_send(r, 204, NULL, buf_data(&b), slice_of(""));
-	buf_free(&b);
+	answer_with(r, 204, NULL, &fields, failed, slice_of(""));
 }
 
 void
 answer_metadata(struct request *r, const struct http1_head *h,
     struct slice name)
 {
-	if (slice_is(h->method, "OPTIONS"))
-		answer_send(r, 204, NULL, CORS
-		    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
-		    "Access-Control-Allow-Headers: *, Authorization, "
-		    "MCP-Protocol-Version\r\n"
-		    "Access-Control-Max-Age: 86400\r\n", slice_of(""));
-	else if (slice_is(h->method, "GET") || slice_is(h->method, "HEAD"))
+	struct buf	 fields = { 0 };
+	int		 failed;
+
+	if (slice_is(h->method, "GET") || slice_is(h->method, "HEAD")) {
 		answer_document(r, h, name);
-	else
-		answer_send(r, 405, "text/plain",
-		    CORS "Allow: GET, HEAD, OPTIONS\r\n",
-		    slice_of("method not allowed\n"));
+		return;
+	}
+	failed = put_any_origin(&fields) == -1;
+	if (slice_is(h->method, "OPTIONS")) {
+		failed |= http1_put_str(&fields,
+		    "Access-Control-Allow-Methods",
+		    "GET, HEAD, OPTIONS") == -1;
+		failed |= http1_put_str(&fields,
+		    "Access-Control-Allow-Headers",
+		    "*, Authorization, MCP-Protocol-Version") == -1;
+		failed |= http1_put_str(&fields, "Access-Control-Max-Age",
+		    "86400") == -1;
+		answer_with(r, 204, NULL, &fields, failed, slice_of(""));
+		return;
+	}
+	failed |= http1_put_str(&fields, "Allow", "GET, HEAD, OPTIONS") == -1;
+	answer_with(r, 405, "text/plain", &fields, failed,
+	    slice_of("method not allowed\n"));
+}
+
+/* Anybody may read the document: there is nothing in it but names. */
+static int
+put_any_origin(struct buf *b)
+{
+	return (http1_put_str(b, "Access-Control-Allow-Origin", "*"));
 }
 
 static void
@@ -262,10 +285,10 @@ answer_document(struct request *r, const struct http1_head *h,
     struct slice name)
 {
 	struct slice	 doc;
-	struct buf	 b;
-	char		 etag[ETAG_LEN + 3], extra[128];
+	struct buf	 b = { 0 }, fields = { 0 };
+	char		 etag[ETAG_LEN + 3];
+	int		 failed;
 
-	memset(&b, 0, sizeof(b));
 	if (metadata_put_document(&b, name) == -1 ||
 	    make_etag((struct slice){ buf_data(&b), b.len }, etag) == -1) {
 		buf_free(&b);
@@ -273,18 +296,19 @@ answer_document(struct request *r, const struct http1_head *h,
 		return;
 	}
 	doc = (struct slice){ buf_data(&b), b.len };
-	(void)snprintf(extra, sizeof(extra), CORS "ETag: %s\r\n", etag);
+	failed = put_any_origin(&fields) == -1;
+	failed |= http1_put_str(&fields, "ETag", etag) == -1;
 	if (has_field(h, "If-Match") && !etag_listed(h, "If-Match", etag, 0)) {
-		answer_send(r, 412, "text/plain", extra,
+		answer_with(r, 412, "text/plain", &fields, failed,
 		    slice_of("precondition failed\n"));
 		buf_free(&b);
 		return;
 	}
 	r->lasting = 1;
 	if (etag_listed(h, "If-None-Match", etag, 1))
-		answer_send(r, 304, NULL, extra, slice_of(""));
+		answer_with(r, 304, NULL, &fields, failed, slice_of(""));
 	else
-		answer_send(r, 200, "application/json", extra, doc);
+		answer_with(r, 200, "application/json", &fields, failed, doc);
 	buf_free(&b);
 }
 
@@ -373,10 +397,16 @@ void
 answer_health(struct request *r, int ready, struct slice text,
     struct slice method)
 {
-	if (!slice_is(method, "GET") && !slice_is(method, "HEAD"))
-		answer_send(r, 405, "text/plain", "Allow: GET, HEAD\r\n",
+	struct buf	 fields = { 0 };
+	int		 failed;
+
+	if (!slice_is(method, "GET") && !slice_is(method, "HEAD")) {
+		failed = http1_put_str(&fields, "Allow", "GET, HEAD") == -1;
+		answer_with(r, 405, "text/plain", &fields, failed,
 		    slice_of("method not allowed\n"));
-	else
-		answer_send(r, ready ? 200 : 503, "text/plain",
-		    ready ? NULL : "Retry-After: 1\r\n", text);
+		return;
+	}
+	failed = !ready && http1_put_str(&fields, "Retry-After", "1") == -1;
+	answer_with(r, ready ? 200 : 503, "text/plain", &fields, failed,
+	    text);
 }

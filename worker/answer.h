@@ -22,9 +22,9 @@ void	answer_refuse_as(struct request *, const struct refusal *,
 /* With a "data" member, given as JSON text. */
 void	answer_refuse_data(struct request *, const struct refusal *,
 	    const char *data);
-/* With a status and fields (each ended by CRLF) of the upstream's. */
+/* With a status and fields of the upstream's (of http1_put.h). */
 void	answer_refuse_page(struct request *, const struct refusal *,
-	    int status, const char *fields);
+	    int status, struct slice fields);
 /* What r->refused says. */
 void	answer_refusal(struct request *);
 /* Plain text, for who does not speak MCP. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/cookies.h"
+#include "worker/http1_put.h"
 
 #define PREFIX	"mcpgw."
 
@@ -40,7 +41,7 @@ cookies_put_request(struct buf *b, const struct http1_head *h,
 		    h->field[i].id == HTTP1_COOKIE)
 			put_own(b, h->field[i].value, u->name, &any);
 	if (any)
-		buf_puts(b, "\r\n");
+		http1_close_field(b);
 	return (buf_check(b));
 }
 
@@ -56,7 +57,10 @@ put_own(struct buf *b, struct slice list, const char *upstream, int *any)
 		    !strip(&pair, ".") || pair.len == 0 || *pair.p == '=' ||
 		    memchr(pair.p, '=', pair.len) == NULL)
 			continue;
-		buf_puts(b, *any ? "; " : "Cookie: ");
+		if (*any)
+			buf_puts(b, "; ");
+		else
+			http1_open_field(b, "Cookie");
 		buf_append(b, pair.p, pair.len);
 		*any = 1;
 	}
@@ -86,7 +90,8 @@ put_renamed(struct buf *b, struct slice v, const char *upstream)
 		;
 	if (n == 0 || n == part.len || part.p[n] != '=')
 		return;
-	buf_puts(b, "Set-Cookie: " PREFIX);
+	http1_open_field(b, "Set-Cookie");
+	buf_puts(b, PREFIX);
 	buf_puts(b, upstream);
 	buf_puts(b, ".");
 	buf_append(b, part.p, part.len);
@@ -99,7 +104,7 @@ put_renamed(struct buf *b, struct slice v, const char *upstream)
 	}
 	buf_puts(b, "; Path=");
 	buf_puts(b, path);
-	buf_puts(b, "\r\n");
+	http1_close_field(b);
 }
 
 static int

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/cors.h"
+#include "worker/http1_put.h"
 
 #define TOKENS_MAX	64	/* of one list; a longer one is not repeated */
 #define MAX_AGE		"600"	/* s: no longer after allowed_origins changed */
@@ -21,17 +22,16 @@ cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
 	struct slice	 v;
 	size_t		 i = 0;
 
-	buf_puts(b, "Access-Control-Allow-Origin: ");
-	buf_append(b, origin.p, origin.len);
+	http1_put_field(b, slice_of("Access-Control-Allow-Origin"), origin);
 	if (answer == NULL || !vary_said(answer))
-		buf_puts(b, "\r\nVary: Origin");
-	buf_puts(b, "\r\nAccess-Control-Expose-Headers: "
-	    "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, "
-	    "Retry-After, X-Request-Id");
+		http1_put_str(b, "Vary", "Origin");
+	http1_open_field(b, "Access-Control-Expose-Headers");
+	buf_puts(b, "Mcp-Session-Id, MCP-Protocol-Version, "
+	    "WWW-Authenticate, Retry-After, X-Request-Id");
 	while (answer != NULL && (v = field(answer,
 	    HTTP1_AC_EXPOSE_HEADERS, &i)).p != NULL)
 		put_tokens(b, v);
-	buf_puts(b, "\r\n");
+	http1_close_field(b);
 	return (buf_check(b));
 }
 
@@ -41,14 +41,17 @@ cors_put_preflight(struct buf *b, const struct http1_head *request)
 	struct slice	 v;
 	size_t		 i = 0;
 
-	buf_puts(b, "Access-Control-Allow-Methods: GET, POST, DELETE\r\n"
-	    "Access-Control-Allow-Headers: Authorization, Content-Type, "
+	http1_put_str(b, "Access-Control-Allow-Methods",
+	    "GET, POST, DELETE");
+	http1_open_field(b, "Access-Control-Allow-Headers");
+	buf_puts(b, "Authorization, Content-Type, "
 	    "Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
 	    "Mcp-Method, Mcp-Name");
 	/* Mcp-Param-*, the field of API keys, traceparent, ... */
 	while ((v = field(request, HTTP1_AC_REQUEST_HEADERS, &i)).p != NULL)
 		put_tokens(b, v);
-	buf_puts(b, "\r\nAccess-Control-Max-Age: " MAX_AGE "\r\n");
+	http1_close_field(b);
+	http1_put_str(b, "Access-Control-Max-Age", MAX_AGE);
 	return (buf_check(b));
 }
 

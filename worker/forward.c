@@ -174,8 +174,7 @@ put_carried(const struct request *r, const struct http1_head *h,
 	int				 failed = 0;
 
 	if (accept != NULL)
-		failed |= put_words(b, "Accept: ", accept, "\r\n",
-		    NULL) == -1;
+		failed |= http1_put_str(b, "Accept", accept) == -1;
 	for (f = h->field; f < h->field + h->nfield; f++) {
 		if (f->connection || (f->flags & FIELD_NOT_UP) != 0 ||
 		    auth_is_key_field(f) || overruled(r, f->name) ||
@@ -248,8 +247,8 @@ replaced(const struct conf_upstream *u, const struct http1_field *f)
 static int
 put_identity(const struct request *r, struct buf *b)
 {
-	static const char *const names[] = { "X-Mcpgw-Client-Id: ",
-	    "X-Mcpgw-Subject: ", "X-Mcpgw-Key-Id: ", "X-Mcpgw-Scopes: " };
+	static const char *const names[] = { "X-Mcpgw-Client-Id",
+	    "X-Mcpgw-Subject", "X-Mcpgw-Key-Id", "X-Mcpgw-Scopes" };
 	const struct text *const texts[] = { &r->client_id, &r->sub,
 	    &r->key_id, &r->scopes };
 	struct slice	 v;
@@ -257,8 +256,8 @@ put_identity(const struct request *r, struct buf *b)
 
 	for (i = 0; i < 4; i++) {
 		v = request_text(r, *texts[i]);
-		if (v.len > 0 && (buf_puts(b, names[i]) == -1 ||
-		    put_escaped(b, v) == -1))
+		if (v.len > 0 && (http1_open_field(b, names[i]) == -1 ||
+		    put_escaped(b, v) == -1 || http1_close_field(b) == -1))
 			return (-1);
 	}
 	return (0);
@@ -274,7 +273,7 @@ put_escaped(struct buf *b, struct slice v)
 	char			*p, *start;
 	size_t			 i;
 
-	if ((start = p = buf_room(b, 3 * v.len + 2)) == NULL)
+	if ((start = p = buf_room(b, 3 * v.len)) == NULL)
 		return (-1);
 	for (i = 0; i < v.len; i++) {
 		ch = (unsigned char)v.p[i];
@@ -286,8 +285,6 @@ put_escaped(struct buf *b, struct slice v)
 		*p++ = hex[ch >> 4];
 		*p++ = hex[ch & 15];
 	}
-	*p++ = '\r';
-	*p++ = '\n';
 	buf_added(b, (size_t)(p - start));
 	return (0);
 }
@@ -488,14 +485,15 @@ put_via(struct buf *b, const struct http1_head *h)
 	size_t	 i;
 	int	 failed;
 
-	failed = buf_puts(b, "Via: ") == -1;
+	failed = http1_open_field(b, "Via") == -1;
 	for (i = 0; h->count[HTTP1_VIA] > 0 && i < h->nfield; i++)
 		if (h->field[i].id == HTTP1_VIA && h->field[i].value.len > 0)
 			failed |= buf_append(b, h->field[i].value.p,
 			    h->field[i].value.len) == -1 ||
 			    buf_puts(b, ", ") == -1;
 	failed |= put_words(b, h->minor == 1 ? "1.1 " : "1.0 ",
-	    session_pseudonym(), "\r\n", NULL) == -1;
+	    session_pseudonym(), NULL) == -1;
+	failed |= http1_close_field(b) == -1;
 	return (failed ? -1 : 0);
 }
 

@@ -93,11 +93,17 @@ http1_put_date(struct buf *b)
 }
 
 int
+http1_put_number(struct buf *b, const char *name, uint64_t value)
+{
+	if (http1_open_field(b, name) == -1 || buf_number(b, value) == -1)
+		return (-1);
+	return (http1_close_field(b));
+}
+
+int
 http1_put_length(struct buf *b, uint64_t n)
 {
-	if (buf_puts(b, "Content-Length: ") == -1 || buf_number(b, n) == -1)
-		return (-1);
-	return (buf_puts(b, "\r\n"));
+	return (http1_put_number(b, "Content-Length", n));
 }
 
 int

@@ -20,6 +20,7 @@ int	http1_put_str(struct buf *, const char *name, const char *value);
 /* A field whose value the caller appends by hand, in between. */
 int	http1_open_field(struct buf *, const char *name);
 int	http1_close_field(struct buf *);
+int	http1_put_number(struct buf *, const char *name, uint64_t value);
 /* Content-Length. */
 int	http1_put_length(struct buf *, uint64_t);
 /* Date, of now, for answers that bring none (RFC 9110 section 6.6.1). */

@@ -12,6 +12,7 @@
 #include "worker/clock.h"
 #include "worker/exchange.h"
 #include "worker/forward.h"
+#include "worker/http1_put.h"
 #include "worker/media.h"
 #include "worker/redirect.h"
 #include "worker/relay.h"
@@ -318,25 +319,25 @@ static void
 relay_no_page(struct request *r, const struct http1_head *h)
 {
 	static const char *const names[] = { "Allow", "Retry-After" };
-	struct buf	 extra = { 0 };
+	struct buf	 fields = { 0 };
 	size_t		 i, k;
 	int		 failed = 0;
 
 	for (i = 0; i < h->nfield; i++)
 		for (k = 0; k < 2; k++)
 			if (slice_is_nocase(h->field[i].name, names[k]))
-				failed |= buf_printf(&extra, "%s: %.*s\r\n",
-				    names[k], (int)h->field[i].value.len,
-				    h->field[i].value.p) == -1;
-	failed |= buf_append(&extra, "", 1) == -1;
+				failed |= http1_put_field(&fields,
+				    slice_of(names[k]),
+				    h->field[i].value) == -1;
 	exchange_cancel(r->ex);
 	r->ex = NULL;
 	if (failed)
 		client_abort(r->client);
 	else
 		answer_refuse_page(r, refuse(REFUSE_UP_ERROR_PAGE), h->status,
-		    buf_data(&extra));
-	buf_free(&extra);
+		    (struct slice){ fields.p == NULL ? NULL :
+		    buf_data(&fields), fields.len });
+	buf_free(&fields);
 }
 
 /* The head of an event stream. */
