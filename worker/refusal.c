@@ -12,6 +12,9 @@
 #define BAD_GATEWAY	502, RPC_BAD_GATEWAY, AUDIT_ERROR
 #define BUSY		503, RPC_UNAVAILABLE, AUDIT_ERROR
 
+/* What a row does not say is zero, and no clang need ask for it. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 const struct refusal refusals[REFUSE_MAX] = {
 [REFUSE_SYNTAX] = { 400, INVALID, AUDIT_ERROR, NULL },
 [REFUSE_HEAD_LATE] = { 408, INVALID, AUDIT_ERROR, NULL },
