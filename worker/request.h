@@ -99,7 +99,7 @@ struct request {
 	int		 answering;	/* the answer's head is queued */
 	int		 lasting;	/* it may be kept: for 5 minutes */
 	int		 answered;	/* the event with the response came */
-	int		 ending;	/* its stream has only this event left */
+	int		 ending;	/* its stream ends with this event */
 	int		 extensible;	/* events may be added to the stream */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
@@ -123,7 +123,7 @@ struct request {
 	const struct refusal *ask_why;
 	int		 ask_stream;	/* its answer is an event stream */
 	int		 ask_status;
-	int		 listening;	/* to subscriptions: as a GET's stream */
+	int		 listening;	/* to subscriptions: a stream */
 	enum audit_action action;
 	int		 has_auth;
 	enum auth_result auth;

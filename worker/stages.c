@@ -43,8 +43,9 @@ struct stage {
 
 static const struct worker_conf	*conf;
 
-#define STAGE(name)	static enum outcome stage_##name(struct request *,	\
-			    const struct http1_head *)
+#define STAGE(name)							\
+	static enum outcome stage_##name(struct request *,		\
+	    const struct http1_head *)
 STAGE(route);
 STAGE(late);
 STAGE(document);

@@ -154,14 +154,14 @@ pass_noticed(uint64_t ms)
 	assert_int_not_equal(event_base_loop(base, EVLOOP_ONCE), -1);
 }
 
-static void
+static inline void
 keep(char *out, size_t size, struct slice s)
 {
 	(void)snprintf(out, size, "%.*s", s.p == NULL ? 1 : (int)s.len,
 	    s.p == NULL ? "-" : s.p);
 }
 
-static void
+static inline void
 note(struct who *who, const struct verdict *v)
 {
 	who->told++;
@@ -173,7 +173,7 @@ note(struct who *who, const struct verdict *v)
 	keep(who->scopes, sizeof(who->scopes), v->scopes);
 }
 
-static void
+static inline void
 who_done(struct waiter *w, const struct verdict *v)
 {
 	struct who	*who = (struct who *)w;
