@@ -6,6 +6,7 @@ import json
 import time
 
 import gw as gwmod
+from test_stop import SLOW, Stopping
 
 PER_SECOND, MANY = 3, 12
 BODY = json.dumps(gwmod.rpc()).encode()
@@ -164,6 +165,18 @@ def test_a_pipeline(gateway, auth_server):
     assert counts and len(own) <= PER_SECOND * (len(counts) + 1)
     for x in own:
         assert x["tool"] == "n" * 64, x
+
+
+def test_while_it_stops(gateway, auth_server, upstream):
+    """Told before it is gone: that may take long."""
+    g = gateway(gwmod.merge(config(), SLOW))
+    stopping = Stopping(g, auth_server.mint(), upstream)
+    for _ in range(MANY):
+        assert stopping.ask("POST", "/mcp", BODY).status == 503
+    own, counts = until_counted(g, "127.0.0.1", MANY)
+    assert len(own) + sum(x["suppressed"] for x in counts) == MANY
+    assert counts and {x["status"] for x in own} == {503}
+    stopping.end()
 
 
 def test_at_a_reload(gateway):
