@@ -62,7 +62,7 @@ static void			(*on_change)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
 static struct spender		 spenders[SPENDERS_MAX];
-static struct jwt_claims	*refused;	/* that a verdict may point to */
+static struct jwt_claims	*refused;	/* a verdict points to it */
 
 static int	 query_has_token(struct slice);
 static int	 is_token_name(struct slice);

@@ -83,7 +83,6 @@ static void	 turn_end(void);
 static void	 turn_event(evutil_socket_t, short, void *);
 static void	 master_message(struct channel *, struct imsg *, void *);
 static int	 lost(struct imsg *);
-static void	 take_peer(struct imsg *);
 static void	 peer_gone(enum proto_role);
 static void	 look_again(void);
 static void	 maybe_ready(void);
@@ -319,7 +318,8 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		fatalx("%s: %s", proto_name(m->type), why);
 	switch (m->type) {
 	case MSG_PEER:
-		take_peer(m);
+		if (peer_take(m) == -1)
+			fatalx("MSG_PEER: malformed");
 		break;
 	case MSG_AUDIT_FD:
 		audit_set_fd(imsg_take_fd(m));
@@ -389,18 +389,6 @@ lost(struct imsg *m)
 	default:
 		return (0);
 	}
-}
-
-/* A channel to the fetcher or the keeper. */
-static void
-take_peer(struct imsg *m)
-{
-	uint32_t	 role, zero;
-
-	if (proto_get_peer(m, &role, &zero) == -1 ||
-	    (role != ROLE_FETCHER && role != ROLE_KEEPER))
-		fatalx("MSG_PEER: malformed");
-	peer_attach((enum proto_role)role, imsg_take_fd(m));
 }
 
 static void

@@ -52,6 +52,18 @@ peer_renewed(enum proto_role role, void (*again)(void))
 	p->again[p->nagain++] = again;
 }
 
+int
+peer_take(struct imsg *m)
+{
+	uint32_t	 role, zero;
+
+	if (proto_get_peer(m, &role, &zero) == -1 ||
+	    (role != ROLE_FETCHER && role != ROLE_KEEPER))
+		return (-1);
+	peer_attach((enum proto_role)role, imsg_take_fd(m));
+	return (0);
+}
+
 void
 peer_attach(enum proto_role role, int fd)
 {

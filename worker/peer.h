@@ -24,8 +24,10 @@ void	peer_handle(enum proto_role, enum proto_type,
 /* again is called when there is a new channel to that role. */
 void	peer_renewed(enum proto_role, void (*again)(void));
 
-/* A channel to ROLE_FETCHER or ROLE_KEEPER; fd is taken over.  The one before
- * is closed. */
+/* MSG_PEER of the master: a channel to the fetcher or the keeper.  0, or -1:
+ * malformed. */
+int	peer_take(struct imsg *);
+/* The same: to this role; fd is taken over.  The one before is closed. */
 void	peer_attach(enum proto_role, int fd);
 /* Where to send; NULL while there is none. */
 struct channel *peer_channel(enum proto_role);

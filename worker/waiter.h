@@ -33,8 +33,8 @@ struct verdict {
 	struct slice	 scopes;
 	int64_t		 until;		/* ms since the epoch when it is good
 					 * no more, leeway included; 0: no end */
-	const char	*why;		/* it was refused, or NULL: static
-					 * text for logs, not for clients */
+	const char	*why;		/* refused, for logs and not for
+					 * clients: static text; or NULL */
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
 					 * which asks too much */
 	uint8_t		 digest[32];	/* that token points to */

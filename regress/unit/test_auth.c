@@ -218,6 +218,12 @@ test_key_comes(void **state)
 	pass(10000);
 	assert_int_equal(ask(&b, token("newer", other), "192.0.2.2"),
 	    JUDGED_LATER);
+	send_done(1, now);
+	assert_int_equal(ask(&b, token("newer", other), "192.0.2.2"), JUDGED);
+	/* but with another set it is another matter */
+	send_keys("k", known);
+	assert_int_equal(ask(&b, token("newer", other), "192.0.2.2"),
+	    JUDGED_LATER);
 	auth_unwait(&b.w);
 }
 
