@@ -32,7 +32,7 @@ struct verdict {
 	const uint8_t	*signer;	/* jwk.id of a token's key; or NULL */
 	struct slice	 scopes;
 	int64_t		 until;		/* ms since the epoch when it is good
-					 * no more, leeway included; 0: no end */
+					 * no more, leeway included; 0: never */
 	const char	*why;		/* refused, for logs and not for
 					 * clients: static text; or NULL */
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
