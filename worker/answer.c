@@ -22,15 +22,15 @@ static const struct slice	 none = { NULL, 0 };
 static const struct conf_oauth	*oauth;
 
 static void	 answer_with(struct request *, int, const char *,
-		    struct buf *, int, struct slice);
+		    struct buf *, struct slice);
 static void	 answer_send(struct request *, int, const char *,
 		    const struct buf *, struct slice);
 static void	 refused(struct request *, const struct refusal *,
 		    const char *, const char *, struct slice);
-static int	 put_refusal(struct buf *, const struct request *);
-static int	 put_challenge(struct buf *, const struct request *,
+static void	 put_refusal(struct buf *, const struct request *);
+static void	 put_challenge(struct buf *, const struct request *,
 		    const struct refusal *);
-static int	 put_any_origin(struct buf *);
+static void	 put_any_origin(struct buf *);
 static void	 answer_document(struct request *, const struct http1_head *,
 		    struct slice);
 static int	 make_etag(struct slice, char *);
@@ -49,22 +49,18 @@ answer_send(struct request *r, int status, const char *type,
 
 	r->status = status;
 	r->answering = 1;
-	if ((out = client_answer(c, status)) == NULL) {
-		client_abort(c);
-		return;
-	}
-	failed = type != NULL && http1_put_str(out, "Content-Type",
-	    type) == -1;
-	failed |= http1_put_str(out, "Cache-Control", r->lasting ?
-	    "public, max-age=300" : "no-store") == -1;
-	failed |= http1_put_str(out, "X-Request-Id", r->id) == -1;
-	failed |= http1_put_date(out) == -1;
+	out = client_answer(c, status);
+	if (type != NULL)
+		http1_put_str(out, "Content-Type", type);
+	http1_put_str(out, "Cache-Control", r->lasting ?
+	    "public, max-age=300" : "no-store");
+	http1_put_str(out, "X-Request-Id", r->id);
+	http1_put_date(out);
 	if (fields != NULL && fields->len > 0)
-		failed |= buf_append(out, buf_data(fields), fields->len) == -1;
+		buf_append(out, buf_data(fields), fields->len);
 	if (r->origin.set)
-		failed |= cors_put(out, request_text(r, r->origin),
-		    NULL) == -1;
-	failed |= client_fields_end(c, status != 204 && status != 304 ?
+		cors_put(out, request_text(r, r->origin), NULL);
+	failed = client_fields_end(c, status != 204 && status != 304 ?
 	    body.len : CLIENT_NO_BODY) == -1;
 	if (!r->head_only)
 		failed |= client_body(c, body) == -1;
@@ -79,9 +75,9 @@ answer_send(struct request *r, int status, const char *type,
 /* The same, unless its fields could not be put; they are freed. */
 static void
 answer_with(struct request *r, int status, const char *type,
-    struct buf *fields, int failed, struct slice body)
+    struct buf *fields, struct slice body)
 {
-	if (failed)
+	if (buf_check(fields) == -1)
 		client_abort(r->client);
 	else
 		answer_send(r, status, type, fields, body);
@@ -162,36 +158,32 @@ answer_refusal(struct request *r)
 	    id.p == NULL ? "" : id.p, id.p == NULL ? "" : ",",
 	    f->row->code, len, text, data.p == NULL ? "" : ",\"data\":",
 	    data.p == NULL ? "" : data.p);
-	if (n < 0 || (size_t)n >= sizeof(body) ||
-	    put_refusal(&fields, r) == -1) {
-		buf_free(&fields);
+	if (n < 0 || (size_t)n >= sizeof(body)) {
 		client_abort(r->client);
 		return;
 	}
+	put_refusal(&fields, r);
 	r->action = f->row->action;
 	r->error = f->text;
-	answer_send(r, f->status, "application/json", &fields,
+	answer_with(r, f->status, "application/json", &fields,
 	    (struct slice){ body, (size_t)n });
-	buf_free(&fields);
 }
 
 /* The fields that its row asks for. */
-static int
+static void
 put_refusal(struct buf *b, const struct request *r)
 {
 	const struct refusal	*f = r->refused.row;
 	struct slice		 fields = request_text(r, r->refused.fields);
-	int			 failed = 0;
 
 	if (f->challenge != CHALLENGE_NONE)
-		failed |= put_challenge(b, r, f) == -1;
+		put_challenge(b, r, f);
 	if (f->retry != 0)
-		failed |= http1_put_number(b, "Retry-After",
-		    f->retry == REFUSAL_NOW ? 0 : (uint64_t)f->retry) == -1;
+		http1_put_number(b, "Retry-After",
+		    f->retry == REFUSAL_NOW ? 0 : (uint64_t)f->retry);
 	if (f->allow != NULL)
-		failed |= http1_put_str(b, "Allow", f->allow) == -1;
-	failed |= buf_append(b, fields.p, fields.len) == -1;
-	return (failed ? -1 : 0);
+		http1_put_str(b, "Allow", f->allow);
+	buf_append(b, fields.p, fields.len);
 }
 
 void
@@ -207,41 +199,39 @@ answer_setup(const struct conf_oauth *c)
 }
 
 /* RFC 6750 section 3, RFC 9728 section 5.1. */
-static int
+static void
 put_challenge(struct buf *b, const struct request *r, const struct refusal *f)
 {
 	int	 scopes = f->challenge == CHALLENGE_SCOPES ||
 		    (f->challenge == CHALLENGE_ASK && oauth->enabled);
 	size_t	 i;
-	int	 failed;
 
-	failed = http1_open_field(b, "WWW-Authenticate") == -1 ||
-	    buf_puts(b, "Bearer realm=\"mcpgw\"") == -1;
+	http1_open_field(b, "WWW-Authenticate");
+	buf_puts(b, "Bearer realm=\"mcpgw\"");
 	/* without OAuth there is no such document */
-	if (oauth->enabled)
-		failed |= buf_puts(b, ", resource_metadata=\"") == -1 ||
-		    metadata_put_url(b, request_text(r, r->name)) == -1 ||
-		    buf_puts(b, "\"") == -1;
+	if (oauth->enabled) {
+		buf_puts(b, ", resource_metadata=\"");
+		metadata_put_url(b, request_text(r, r->name));
+		buf_puts(b, "\"");
+	}
 	if (f->error != NULL)
-		failed |= buf_printf(b, ", error=\"%s\"", f->error) == -1;
+		buf_printf(b, ", error=\"%s\"", f->error);
 	for (i = 0; scopes && i < oauth->nscopes; i++)
-		failed |= buf_printf(b, "%s%s", i == 0 ? ", scope=\"" : " ",
-		    oauth->scopes[i]) == -1;
+		buf_printf(b, "%s%s", i == 0 ? ", scope=\"" : " ",
+		    oauth->scopes[i]);
 	if (scopes && oauth->nscopes > 0)
-		failed |= buf_puts(b, "\"") == -1;
-	failed |= http1_close_field(b) == -1;
-	return (failed ? -1 : 0);
+		buf_puts(b, "\"");
+	http1_close_field(b);
 }
 
 void
 answer_preflight(struct request *r, const struct http1_head *h)
 {
 	struct buf	 fields = { 0 };
-	int		 failed;
 
-	failed = cors_put_preflight(&fields, h) == -1;
+	cors_put_preflight(&fields, h);
 	r->action = AUDIT_ALLOW;
-	answer_with(r, 204, NULL, &fields, failed, slice_of(""));
+	answer_with(r, 204, NULL, &fields, slice_of(""));
 }
 
 void
@@ -249,35 +239,31 @@ answer_metadata(struct request *r, const struct http1_head *h,
     struct slice name)
 {
 	struct buf	 fields = { 0 };
-	int		 failed;
 
 	if (slice_is(h->method, "GET") || slice_is(h->method, "HEAD")) {
 		answer_document(r, h, name);
 		return;
 	}
-	failed = put_any_origin(&fields) == -1;
+	put_any_origin(&fields);
 	if (slice_is(h->method, "OPTIONS")) {
-		failed |= http1_put_str(&fields,
-		    "Access-Control-Allow-Methods",
-		    "GET, HEAD, OPTIONS") == -1;
-		failed |= http1_put_str(&fields,
-		    "Access-Control-Allow-Headers",
-		    "*, Authorization, MCP-Protocol-Version") == -1;
-		failed |= http1_put_str(&fields, "Access-Control-Max-Age",
-		    "86400") == -1;
-		answer_with(r, 204, NULL, &fields, failed, slice_of(""));
+		http1_put_str(&fields, "Access-Control-Allow-Methods",
+		    "GET, HEAD, OPTIONS");
+		http1_put_str(&fields, "Access-Control-Allow-Headers",
+		    "*, Authorization, MCP-Protocol-Version");
+		http1_put_str(&fields, "Access-Control-Max-Age", "86400");
+		answer_with(r, 204, NULL, &fields, slice_of(""));
 		return;
 	}
-	failed |= http1_put_str(&fields, "Allow", "GET, HEAD, OPTIONS") == -1;
-	answer_with(r, 405, "text/plain", &fields, failed,
+	http1_put_str(&fields, "Allow", "GET, HEAD, OPTIONS");
+	answer_with(r, 405, "text/plain", &fields,
 	    slice_of("method not allowed\n"));
 }
 
 /* Anybody may read the document: there is nothing in it but names. */
-static int
+static void
 put_any_origin(struct buf *b)
 {
-	return (http1_put_str(b, "Access-Control-Allow-Origin", "*"));
+	http1_put_str(b, "Access-Control-Allow-Origin", "*");
 }
 
 static void
@@ -287,7 +273,6 @@ answer_document(struct request *r, const struct http1_head *h,
 	struct slice	 doc;
 	struct buf	 b = { 0 }, fields = { 0 };
 	char		 etag[ETAG_LEN + 3];
-	int		 failed;
 
 	if (metadata_put_document(&b, name) == -1 ||
 	    make_etag((struct slice){ buf_data(&b), b.len }, etag) == -1) {
@@ -296,19 +281,19 @@ answer_document(struct request *r, const struct http1_head *h,
 		return;
 	}
 	doc = (struct slice){ buf_data(&b), b.len };
-	failed = put_any_origin(&fields) == -1;
-	failed |= http1_put_str(&fields, "ETag", etag) == -1;
+	put_any_origin(&fields);
+	http1_put_str(&fields, "ETag", etag);
 	if (has_field(h, "If-Match") && !etag_listed(h, "If-Match", etag, 0)) {
-		answer_with(r, 412, "text/plain", &fields, failed,
+		answer_with(r, 412, "text/plain", &fields,
 		    slice_of("precondition failed\n"));
 		buf_free(&b);
 		return;
 	}
 	r->lasting = 1;
 	if (etag_listed(h, "If-None-Match", etag, 1))
-		answer_with(r, 304, NULL, &fields, failed, slice_of(""));
+		answer_with(r, 304, NULL, &fields, slice_of(""));
 	else
-		answer_with(r, 200, "application/json", &fields, failed, doc);
+		answer_with(r, 200, "application/json", &fields, doc);
 	buf_free(&b);
 }
 
@@ -398,15 +383,15 @@ answer_health(struct request *r, int ready, struct slice text,
     struct slice method)
 {
 	struct buf	 fields = { 0 };
-	int		 failed;
 
 	if (!slice_is(method, "GET") && !slice_is(method, "HEAD")) {
-		failed = http1_put_str(&fields, "Allow", "GET, HEAD") == -1;
-		answer_with(r, 405, "text/plain", &fields, failed,
+		http1_put_str(&fields, "Allow", "GET, HEAD");
+		answer_with(r, 405, "text/plain", &fields,
 		    slice_of("method not allowed\n"));
 		return;
 	}
-	failed = !ready && http1_put_str(&fields, "Retry-After", "1") == -1;
-	answer_with(r, ready ? 200 : 503, "text/plain", &fields, failed,
+	if (!ready)
+		http1_put_str(&fields, "Retry-After", "1");
+	answer_with(r, ready ? 200 : 503, "text/plain", &fields,
 	    text);
 }

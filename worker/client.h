@@ -41,7 +41,7 @@ struct client_ops {
 
 	/* Begin the answer.  The caller puts its fields (http1_put.h) into the
 	 * buffer, but for those of framing and of the connection, and then
-	 * calls fields_end(): 0, or -1 when memory is gone. */
+	 * calls fields_end(): 0, or -1 when memory was gone since. */
 	struct buf *(*answer)(struct client *, int status);
 	int	 (*fields_end)(struct client *, uint64_t length);
 	/* A part of its body, not empty.  0, or -1 when memory is gone. */

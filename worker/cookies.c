@@ -26,7 +26,7 @@ cookies_setup(const struct worker_conf *conf)
 		memcpy(path, p, strlen(p) + 1);
 }
 
-int
+void
 cookies_put_request(struct buf *b, const struct http1_head *h,
     const struct conf_upstream *u)
 {
@@ -35,14 +35,13 @@ cookies_put_request(struct buf *b, const struct http1_head *h,
 
 	for (i = 0; i < u->nheaders; i++)
 		if (strcasecmp(u->headers[i].name, "Cookie") == 0)
-			return (0);	/* the configuration's is sent */
+			return;	/* the configuration's is sent */
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
 		    h->field[i].id == HTTP1_COOKIE)
 			put_own(b, h->field[i].value, u->name, &any);
 	if (any)
 		http1_close_field(b);
-	return (buf_check(b));
 }
 
 /* Go on with the field, of which any is there already. */
@@ -66,7 +65,7 @@ put_own(struct buf *b, struct slice list, const char *upstream, int *any)
 	}
 }
 
-int
+void
 cookies_put_response(struct buf *b, const struct http1_head *h,
     const struct conf_upstream *u)
 {
@@ -76,7 +75,6 @@ cookies_put_response(struct buf *b, const struct http1_head *h,
 		if (!h->field[i].connection &&
 		    h->field[i].id == HTTP1_SET_COOKIE)
 			put_renamed(b, h->field[i].value, u->name);
-	return (buf_check(b));
 }
 
 static void

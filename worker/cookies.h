@@ -13,12 +13,12 @@
 /* Once. */
 void	cookies_setup(const struct worker_conf *);
 /* The client's Cookie fields as this upstream is to see them: what is its own,
- * or nothing.  0, or -1 when memory is gone. */
-int	cookies_put_request(struct buf *, const struct http1_head *,
+ * or nothing. */
+void	cookies_put_request(struct buf *, const struct http1_head *,
 	    const struct conf_upstream *);
 /* Its Set-Cookie fields for the client; what is malformed is left out, and so
- * are Domain and Path: they are for the gateway's own.  0 or -1. */
-int	cookies_put_response(struct buf *, const struct http1_head *,
+ * are Domain and Path: they are for the gateway's own. */
+void	cookies_put_response(struct buf *, const struct http1_head *,
 	    const struct conf_upstream *);
 
 #endif

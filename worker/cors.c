@@ -16,7 +16,7 @@ static int	 vary_said(const struct http1_head *);
 static int	 tokens_ok(struct slice);
 static void	 put_tokens(struct buf *, struct slice);
 
-int
+void
 cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
 {
 	struct slice	 v;
@@ -32,10 +32,9 @@ cors_put(struct buf *b, struct slice origin, const struct http1_head *answer)
 	    HTTP1_AC_EXPOSE_HEADERS, &i)).p != NULL)
 		put_tokens(b, v);
 	http1_close_field(b);
-	return (buf_check(b));
 }
 
-int
+void
 cors_put_preflight(struct buf *b, const struct http1_head *request)
 {
 	struct slice	 v;
@@ -52,7 +51,6 @@ cors_put_preflight(struct buf *b, const struct http1_head *request)
 		put_tokens(b, v);
 	http1_close_field(b);
 	http1_put_str(b, "Access-Control-Max-Age", MAX_AGE);
-	return (buf_check(b));
 }
 
 /* The next field of this kind, from index *i on; p NULL when there is none. */

@@ -14,12 +14,12 @@
 /*
  * Append the fields that let a page of this (allowed) origin read an answer,
  * each ended by CRLF.  answer is the upstream's, whose exposed fields stay
- * exposed, or NULL.  0, or -1 when memory is gone.
+ * exposed, or NULL.
  */
-int	cors_put(struct buf *, struct slice origin,
+void	cors_put(struct buf *, struct slice origin,
 	    const struct http1_head *answer);
 /* Append what a preflight is to be told besides: methods, fields (those that
- * MCP has and those it asks for), for how long.  0 or -1. */
-int	cors_put_preflight(struct buf *, const struct http1_head *request);
+ * MCP has and those it asks for), for how long. */
+void	cors_put_preflight(struct buf *, const struct http1_head *request);
 
 #endif

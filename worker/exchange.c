@@ -384,17 +384,16 @@ static int
 put_head(struct exchange *ex)
 {
 	struct buf	*b = &ex->head;
-	int		 failed;
 
-	failed = ex->cb->put_head(ex->arg, exchange_server(ex), b) == -1;
+	if (ex->cb->put_head(ex->arg, exchange_server(ex), b) == -1)
+		return (-1);
 	if (strcmp(ex->method, "POST") == 0)
-		failed |= http1_put_length(b, ex->body.len) == -1;
-	failed |= http1_put_end(b) == -1;
+		http1_put_length(b, ex->body.len);
+	http1_put_end(b);
 	ex->joined = ex->up->tls != NULL && ex->body.len <= JOIN_MAX;
 	if (ex->joined)
-		failed |= buf_append(b, buf_data(&ex->body),
-		    ex->body.len) == -1;
-	return (failed ? -1 : 0);
+		buf_append(b, buf_data(&ex->body), ex->body.len);
+	return (buf_check(b));
 }
 
 /* Send what the socket takes.  0 when all is sent, or -1 with errno. */

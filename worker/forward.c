@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -30,32 +29,30 @@ static const struct worker_conf	*conf;
 static int	 kept(const struct http1_field *);
 static struct slice server_query(const struct request *,
 		    const struct conf_server *);
-static int	 put_line(const struct request *, size_t, const char *,
+static void	 put_line(const struct request *, size_t, const char *,
 		    struct buf *);
-static int	 put_carried(const struct request *,
+static void	 put_carried(const struct request *,
 		    const struct http1_head *, const struct conf_upstream *,
 		    struct buf *);
 static int	 overruled(const struct request *, struct slice);
-static int	 put_fixed(const struct request *,
+static void	 put_fixed(const struct request *,
 		    const struct conf_upstream *, struct buf *);
-static int	 put_harmless(struct buf *);
-static int	 put_streaming(const struct http1_head *, struct buf *);
+static void	 put_harmless(struct buf *);
+static void	 put_streaming(const struct http1_head *, struct buf *);
 static int	 replaced(const struct conf_upstream *,
 		    const struct http1_field *);
-static int	 put_identity(const struct request *, struct buf *);
-static int	 put_escaped(struct buf *, struct slice);
-static int	 put_session(struct request *, const struct http1_head *,
+static void	 put_identity(const struct request *, struct buf *);
+static void	 put_escaped(struct buf *, struct slice);
+static void	 put_session(struct request *, const struct http1_head *,
 		    struct buf *);
-static int	 put_words(struct buf *, ...)
-		    __attribute__((sentinel));
-static int	 put_via(struct buf *, const struct http1_head *);
+static void	 put_via(struct buf *, const struct http1_head *);
 static void	 make_traceparent(const struct http1_head *, char *);
 static int	 traced(const struct http1_head *);
 static int	 traceparent_ok(struct slice);
-static int	 put_forwarded(const struct request *,
+static void	 put_forwarded(const struct request *,
 		    const struct http1_head *, const struct conf_upstream *,
 		    struct buf *);
-static int	 put_said(struct buf *, const struct conf_upstream *,
+static void	 put_said(struct buf *, const struct conf_upstream *,
 		    const struct http1_head *, const char *, enum http1_name,
 		    struct slice);
 static struct slice forwarded_kept(const struct request *,
@@ -96,19 +93,22 @@ kept(const struct http1_field *f)
 	return ((f->flags & FIELD_CREDENTIAL) == 0 && !auth_is_key_field(f));
 }
 
-int
+void
 forward_put_target(const struct request *r, size_t server, struct buf *b)
 {
 	const struct conf_server	*s;
 	struct slice			 query;
 
-	if (r->target.set)
-		return (buf_append(b, request_text(r, r->target).p,
-		    r->target.len));
+	if (r->target.set) {
+		buf_append(b, request_text(r, r->target).p, r->target.len);
+		return;
+	}
 	s = &conf->upstreams[r->upstream].servers[server];
 	query = server_query(r, s);
-	return (put_words(b, s->path, query.p == NULL ? "" : "?", NULL) == -1 ?
-	    -1 : buf_append(b, query.p, query.len));
+	buf_puts(b, s->path);
+	if (query.p != NULL)
+		buf_puts(b, "?");
+	buf_append(b, query.p, query.len);
 }
 
 /* Of two parameters of one name servers take either: theirs, or the client's,
@@ -119,7 +119,7 @@ server_query(const struct request *r, const struct conf_server *s)
 	return (s->query != NULL ? slice_of(s->query) : r->kept.query);
 }
 
-static int
+static void
 put_line(const struct request *r, size_t server, const char *method,
     struct buf *b)
 {
@@ -128,11 +128,11 @@ put_line(const struct request *r, size_t server, const char *method,
 	struct slice			 none = { NULL, 0 };
 
 	if (r->target.set)
-		return (http1_put_request(b, method,
-		    request_text(r, r->target), none,
-		    conf_server_authority(u, s)));
-	return (http1_put_request(b, method, slice_of(s->path),
-	    server_query(r, s), conf_server_authority(u, s)));
+		http1_put_request(b, method, request_text(r, r->target), none,
+		    conf_server_authority(u, s));
+	else
+		http1_put_request(b, method, slice_of(s->path),
+		    server_query(r, s), conf_server_authority(u, s));
 }
 
 int
@@ -141,40 +141,36 @@ forward_put_head(const struct request *r, size_t server, struct buf *b)
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
 	const struct http1_head		*h = http1_kept_head(&r->kept);
 	struct slice			 session;
-	int				 failed;
 
-	failed = put_line(r, server, forward_method(r), b) == -1;
-	failed |= put_carried(r, h, u, b) == -1;
-	failed |= http1_put_field(b, slice_of("X-Request-Id"),
-	    slice_of(r->id)) == -1;
-	failed |= put_forwarded(r, h, u, b) == -1;
-	failed |= http1_put_field(b, slice_of("traceparent"),
-	    request_text(r, r->traceparent)) == -1;
-	failed |= put_via(b, h) == -1;
+	put_line(r, server, forward_method(r), b);
+	put_carried(r, h, u, b);
+	http1_put_str(b, "X-Request-Id", r->id);
+	put_forwarded(r, h, u, b);
+	http1_put_field(b, slice_of("traceparent"),
+	    request_text(r, r->traceparent));
+	put_via(b, h);
 	session = request_text(r, r->session_id);
 	if (session.p != NULL)
-		failed |= http1_put_field(b, slice_of("Mcp-Session-Id"),
-		    session) == -1;
+		http1_put_field(b, slice_of("Mcp-Session-Id"), session);
 	if (u->cookies)
-		failed |= cookies_put_request(b, h, u) == -1;
-	failed |= put_fixed(r, u, b) == -1;
+		cookies_put_request(b, h, u);
+	put_fixed(r, u, b);
 	if (u->identity_headers)
-		failed |= put_identity(r, b) == -1;
-	return (failed ? -1 : 0);
+		put_identity(r, b);
+	return (buf_check(b));
 }
 
 /* What the client sent and may. */
-static int
+static void
 put_carried(const struct request *r, const struct http1_head *h,
     const struct conf_upstream *u, struct buf *b)
 {
 	const struct http1_field	*f;
 	const char			*accept = mediatype_accept(h);
 	int				 stateless = r->revision.stateless;
-	int				 failed = 0;
 
 	if (accept != NULL)
-		failed |= http1_put_str(b, "Accept", accept) == -1;
+		http1_put_str(b, "Accept", accept);
 	for (f = h->field; f < h->field + h->nfield; f++) {
 		if (f->connection || (f->flags & FIELD_NOT_UP) != 0 ||
 		    auth_is_key_field(f) || overruled(r, f->name) ||
@@ -183,12 +179,10 @@ put_carried(const struct request *r, const struct http1_head *h,
 		    (f->id == HTTP1_ACCEPT && accept != NULL) ||
 		    (f->id == HTTP1_TRACESTATE && !traced(h)))
 			continue;
-		failed |= http1_put_field(b, f->name, f->value) == -1;
+		http1_put_field(b, f->name, f->value);
 	}
 	if (r->uncoded)
-		failed |= http1_put_field(b, slice_of("Accept-Encoding"),
-		    slice_of("identity")) == -1;
-	return (failed ? -1 : 0);
+		http1_put_str(b, "Accept-Encoding", "identity");
 }
 
 /* Did the body show that it may not go on? */
@@ -200,35 +194,31 @@ overruled(const struct request *r, struct slice name)
 	    "MCP-Protocol-Version")));
 }
 
-static int
+static void
 put_fixed(const struct request *r, const struct conf_upstream *u,
     struct buf *b)
 {
 	struct slice	 name;
 	size_t		 i;
-	int		 failed = 0;
 
 	for (i = 0; i < u->nheaders; i++) {
 		name = slice_of(u->headers[i].name);
 		if (!overruled(r, name))
-			failed |= http1_put_field(b, name,
-			    slice_of(u->headers[i].value)) == -1;
+			http1_put_field(b, name,
+			    slice_of(u->headers[i].value));
 	}
-	return (failed ? -1 : 0);
 }
 
 int
 forward_put_own(const struct request *r, size_t server, struct buf *b)
 {
 	static const struct http1_head	 none;
-	int				 failed;
 
-	failed = put_line(r, server, "POST", b) == -1;
-	failed |= http1_put_field(b, slice_of("X-Request-Id"),
-	    slice_of(r->id)) == -1;
-	failed |= put_via(b, &none) == -1;
-	failed |= put_fixed(r, &conf->upstreams[r->upstream], b) == -1;
-	return (failed ? -1 : 0);
+	put_line(r, server, "POST", b);
+	http1_put_str(b, "X-Request-Id", r->id);
+	put_via(b, &none);
+	put_fixed(r, &conf->upstreams[r->upstream], b);
+	return (buf_check(b));
 }
 
 /* Does a fixed field of the upstream's take its place? */
@@ -244,7 +234,7 @@ replaced(const struct conf_upstream *u, const struct http1_field *f)
 }
 
 /* Who the caller is, as far as is known. */
-static int
+static void
 put_identity(const struct request *r, struct buf *b)
 {
 	static const char *const names[] = { "X-Mcpgw-Client-Id",
@@ -256,16 +246,17 @@ put_identity(const struct request *r, struct buf *b)
 
 	for (i = 0; i < 4; i++) {
 		v = request_text(r, *texts[i]);
-		if (v.len > 0 && (http1_open_field(b, names[i]) == -1 ||
-		    put_escaped(b, v) == -1 || http1_close_field(b) == -1))
-			return (-1);
+		if (v.len == 0)
+			continue;
+		http1_open_field(b, names[i]);
+		put_escaped(b, v);
+		http1_close_field(b);
 	}
-	return (0);
 }
 
 /* What is not printable ASCII comes as %XX (RFC 3986 section 2.1), and so
  * does '%': claims are whatever the authorization server lets through. */
-static int
+static void
 put_escaped(struct buf *b, struct slice v)
 {
 	static const char	 hex[] = "0123456789ABCDEF";
@@ -274,7 +265,7 @@ put_escaped(struct buf *b, struct slice v)
 	size_t			 i;
 
 	if ((start = p = buf_room(b, 3 * v.len)) == NULL)
-		return (-1);
+		return;
 	for (i = 0; i < v.len; i++) {
 		ch = (unsigned char)v.p[i];
 		if (ch >= 0x20 && ch < 0x7f && ch != '%') {
@@ -286,7 +277,6 @@ put_escaped(struct buf *b, struct slice v)
 		*p++ = hex[ch & 15];
 	}
 	buf_added(b, (size_t)(p - start));
-	return (0);
 }
 
 int
@@ -294,62 +284,53 @@ forward_response(struct request *r, const struct http1_head *h)
 {
 	struct buf	*out = client_answer(r->client, h->status);
 	size_t		 i;
-	int		 failed = 0;
 
-	if (out == NULL)
-		return (-1);
 	for (i = 0; i < h->nfield; i++)
 		if (!h->field[i].connection &&
 		    (h->field[i].flags & FIELD_NOT_DOWN) == 0 &&
 		    !auth_is_key_field(&h->field[i]))
-			failed |= http1_put_field(out, h->field[i].name,
-			    h->field[i].value) == -1;
-	failed |= put_harmless(out) == -1;
+			http1_put_field(out, h->field[i].name,
+			    h->field[i].value);
+	put_harmless(out);
 	if (http1_is_event_stream(h))
-		failed |= put_streaming(h, out) == -1;
-	failed |= put_session(r, h, out) == -1;
+		put_streaming(h, out);
+	put_session(r, h, out);
 	if (conf->upstreams[r->upstream].cookies)
-		failed |= cookies_put_response(out, h,
-		    &conf->upstreams[r->upstream]) == -1;
-	failed |= http1_put_field(out, slice_of("X-Request-Id"),
-	    slice_of(r->id)) == -1;
+		cookies_put_response(out, h,
+		    &conf->upstreams[r->upstream]);
+	http1_put_str(out, "X-Request-Id", r->id);
 	if (h->count[HTTP1_DATE] == 0)
-		failed |= http1_put_date(out) == -1;
+		http1_put_date(out);
 	if (r->origin.set)
-		failed |= cors_put(out, request_text(r, r->origin), h) == -1;
-	failed |= client_fields_end(r->client, h->body == HTTP1_BODY_NONE ?
+		cors_put(out, request_text(r, r->origin), h);
+	return (client_fields_end(r->client, h->body == HTTP1_BODY_NONE ?
 	    CLIENT_NO_BODY : h->body == HTTP1_BODY_LENGTH ?
-	    h->content_length : CLIENT_OPEN) == -1;
-	return (failed ? -1 : 0);
+	    h->content_length : CLIENT_OPEN));
 }
 
 /* A page of an upstream's would run with the rights of the gateway's origin,
  * at which browsers may have more than this. */
-static int
+static void
 put_harmless(struct buf *out)
 {
-	if (http1_put_str(out, "X-Content-Type-Options", "nosniff") == -1)
-		return (-1);
-	return (http1_put_str(out, "Content-Security-Policy", "sandbox"));
+	http1_put_str(out, "X-Content-Type-Options", "nosniff");
+	http1_put_str(out, "Content-Security-Policy", "sandbox");
 }
 
 /* Proxies in front of us pass events on as they come (2026-07-28, Streamable
  * HTTP); where the upstream says how, that holds. */
-static int
+static void
 put_streaming(const struct http1_head *h, struct buf *out)
 {
-	int	 failed = 0;
 
 	if (h->count[HTTP1_X_ACCEL_BUFFERING] == 0)
-		failed |= http1_put_str(out, "X-Accel-Buffering", "no") == -1;
+		http1_put_str(out, "X-Accel-Buffering", "no");
 	if (h->count[HTTP1_CACHE_CONTROL] == 0)
-		failed |= http1_put_str(out, "Cache-Control",
-		    "no-cache, no-transform") == -1;
-	return (failed ? -1 : 0);
+		http1_put_str(out, "Cache-Control", "no-cache, no-transform");
 }
 
 /* The upstream's session, as this client is to know it. */
-static int
+static void
 put_session(struct request *r, const struct http1_head *h, struct buf *out)
 {
 	struct slice	 id = http1_value(h, HTTP1_MCP_SESSION_ID);
@@ -357,27 +338,12 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 
 	/* a revision that has none neither gets nor keeps one */
 	if (id.p == NULL || r->stateless)
-		return (0);
+		return;
 	request_owner(r, &owner);
-	if (http1_open_field(out, "Mcp-Session-Id") == -1 ||
-	    session_seal(&owner, r->upstream, id, r->server, out) == -1)
-		return (-1);
-	return (http1_close_field(out));
-}
-
-/* Strings, up to a NULL: printf(3) would take longer than all of the rest. */
-static int
-put_words(struct buf *b, ...)
-{
-	const char	*s;
-	va_list		 ap;
-	int		 failed = 0;
-
-	va_start(ap, b);
-	while ((s = va_arg(ap, const char *)) != NULL)
-		failed |= buf_puts(b, s) == -1;
-	va_end(ap);
-	return (failed ? -1 : 0);
+	http1_open_field(out, "Mcp-Session-Id");
+	if (session_seal(&owner, r->upstream, id, r->server, out) == -1)
+		buf_fail(out);
+	http1_close_field(out);
 }
 
 void
@@ -404,37 +370,35 @@ forward_client_ip(struct request *r, const struct http1_head *h)
 
 /* How it came here: by what we know, or what a trusted proxy says of the
  * client's side.  What the upstream's configuration sets is left out. */
-static int
+static void
 put_forwarded(const struct request *r, const struct http1_head *h,
     const struct conf_upstream *u, struct buf *b)
 {
-	int		 proxied, failed = 0;
+	int		 proxied;
 	struct slice	 v;
 
 	proxied = conf->nproxies > 0 && forwarded_trusts(&r->client->addr);
 	if (!sets(u, "X-Forwarded-For"))
-		failed |= http1_put_field(b, slice_of("X-Forwarded-For"),
-		    request_text(r, r->client_ip)) == -1;
+		http1_put_field(b, slice_of("X-Forwarded-For"),
+		    request_text(r, r->client_ip));
 	v = slice_of(r->client->secure ? "https" : "http");
-	failed |= put_said(b, u, h, "X-Forwarded-Proto",
-	    proxied ? HTTP1_X_FORWARDED_PROTO : HTTP1_OTHER, v) == -1;
-	failed |= put_said(b, u, h, "X-Forwarded-Host",
+	put_said(b, u, h, "X-Forwarded-Proto",
+	    proxied ? HTTP1_X_FORWARDED_PROTO : HTTP1_OTHER, v);
+	put_said(b, u, h, "X-Forwarded-Host",
 	    proxied ? HTTP1_X_FORWARDED_HOST : HTTP1_OTHER,
-	    http1_value(h, HTTP1_HOST)) == -1;
+	    http1_value(h, HTTP1_HOST));
 	if (!proxied)
-		return (failed ? -1 : 0);
+		return;
 	v = (struct slice){ NULL, 0 };
-	failed |= put_said(b, u, h, "X-Forwarded-Port",
-	    HTTP1_X_FORWARDED_PORT, v) == -1;
+	put_said(b, u, h, "X-Forwarded-Port", HTTP1_X_FORWARDED_PORT, v);
 	v = forwarded_kept(r, h);
 	if (v.len > 0 && !sets(u, "Forwarded"))
-		failed |= http1_put_field(b, slice_of("Forwarded"), v) == -1;
-	return (failed ? -1 : 0);
+		http1_put_field(b, slice_of("Forwarded"), v);
 }
 
 /* One of these fields: as the proxy sent it, if it did so once (id
  * HTTP1_OTHER: it is not asked), else by default, if there is one. */
-static int
+static void
 put_said(struct buf *b, const struct conf_upstream *u,
     const struct http1_head *h, const char *name, enum http1_name id,
     struct slice by_default)
@@ -442,11 +406,12 @@ put_said(struct buf *b, const struct conf_upstream *u,
 	struct slice	 v = by_default;
 
 	if (sets(u, name))
-		return (0);
+		return;
 	if (id != HTTP1_OTHER && h->count[id] == 1 &&
 	    http1_value(h, id).len > 0)
 		v = http1_value(h, id);
-	return (v.p == NULL ? 0 : http1_put_field(b, slice_of(name), v));
+	if (v.p != NULL)
+		http1_put_field(b, slice_of(name), v);
 }
 
 /* The part of Forwarded that trusted proxies made, unless it speaks of another
@@ -479,22 +444,21 @@ sets(const struct conf_upstream *u, const char *name)
 }
 
 /* Who handed it on, in order, and we. */
-static int
+static void
 put_via(struct buf *b, const struct http1_head *h)
 {
 	size_t	 i;
-	int	 failed;
 
-	failed = http1_open_field(b, "Via") == -1;
+	http1_open_field(b, "Via");
 	for (i = 0; h->count[HTTP1_VIA] > 0 && i < h->nfield; i++)
-		if (h->field[i].id == HTTP1_VIA && h->field[i].value.len > 0)
-			failed |= buf_append(b, h->field[i].value.p,
-			    h->field[i].value.len) == -1 ||
-			    buf_puts(b, ", ") == -1;
-	failed |= put_words(b, h->minor == 1 ? "1.1 " : "1.0 ",
-	    session_pseudonym(), NULL) == -1;
-	failed |= http1_close_field(b) == -1;
-	return (failed ? -1 : 0);
+		if (h->field[i].id == HTTP1_VIA && h->field[i].value.len > 0) {
+			buf_append(b, h->field[i].value.p,
+			    h->field[i].value.len);
+			buf_puts(b, ", ");
+		}
+	buf_puts(b, h->minor == 1 ? "1.1 " : "1.0 ");
+	buf_puts(b, session_pseudonym());
+	http1_close_field(b);
 }
 
 int

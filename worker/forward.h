@@ -22,8 +22,8 @@ int	forward_put_head(const struct request *, size_t server, struct buf *);
 /* The same for a request of the gateway's own, a POST without fields that
  * describe its body. */
 int	forward_put_own(const struct request *, size_t server, struct buf *);
-/* The target that those write: the server's, or r->target.  0 or -1. */
-int	forward_put_target(const struct request *, size_t server,
+/* The target that those write: the server's, or r->target. */
+void	forward_put_target(const struct request *, size_t server,
 	    struct buf *);
 /* Queue the head of the upstream's response.  0 or -1. */
 int	forward_response(struct request *, const struct http1_head *);

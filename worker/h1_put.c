@@ -12,24 +12,23 @@
 
 static void	 h1_settle_body(struct conn *);
 static const char *reason(int);
-static int	 put_chunk(struct buf *, size_t);
+static void	 put_chunk(struct buf *, size_t);
 
 struct buf *
 h1_answer(struct client *cl, int status)
 {
 	struct conn	*c = conn_of_client(cl);
 	struct buf	*out = conn_out(c);
-	int		 failed;
 
 	buf_drop(&c->in, c->headlen);
 	c->headlen = 0;
 	h1_settle_body(c);
-	failed = buf_puts(out, "HTTP/1.1 ") == -1 ||
-	    buf_number(out, (uint64_t)status) == -1 ||
-	    buf_puts(out, " ") == -1 ||
-	    buf_puts(out, reason(status)) == -1 ||
-	    buf_puts(out, "\r\n") == -1;
-	return (failed ? NULL : out);
+	buf_puts(out, "HTTP/1.1 ");
+	buf_number(out, (uint64_t)status);
+	buf_puts(out, " ");
+	buf_puts(out, reason(status));
+	buf_puts(out, "\r\n");
+	return (out);
 }
 
 /* The rest of a request's body is discarded while it is small; else the
@@ -58,25 +57,22 @@ h1_fields_end(struct client *cl, uint64_t length)
 {
 	struct conn	*c = conn_of_client(cl);
 	struct buf	*out = conn_out(c);
-	int		 failed = 0;
 
 	c->chunked = length == CLIENT_OPEN && !c->old;
 	if (c->chunked)
-		failed |= http1_put_str(out, "Transfer-Encoding",
-		    "chunked") == -1;
+		http1_put_str(out, "Transfer-Encoding", "chunked");
 	else if (length == CLIENT_OPEN)
 		cl->close = 1;
 	else if (length != CLIENT_NO_BODY)
-		failed |= http1_put_length(out, length) == -1;
+		http1_put_length(out, length);
 	if (state_leaving())
 		cl->close = 1;
 	if (cl->close || cl->unread)
-		failed |= http1_put_str(out, "Connection", "close") == -1;
+		http1_put_str(out, "Connection", "close");
 	else if (c->old)
-		failed |= http1_put_str(out, "Connection",
-		    "keep-alive") == -1;
-	failed |= http1_put_end(out) == -1;
-	return (failed ? -1 : 0);
+		http1_put_str(out, "Connection", "keep-alive");
+	http1_put_end(out);
+	return (buf_check(out));
 }
 
 int
@@ -84,18 +80,17 @@ h1_body(struct client *cl, struct slice s)
 {
 	struct conn	*c = conn_of_client(cl);
 	struct buf	*out = conn_out(c);
-	int		 failed = 0;
 
 	if (c->chunked)
-		failed |= put_chunk(out, s.len) == -1;
-	failed |= buf_append(out, s.p, s.len) == -1;
+		put_chunk(out, s.len);
+	buf_append(out, s.p, s.len);
 	if (c->chunked)
-		failed |= buf_append(out, "\r\n", 2) == -1;
-	return (failed ? -1 : 0);
+		buf_append(out, "\r\n", 2);
+	return (buf_check(out));
 }
 
 /* The size line of a chunk (RFC 9112 section 7.1). */
-static int
+static void
 put_chunk(struct buf *out, size_t len)
 {
 	char	 line[2 * sizeof(len) + 2], *p = line + sizeof(line);
@@ -105,7 +100,7 @@ put_chunk(struct buf *out, size_t len)
 	do
 		*--p = "0123456789abcdef"[len & 15];
 	while ((len >>= 4) != 0);
-	return (buf_append(out, p, (size_t)(line + sizeof(line) - p)));
+	buf_append(out, p, (size_t)(line + sizeof(line) - p));
 }
 
 void
@@ -130,12 +125,10 @@ h1_continue(struct conn *c)
 int
 h1_put_no_room(struct conn *c, const char *id)
 {
-	struct buf	*out;
+	struct buf	*out = h1_answer(&c->client, 503);
 
-	if ((out = h1_answer(&c->client, 503)) == NULL ||
-	    http1_put_str(out, "Retry-After", "1") == -1 ||
-	    http1_put_str(out, "X-Request-Id", id) == -1)
-		return (-1);
+	http1_put_str(out, "Retry-After", "1");
+	http1_put_str(out, "X-Request-Id", id);
 	return (h1_fields_end(&c->client, 0));
 }
 

@@ -10,7 +10,7 @@
 
 static char	*put(char *, struct slice);
 
-int
+void
 http1_put_request(struct buf *b, const char *method, struct slice path,
     struct slice query, const char *host)
 {
@@ -25,11 +25,10 @@ http1_put_request(struct buf *b, const char *method, struct slice path,
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		n += parts[i].len;
 	if ((start = p = buf_room(b, n)) == NULL)
-		return (-1);
+		return;
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		p = put(p, parts[i]);
 	buf_added(b, (size_t)(p - start));
-	return (0);
 }
 
 static char *
@@ -40,13 +39,13 @@ put(char *p, struct slice s)
 	return (p + s.len);
 }
 
-int
+void
 http1_put_field(struct buf *b, struct slice name, struct slice value)
 {
 	char	*p;
 
 	if ((p = buf_room(b, name.len + value.len + 4)) == NULL)
-		return (-1);
+		return;
 	p = put(p, name);
 	*p++ = ':';
 	*p++ = ' ';
@@ -54,28 +53,28 @@ http1_put_field(struct buf *b, struct slice name, struct slice value)
 	*p++ = '\r';
 	*p++ = '\n';
 	buf_added(b, name.len + value.len + 4);
-	return (0);
 }
 
-int
+void
 http1_put_str(struct buf *b, const char *name, const char *value)
 {
-	return (http1_put_field(b, slice_of(name), slice_of(value)));
+	http1_put_field(b, slice_of(name), slice_of(value));
 }
 
-int
+void
 http1_open_field(struct buf *b, const char *name)
 {
-	return (buf_puts(b, name) == -1 ? -1 : buf_append(b, ": ", 2));
+	buf_puts(b, name);
+	buf_append(b, ": ", 2);
 }
 
-int
+void
 http1_close_field(struct buf *b)
 {
-	return (buf_append(b, "\r\n", 2));
+	buf_append(b, "\r\n", 2);
 }
 
-int
+void
 http1_put_date(struct buf *b)
 {
 	static char	 text[64];
@@ -89,25 +88,25 @@ http1_put_date(struct buf *b)
 		    &tm);
 		when = now;
 	}
-	return (http1_put_str(b, "Date", text));
+	http1_put_str(b, "Date", text);
 }
 
-int
+void
 http1_put_number(struct buf *b, const char *name, uint64_t value)
 {
-	if (http1_open_field(b, name) == -1 || buf_number(b, value) == -1)
-		return (-1);
-	return (http1_close_field(b));
+	http1_open_field(b, name);
+	buf_number(b, value);
+	http1_close_field(b);
 }
 
-int
+void
 http1_put_length(struct buf *b, uint64_t n)
 {
-	return (http1_put_number(b, "Content-Length", n));
+	http1_put_number(b, "Content-Length", n);
 }
 
-int
+void
 http1_put_end(struct buf *b)
 {
-	return (buf_puts(b, "\r\n"));
+	buf_puts(b, "\r\n");
 }

@@ -156,7 +156,7 @@ metadata_put_document(struct buf *b, struct slice name)
 	return (buf_check(b));
 }
 
-int
+void
 metadata_put_url(struct buf *b, struct slice name)
 {
 	buf_append(b, origin.p, origin.len);
@@ -167,7 +167,6 @@ metadata_put_url(struct buf *b, struct slice name)
 		buf_puts(b, "/");
 		buf_append(b, name.p, name.len);
 	}
-	return (buf_check(b));
 }
 
 struct slice

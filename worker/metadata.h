@@ -24,8 +24,8 @@ int	metadata_find(struct slice path, struct slice *name);
 /* Append the document of a name, or of the gateway (length 0).  0 or -1. */
 int	metadata_put_document(struct buf *, struct slice name);
 /* Append where that is, for challenges: at the origin of public_url.  The
- * gateway's own is at metadata_path.  0 or -1. */
-int	metadata_put_url(struct buf *, struct slice name);
+ * gateway's own is at metadata_path. */
+void	metadata_put_url(struct buf *, struct slice name);
 
 /* Scheme and authority of public_url; of length 0 while OAuth is off. */
 struct slice metadata_origin(void);

@@ -281,7 +281,8 @@ relay_follow(struct request *r, const struct http1_head *h)
 
 	if (r->redirects == REDIRECTS_MAX || locations(h, &location) != 1)
 		return (0);
-	failed = forward_put_target(r, server, &was) == -1 ||
+	forward_put_target(r, server, &was);
+	failed = buf_check(&was) == -1 ||
 	    redirect_resolve(&conf->upstreams[r->upstream].servers[server],
 	    (struct slice){ buf_data(&was), was.len }, location,
 	    &target) == -1 || exchange_take(r->ex, &body) == -1;
@@ -321,14 +322,14 @@ relay_no_page(struct request *r, const struct http1_head *h)
 	static const char *const names[] = { "Allow", "Retry-After" };
 	struct buf	 fields = { 0 };
 	size_t		 i, k;
-	int		 failed = 0;
+	int		 failed;
 
 	for (i = 0; i < h->nfield; i++)
 		for (k = 0; k < 2; k++)
 			if (slice_is_nocase(h->field[i].name, names[k]))
-				failed |= http1_put_field(&fields,
-				    slice_of(names[k]),
-				    h->field[i].value) == -1;
+				http1_put_field(&fields, slice_of(names[k]),
+				    h->field[i].value);
+	failed = buf_check(&fields) == -1;
 	exchange_cancel(r->ex);
 	r->ex = NULL;
 	if (failed)
@@ -631,13 +632,13 @@ relay_put_closure(struct request *r)
 
 	if (!r->extensible || id.p == NULL || !sse_at_boundary(r->sse))
 		return (0);
-	failed = buf_printf(&b, "event: message\ndata: {\"jsonrpc\":\"2.0\","
+	buf_printf(&b, "event: message\ndata: {\"jsonrpc\":\"2.0\","
 	    "\"id\":%.*s,\"result\":{\"resultType\":\"complete\",\"_meta\":"
 	    "{\"io.modelcontextprotocol/subscriptionId\":%.*s}}}\n\n",
-	    (int)id.len, id.p, (int)id.len, id.p) == -1;
+	    (int)id.len, id.p, (int)id.len, id.p);
 	all = (struct slice){ buf_data(&b), b.len };
 	r->bytes_out += all.len;
-	failed |= failed || client_body(r->client, all) == -1;
+	failed = buf_check(&b) == -1 || client_body(r->client, all) == -1;
 	buf_free(&b);
 	return (failed ? -1 : 0);
 }
