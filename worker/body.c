@@ -26,6 +26,12 @@ body_add(struct request *r, const char *p, size_t n)
 {
 	int	 status = 503;
 
+	/* of one without a length nobody knew that there is any */
+	if (r->method != METHOD_POST) {
+		r->client->close = r->client->unread = 1;
+		answer_refuse(r, refuse(REFUSE_BODY));
+		return (-1);
+	}
 	if (n > conf->max_body - r->body.len || (r->refused.row != NULL &&
 	    n > REFUSED_BODY_MAX - r->body.len))
 		status = 413;

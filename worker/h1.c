@@ -371,11 +371,6 @@ h1_take_chunks(struct conn *c)
 		more = http1_chunk_decode(&c->chunk, buf_data(in), in->len,
 		    &used, &data, &why);
 		if (more != HTTP1_BAD && data.len > 0 &&
-		    r->method != METHOD_POST) {
-			more = HTTP1_BAD;
-			why = "only POST has a body";
-		}
-		if (more != HTTP1_BAD && data.len > 0 &&
 		    body_add(r, data.p, data.len) == -1)
 			return (1);
 		buf_drop(in, used);

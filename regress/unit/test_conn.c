@@ -150,6 +150,87 @@ test_lingering_socket(void **state)
 	close(client);
 }
 
+/* Beyond what this worker may have there is room for a word: a 503, and no
+ * more. */
+static void
+test_no_room(void **state)
+{
+	static const char	 begin[] = "HTTP/1.1 503 Service Unavailable\r\n"
+				    "Retry-After: 1\r\nX-Request-Id: ";
+	static const char	 end[] = "\r\nContent-Length: 0\r\n"
+				    "Connection: close\r\n\r\n";
+	char			 got[512];
+	int			 first, client, server;
+	ssize_t			 n;
+
+	(void)state;
+	alarm(STUCK_S);
+	conf.max_connections = 1;
+	tcp_pair(&first, &server);
+	conn_new(server);
+	tcp_pair(&client, &server);
+	conn_passed(server, &loopback, "", 0);
+	assert_int_equal(conn_count(), 2);
+	conn_flush_dirty();
+	n = recv(client, got, sizeof(got), 0);
+	assert_int_equal(n, sizeof(begin) - 1 + REQUEST_ID_LEN +
+	    sizeof(end) - 1);
+	assert_memory_equal(got, begin, sizeof(begin) - 1);
+	assert_memory_equal(got + sizeof(begin) - 1 + REQUEST_ID_LEN, end,
+	    sizeof(end) - 1);
+	assert_int_equal(recv(client, got, sizeof(got), 0), 0);
+	conn_end_all(0);
+	conn_turn_end();
+	assert_int_equal(conn_count(), 0);
+	alarm(0);
+	conf.max_connections = 8;
+	close(first);
+	close(client);
+}
+
+static char	 passed_input[64];
+static int	 npassed;
+
+static void
+take_over(int fd, const struct proto_addr *a, const void *input, size_t len)
+{
+	assert_int_equal(a->family, loopback.family);
+	assert_memory_equal(a->addr, loopback.addr, 4);
+	assert_true(len < sizeof(passed_input));
+	memcpy(passed_input, input, len);
+	passed_input[len] = '\0';
+	npassed++;
+	close(fd);
+}
+
+/* What was read of a request that nobody has judged goes along; not more of
+ * them at once than asked for.  The last test: the worker leaves for good. */
+static void
+test_handed_over(void **state)
+{
+	int	 idle, begun, server, turns;
+
+	(void)state;
+	tcp_pair(&idle, &server);
+	conn_new(server);
+	tcp_pair(&begun, &server);
+	assert_int_equal(send(begun, "POST /m", 7, 0), 7);
+	conn_new(server);
+	for (turns = 0; turns < 2; turns++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	conn_leave(1);
+	assert_int_equal(conn_unsettled(), 0);
+	assert_int_equal(conn_drain(1, take_over), 1);
+	assert_string_equal(passed_input, "");
+	assert_int_equal(conn_drain(1, take_over), 0);
+	assert_string_equal(passed_input, "POST /m");
+	assert_int_equal(npassed, 2);
+	assert_int_equal(conn_count(), 0);
+	conn_turn_end();
+	close(idle);
+	close(begun);
+}
+
 int
 main(void)
 {
@@ -157,7 +238,9 @@ main(void)
 		cmocka_unit_test(test_blocking_socket),
 		cmocka_unit_test(test_no_socket),
 		cmocka_unit_test(test_other_address),
-		cmocka_unit_test(test_lingering_socket)
+		cmocka_unit_test(test_lingering_socket),
+		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_handed_over)
 	};
 
 	return (cmocka_run_group_tests(tests, setup, teardown));
