@@ -116,7 +116,8 @@ flood_tell(const struct flood *f)
 	e.suppressed = f->more;
 	/* their answers are out */
 	e.told = 1;
-	if (a != NULL && inet_ntop(a->family, a->addr, ip, sizeof(ip)) != NULL) {
+	if (a != NULL &&
+	    inet_ntop(a->family, a->addr, ip, sizeof(ip)) != NULL) {
 		if (a->family == AF_INET6)
 			(void)strlcat(ip, "/64", sizeof(ip));
 		e.client_ip = slice_of(ip);
