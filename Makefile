@@ -173,7 +173,7 @@ fuzz-programs:
 
 # Running things. Suites are run by regress/run, which adds up their results.
 
-SUITES = unit fuzz system interop man
+SUITES = unit tree fuzz system interop man
 RUN = O='$(abspath $(O))' MAKE='$(MAKE)' sh regress/run
 
 .PHONY: deps demo check check-asan bench $(SUITES)
@@ -196,7 +196,7 @@ bench:
 	+@$(MAKE) all benches
 	@O='$(abspath $(O))' exec regress/bench/run
 
-unit: unit-programs
+unit tree: unit-programs
 fuzz: fuzz-programs
 system interop: all
 $(SUITES):

@@ -13,7 +13,7 @@
 /* Zeroed before the first call. */
 struct chance {
 	uint64_t	 cpu;		/* its time so far, in clock ticks */
-	uint64_t	 own;		/* of it, that no call has counted yet */
+	uint64_t	 own;		/* of it, not counted by a call yet */
 };
 
 /*

@@ -38,8 +38,8 @@ struct process {
 	/* liveness.c's, in seconds */
 	int		 pinged;	/* a question is open */
 	unsigned	 waited;	/* since when, or not yet started */
-	unsigned	 silent;	/* of them, when it could have answered */
-	unsigned	 undrained;	/* the same, since it was told to drain */
+	unsigned	 silent;	/* of them, when it could answer */
+	unsigned	 undrained;	/* the same, since told to drain */
 	struct chance	 chance;
 	unsigned	 dying;		/* since its channel was closed */
 	/* how much it may log: a child that was taken over must not fill

@@ -26,10 +26,10 @@ enum accord {
 struct accord_told {
 	int		 lists;		/* there was a list */
 	uint32_t	 revisions;	/* what of it we know, a bit each */
-	int		 response;	/* it was one, with a result or an error */
+	int		 response;	/* it has a result or an error */
 	int		 error;
-	int		 refused;	/* the revision agreed upon is not allowed:
-					 * the client gets an error */
+	int		 refused;	/* the revision agreed upon is not
+					 * allowed: an error instead */
 };
 
 /* Once. */

@@ -77,12 +77,6 @@ audit_broken(void)
 }
 
 int
-audit_pending(void)
-{
-	return (batch.len > 0);
-}
-
-int
 audit_add(const struct audit_entry *e)
 {
 	const char	 promise = !e->told;

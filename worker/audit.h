@@ -38,7 +38,7 @@ struct audit_entry {
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
 	struct slice	 error;
-	int		 brief;		/* a stranger's: values are cut sooner */
+	int		 brief;		/* a stranger's: cut sooner */
 	uint64_t	 suppressed;	/* it stands for so many requests; 0:
 					 * for one */
 	int		 told;		/* true whether or not it is written:
@@ -67,7 +67,6 @@ int	audit_flush(void);
 uint64_t audit_cut_off(void);
 /* How many lines were ever added, this turn's included. */
 uint64_t audit_added(void);
-int	audit_pending(void);
 /* 1 while no line can be written: new requests are to be refused. */
 int	audit_broken(void);
 

@@ -40,7 +40,7 @@ struct filter_chain {
 	size_t		 max;
 	struct buf	 held;		/* of one message, as it came */
 	size_t		 line;		/* where its last line begins */
-	int		 skip_lf;	/* the other half of a line's end may come */
+	int		 skip_lf;	/* half of a line's end may come */
 	int		 lf_goes;	/* with the event that it belongs to */
 	int		 began;		/* a mark may stand no more */
 	int		 lenient;	/* all filters are */

@@ -89,10 +89,10 @@ int	http1_begins(struct http1_scan *, const char *buf, size_t len,
  * 417 (an Expect other than 100-continue), 501 (a transfer coding other than
  * chunked, CONNECT), 505; *why is static text.
  * Refused with 400 among others: both Content-Length and Transfer-Encoding,
- * repeated or malformed Content-Length, Transfer-Encoding in HTTP/1.0, obs-fold, space
- * before the colon, invalid field name or value bytes, missing or repeated
- * Host in HTTP/1.1 or a Host that is no host, invalid target (raw bytes
- * outside VCHAR, fragment), Upgrade is ignored.
+ * repeated or malformed Content-Length, Transfer-Encoding in HTTP/1.0,
+ * obs-fold, space before the colon, invalid field name or value bytes, missing
+ * or repeated Host in HTTP/1.1 or a Host that is no host, invalid target (raw
+ * bytes outside VCHAR, fragment).  Upgrade is ignored.
  * Absolute-form targets give path and query of the URI (its authority wins
  * over Host, but must equal it).
  */
@@ -138,8 +138,8 @@ struct http1_chunk {
 /*
  * Decode the next run.  Consumes *used bytes of in; *data is a view of
  * decoded bytes inside in (its len may be 0).  HTTP1_MORE: call again with
- * what follows in + *used (when in is not used up, at once).  HTTP1_DONE: the last
- * chunk and the trailers are consumed (trailers are dropped).  HTTP1_BAD:
+ * what follows in + *used (when in is not used up, at once).  HTTP1_DONE: the
+ * last chunk and the trailers are consumed (trailers are dropped).  HTTP1_BAD:
  * malformed (a trailer that is no field, too), a size beyond 2^53, or more
  * than 16 KiB of extensions and trailers in all.
  */

@@ -164,7 +164,8 @@ find_key(const struct jwk_set *keys, const struct parts *p,
 		*key = &keys->keys[i];
 		r = AUTH_BAD_SIGNATURE;
 		*why = "the key of its kid did not make the signature";
-		if (jws_verify(*key, p->alg, p->form.signed_text, p->form.signature))
+		if (jws_verify(*key, p->alg, p->form.signed_text,
+		    p->form.signature))
 			return (AUTH_OK);
 	}
 	return (r);
@@ -181,7 +182,8 @@ try_keys(const struct jwk_set *keys, const struct parts *p,
 			continue;
 		tries++;
 		*key = &keys->keys[i];
-		if (jws_verify(*key, p->alg, p->form.signed_text, p->form.signature))
+		if (jws_verify(*key, p->alg, p->form.signed_text,
+		    p->form.signature))
 			return (AUTH_OK);
 	}
 	*why = tries == 0 ? "no kid, and no key of the key set is for its "

@@ -16,7 +16,7 @@
 #include "common/slice.h"
 
 #define JWT_TOKEN_MAX	16384	/* bytes of a token */
-#define JWT_KEY_TRIES	8	/* keys that a token may try, by kid or without */
+#define JWT_KEY_TRIES	8	/* keys that a token may try */
 #define JWT_NAMES_MAX	(24 + 3 * CONF_CLAIMS_MAX)
 
 /* A claim by its path: a member of the payload, and of what is in it. */

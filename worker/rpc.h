@@ -28,8 +28,9 @@ struct rpc {
 					 * tasks/... params.taskId, of others
 					 * name or, without one, uri; unescaped;
 					 * p NULL when none */
-	struct slice	 version;	/* params._meta["io.modelcontextprotocol/
-					 * protocolVersion"]; p NULL when none */
+	struct slice	 version;	/* of params._meta, the member
+					 * io.modelcontextprotocol/
+					 * protocolVersion; p NULL: none */
 	struct slice	 proposed;	/* params.protocolVersion of initialize,
 					 * as it stands in the body (escapes as
 					 * they came); p NULL when none */

@@ -31,7 +31,7 @@ struct sse {
 	int		 comment;	/* the line begins with a colon */
 	int		 space;		/* a space after the colon may follow */
 	int		 fore;		/* nothing of its data yet */
-	unsigned	 bom;		/* bytes of a leading mark seen; over: 3 */
+	unsigned	 bom;		/* of a leading mark, seen; over: 3 */
 	int		 begun;		/* a byte was fed */
 	unsigned	 late;		/* of a mark to be dropped: 1 + how many
 					 * bytes of it came; 0: none may */

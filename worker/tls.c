@@ -27,7 +27,7 @@ struct tls {
 	struct tls_question *question;	/* that the keeper has */
 	void		 (*ready)(void *);
 	void		*arg;
-	struct tls_resume *resume;	/* of the server, when we are a client */
+	struct tls_resume *resume;	/* of a server: we are a client */
 	int		 client;	/* we are */
 	int		 established;
 	int		 broken;
