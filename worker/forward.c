@@ -2,7 +2,6 @@
  * Rewrites heads.  A credential never travels on, nor does anything that
  * speaks of one connection only; what we vouch for replaces what came in.
  */
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
@@ -21,8 +20,7 @@
 #include "worker/http1_put.h"
 #include "worker/mediatype.h"
 #include "worker/session.h"
-
-#define TRACEPARENT_LEN	55	/* W3C Trace Context, version 00 */
+#include "worker/trace.h"
 
 static const struct worker_conf	*conf;
 
@@ -46,9 +44,6 @@ static void	 put_escaped(struct buf *, struct slice);
 static void	 put_session(struct request *, const struct http1_head *,
 		    struct buf *);
 static void	 put_via(struct buf *, const struct http1_head *);
-static void	 make_traceparent(const struct http1_head *, char *);
-static int	 traced(const struct http1_head *);
-static int	 traceparent_ok(struct slice);
 static void	 put_forwarded(const struct request *,
 		    const struct http1_head *, const struct conf_upstream *,
 		    struct buf *);
@@ -58,7 +53,6 @@ static void	 put_said(struct buf *, const struct conf_upstream *,
 static struct slice forwarded_kept(const struct request *,
 		    const struct http1_head *);
 static int	 sets(const struct conf_upstream *, const char *);
-static void	 random_hex(char *, size_t);
 
 void
 forward_setup(const struct worker_conf *c)
@@ -78,9 +72,9 @@ forward_method(const struct request *r)
 int
 forward_keep(struct request *r, const struct http1_head *h)
 {
-	char	 trace[TRACEPARENT_LEN];
+	char	 trace[TRACE_PARENT_LEN];
 
-	make_traceparent(h, trace);
+	trace_make_parent(h, trace);
 	request_keep_text(r, &r->traceparent,
 	    (struct slice){ trace, sizeof(trace) });
 	return (r->traceparent.set ? http1_keep(&r->kept, h, kept) : -1);
@@ -177,7 +171,7 @@ put_carried(const struct request *r, const struct http1_head *h,
 		    (f->id == HTTP1_LAST_EVENT_ID && stateless) ||
 		    replaced(u, f) ||
 		    (f->id == HTTP1_ACCEPT && accept != NULL) ||
-		    (f->id == HTTP1_TRACESTATE && !traced(h)))
+		    (f->id == HTTP1_TRACESTATE && !trace_given(h)))
 			continue;
 		http1_put_field(b, f->name, f->value);
 	}
@@ -473,88 +467,4 @@ forward_looped(const struct http1_head *h)
 		    strlen(name)) != NULL)
 			return (1);
 	return (0);
-}
-
-/* Go on with the client's trace, or begin one. */
-static void
-make_traceparent(const struct http1_head *h, char *v)
-{
-	struct slice	 in = http1_value(h, HTTP1_TRACEPARENT);
-
-	memcpy(v, "00-", 3);
-	if (!traced(h)) {
-		random_hex(v + 3, 32);
-		memcpy(v + 53, "00", 2);
-	} else {
-		memcpy(v + 3, in.p + 3, 32);
-		memcpy(v + 53, in.p + 53, 2);
-		/* of a later version's flags only the sampled one is known */
-		if (memcmp(in.p, "00", 2) != 0) {
-			v[53] = '0';
-			v[54] = strchr("13579bdf", v[54]) != NULL ? '1' : '0';
-		}
-	}
-	random_hex(v + 36, 16);
-	v[35] = v[52] = '-';
-}
-
-/* Does the client bring one trace, well formed? */
-static int
-traced(const struct http1_head *h)
-{
-	return (h->count[HTTP1_TRACEPARENT] == 1 &&
-	    traceparent_ok(http1_value(h, HTTP1_TRACEPARENT)));
-}
-
-/* <version>-<32 hex>-<16 hex>-<2 hex>, lower case, ids not zero.  A version
- * later than 00 may have more behind another '-', which is nothing to us
- * (Trace Context, Versioning of traceparent); ff is none. */
-static int
-traceparent_ok(struct slice v)
-{
-	size_t	 i;
-	int	 trace = 0, span = 0;
-
-	if (v.p == NULL || v.len < TRACEPARENT_LEN ||
-	    memcmp(v.p, "ff", 2) == 0)
-		return (0);
-	if (v.len > TRACEPARENT_LEN && (memcmp(v.p, "00", 2) == 0 ||
-	    v.p[TRACEPARENT_LEN] != '-'))
-		return (0);
-	for (i = 0; i < TRACEPARENT_LEN; i++) {
-		if (i == 2 || i == 35 || i == 52) {
-			if (v.p[i] != '-')
-				return (0);
-			continue;
-		}
-		if (strchr("0123456789abcdef", v.p[i]) == NULL)
-			return (0);
-		if (v.p[i] != '0' && i > 2 && i < 35)
-			trace = 1;
-		else if (v.p[i] != '0' && i > 35 && i < 52)
-			span = 1;
-	}
-	return (trace && span);
-}
-
-/* Ids that must not collide; nothing secret hangs on them. */
-static void
-random_hex(char *out, size_t digits)
-{
-	static uint8_t	 pool[1024];
-	static size_t	 left;
-	size_t		 i;
-	uint8_t		 byte;
-
-	for (i = 0; i < digits; i += 2) {
-		if (left == 0) {
-			if (getrandom(pool, sizeof(pool), 0) !=
-			    sizeof(pool))
-				fatal("getrandom");
-			left = sizeof(pool);
-		}
-		byte = pool[--left];
-		out[i] = "0123456789abcdef"[byte >> 4];
-		out[i + 1] = "0123456789abcdef"[byte & 15];
-	}
 }

@@ -34,7 +34,7 @@ static TAILQ_HEAD(, upconn)	 again = TAILQ_HEAD_INITIALIZER(again);
 static uint64_t		 turn = 1;	/* of the loop */
 static size_t			 nopen;
 static size_t			 max_open;
-static void			(*told)(const struct upstream *);
+static void			(*on_release)(const struct upstream *);
 static struct timeq		 q_idle[IDLE_CLASSES];
 
 static int	 idle_silent(struct upconn *);
@@ -46,7 +46,7 @@ static struct timeq *idle_queue(unsigned);
 static void	 idle_expired(struct timer *);
 static void	 upconn_event(evutil_socket_t, short, void *);
 static void	 upconn_connected(struct upconn *);
-static void	 upconn_ready(void *);
+static void	 upconn_signed(void *);
 static void	 upconn_secure(struct upconn *);
 static void	 upconn_begin(struct upconn *);
 static void	 upconn_failed(struct upconn *, const char *);
@@ -63,7 +63,7 @@ upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n,
 	max_open = max;
 	servers = s;
 	nservers = n;
-	told = released;
+	on_release = released;
 	for (i = 0; i < IDLE_CLASSES; i++)
 		timeq_init(&q_idle[i], idle_s[i] * 1000, idle_expired);
 }
@@ -262,7 +262,7 @@ upconn_close(struct upconn *up)
 	up->state = UP_DEAD;
 	nopen--;
 	s->up->nopen--;
-	told(s->up);
+	on_release(s->up);
 	TAILQ_INSERT_TAIL(&dead, up, link);
 }
 
@@ -282,7 +282,7 @@ upconn_keep(struct upconn *up, unsigned seconds)
 	TAILQ_INSERT_HEAD(&s->fresh, up, link);
 	s->nidle++;
 	timer_start(&up->timer, q);
-	told(s->up);
+	on_release(s->up);
 	return (1);
 }
 
@@ -366,7 +366,7 @@ upconn_connected(struct upconn *up)
 	up->tls = tls_new_client(s->up->tls, up->fd,
 	    s->up->conf->tls_server_name != NULL ?
 	    s->up->conf->tls_server_name : s->conf->host, &s->resume,
-	    upconn_ready, up);
+	    upconn_signed, up);
 	if (up->tls == NULL) {
 		upconn_failed(up, "out of memory");
 		return;
@@ -377,7 +377,7 @@ upconn_connected(struct upconn *up)
 
 /* The keeper has signed. */
 static void
-upconn_ready(void *arg)
+upconn_signed(void *arg)
 {
 	struct upconn	*up = arg;
 
