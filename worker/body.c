@@ -24,7 +24,7 @@ body_setup(const struct worker_conf *c)
 int
 body_add(struct request *r, const char *p, size_t n)
 {
-	int	 status = 503;
+	const struct refusal	*why = refuse(REFUSE_BUFFERED);
 
 	/* of one without a length nobody knew that there is any */
 	if (r->method != METHOD_POST) {
@@ -34,12 +34,12 @@ body_add(struct request *r, const char *p, size_t n)
 	}
 	if (n > conf->max_body - r->body.len || (r->refused.row != NULL &&
 	    n > REFUSED_BODY_MAX - r->body.len))
-		status = 413;
+		why = refuse(REFUSE_SIZE);
 	else if (!body_squeeze(r, n) && buf_append(&r->body, p, n) == 0) {
 		r->bytes_in = r->body.len;
 		return (0);
 	}
-	body_refuse(r, status);
+	body_refuse(r, why);
 	return (-1);
 }
 
@@ -96,18 +96,17 @@ body_squeeze(struct request *r, uint64_t n)
 		    conf->t_body / SLOW_PART);
 		if (slow == NULL)
 			return (1);
-		body_refuse(slow, 503);
+		body_refuse(slow, refuse(REFUSE_BUFFERED));
 	}
 	return (0);
 }
 
 void
-body_refuse(struct request *r, int status)
+body_refuse(struct request *r, const struct refusal *why)
 {
 	r->client->close = r->client->unread = 1;
 	buf_free(&r->body);
-	answer_refuse(r, refuse(status == 413 ? REFUSE_SIZE :
-	    REFUSE_BUFFERED));
+	answer_refuse(r, why);
 }
 
 /* What its address has besides this request. */

@@ -11,6 +11,7 @@
 
 #include "common/conf.h"
 
+struct refusal;
 struct request;
 
 #define REFUSED_BODY_MAX (16 * 1024)	/* read for the id's and the log's
@@ -31,7 +32,7 @@ int	body_crowded(const struct request *, uint64_t n);
 /* The same, after those had to give way who hold memory for long, or who hold
  * most of it. */
 int	body_squeeze(struct request *, uint64_t n);
-/* 413 or 503, and nothing more is read. */
-void	body_refuse(struct request *, int status);
+/* And nothing more of it is read. */
+void	body_refuse(struct request *, const struct refusal *);
 
 #endif

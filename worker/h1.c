@@ -316,7 +316,7 @@ h1_input(struct conn *c)
 			n = c->left < BODY_READ ? (size_t)c->left : BODY_READ;
 			/* others have grown since the head was judged */
 			if (c->readable && body_squeeze(r, n)) {
-				body_refuse(r, 503);
+				body_refuse(r, refuse(REFUSE_BUFFERED));
 				return;
 			}
 			more = conn_read_into(c, &r->body, n);

@@ -196,9 +196,9 @@ body_squeeze(struct request *r, uint64_t n)
 }
 
 void
-body_refuse(struct request *r, int status)
+body_refuse(struct request *r, const struct refusal *why)
 {
-	answer(r, status);
+	answer(r, why->status);
 }
 
 void
