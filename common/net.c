@@ -22,3 +22,21 @@ net_has(const struct conf_net *net, size_t n, int family, const uint8_t *addr)
 	}
 	return (0);
 }
+
+int
+net_own(int fd, union net_sockaddr *a)
+{
+	socklen_t	 len = sizeof(*a);
+
+	memset(a, 0, sizeof(*a));
+	return (getsockname(fd, &a->sa, &len));
+}
+
+int
+net_peer(int fd, union net_sockaddr *a)
+{
+	socklen_t	 len = sizeof(*a);
+
+	memset(a, 0, sizeof(*a));
+	return (getpeername(fd, &a->sa, &len));
+}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/pem.h"
 #include "config/cfg.h"
 
 #define RSA_BITS_MIN	2048
@@ -34,7 +35,6 @@ static void	 pair_check(struct cfg *, const struct pair *,
 static char	*system_ca(void);
 static int	 add_key(struct cfg *, char *);
 static const char *key_kind(EVP_PKEY *);
-static int	 no_passphrase(char *, int, int, void *);
 static void	 complain(struct cfg *, const struct ynode *, const char *,
 		    const char *, const char *);
 
@@ -271,12 +271,8 @@ static const char *
 key_check(const char *pem, EVP_PKEY *pub)
 {
 	const char	*reason = NULL;
-	EVP_PKEY	*key = NULL;
-	BIO		*bio;
+	EVP_PKEY	*key = pem_private_key(pem);
 
-	if ((bio = BIO_new_mem_buf(pem, -1)) != NULL)
-		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
 	if (key == NULL)
 		reason = strstr(pem, "ENCRYPTED") != NULL ?
 		    "it needs a passphrase, and there is nobody to ask" :
@@ -285,14 +281,4 @@ key_check(const char *pem, EVP_PKEY *pub)
 		reason = "it is not the key of the first certificate";
 	EVP_PKEY_free(key);
 	return (reason);
-}
-
-static int
-no_passphrase(char *buf, int size, int rw, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rw;
-	(void)arg;
-	return (-1);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net.h"
 #include "daemon/generation.h"
 #include "daemon/listen.h"
 
@@ -123,15 +124,9 @@ number(int fd, int option)
 static int
 port_of(int fd)
 {
-	union {
-		struct sockaddr_storage	 ss;
-		struct sockaddr_in	 sin;
-		struct sockaddr_in6	 sin6;
-	}		 a;
-	socklen_t	 len = sizeof(a);
+	union net_sockaddr	 a;
 
-	memset(&a, 0, sizeof(a));
-	if (getsockname(fd, (struct sockaddr *)&a, &len) == -1)
+	if (net_own(fd, &a) == -1)
 		return (-1);
 	return (ntohs(a.ss.ss_family == AF_INET ? a.sin.sin_port :
 	    a.sin6.sin6_port));

@@ -2,12 +2,12 @@
  * Private keys and what they may sign.
  */
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/pem.h"
 #include "keeper/sign.h"
 
 #define RANDOMS_LEN	64	/* of client and server */
@@ -37,7 +37,6 @@ static const struct scheme {
 	{ 0x0807, "ED25519", NULL, 0 }
 };
 
-static int	 no_passphrase(char *, int, int, void *);
 static int	 tls13(const uint8_t *, size_t, int);
 static int	 server_tls12(const uint8_t *, size_t);
 static const struct scheme *scheme_find(const struct sign_key *, uint16_t);
@@ -46,31 +45,16 @@ struct sign_key *
 sign_key_new(const char *pem, int client)
 {
 	struct sign_key	*k;
-	BIO		*bio;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return (NULL);
 	k->client = client;
-	if ((bio = BIO_new_mem_buf(pem, -1)) != NULL)
-		k->pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase,
-		    NULL);
-	BIO_free(bio);
+	k->pkey = pem_private_key(pem);
 	if (k->pkey != NULL && (EVP_PKEY_is_a(k->pkey, "RSA") ||
 	    EVP_PKEY_is_a(k->pkey, "EC") || EVP_PKEY_is_a(k->pkey, "ED25519")))
 		return (k);
 	sign_key_free(k);
 	return (NULL);
-}
-
-/* There is nobody to ask. */
-static int
-no_passphrase(char *buf, int size, int rw, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rw;
-	(void)arg;
-	return (-1);
 }
 
 void

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net.h"
 #include "worker/accept.h"
 #include "worker/conn_begin.h"
 #include "worker/conn_room.h"
@@ -38,15 +39,9 @@ static void	 accept_crowd(evutil_socket_t, short, void *);
 int
 accept_loopback(int fd)
 {
-	union {
-		struct sockaddr_storage	 ss;
-		struct sockaddr_in	 sin;
-		struct sockaddr_in6	 sin6;
-	} a;
-	socklen_t	 len = sizeof(a);
+	union net_sockaddr	 a;
 
-	memset(&a, 0, sizeof(a));
-	if (getsockname(fd, (struct sockaddr *)&a, &len) == -1)
+	if (net_own(fd, &a) == -1)
 		return (1);
 	if (a.ss.ss_family == AF_INET)
 		return (ntohl(a.sin.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET);

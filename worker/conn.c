@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net.h"
 #include "worker/audit.h"
 #include "worker/body.h"
 #include "worker/clock.h"
@@ -119,16 +120,10 @@ conn_make(int fd)
 static void
 conn_peer(struct conn *c)
 {
-	union {
-		struct sockaddr_storage	 ss;
-		struct sockaddr_in	 sin;
-		struct sockaddr_in6	 sin6;
-	} a;
-	socklen_t	 len = sizeof(a);
+	union net_sockaddr	 a;
 
-	memset(&a, 0, sizeof(a));
 	c->peer.family = AF_INET;
-	if (getpeername(c->fd, (struct sockaddr *)&a, &len) == -1)
+	if (net_peer(c->fd, &a) == -1)
 		;
 	else if (a.ss.ss_family == AF_INET)
 		memcpy(c->peer.addr, &a.sin.sin_addr, 4);
