@@ -1,7 +1,7 @@
 /*
- * Client connections: reading requests off them one after the other, writing
- * answers at the end of each turn, keeping alive, lingering, handing over to
- * a newer generation.  What a request means is request.c's affair.
+ * Client connections: sockets, what was read off them, and what is written to
+ * them at the end of each turn.  What is spoken over one is h1.c's affair, how
+ * it begins conn_begin.c's, and where it goes in the end conn_pass.c's.
  */
 #ifndef WORKER_CONN_H
 #define WORKER_CONN_H
@@ -77,7 +77,6 @@ conn_of_client(struct client *c)
 {
 	return ((struct conn *)c);
 }
-
 
 /* Append to what is sent at the end of this turn.  0, or -1: no memory, the
  * connection is dead now. */
