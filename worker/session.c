@@ -171,10 +171,10 @@ session_seal(const struct session_owner *owner, size_t upstream,
 	    header + 1 + SERVER_LEN) == -1)
 		return (-1);
 	base64url_encode(header, sizeof(header), coded);
-	if (buf_append(out, coded, CODED_LEN) == -1 ||
-	    buf_append(out, ".", 1) == -1)
-		return (-1);
-	return (buf_append(out, id.p, id.len));
+	buf_append(out, coded, CODED_LEN);
+	buf_append(out, ".", 1);
+	buf_append(out, id.p, id.len);
+	return (buf_check(out));
 }
 
 /* Not of the token, which changes at every refresh; unless it names nobody,

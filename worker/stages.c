@@ -334,20 +334,19 @@ stage_document(struct request *r, const struct http1_head *h)
 static void
 answer_ready(struct request *r, const struct http1_head *h)
 {
-	struct buf	 b;
+	struct buf	 b = { 0 };
 	size_t		 i;
-	int		 failed, ready, tell;
+	int		 ready, tell;
 
-	memset(&b, 0, sizeof(b));
 	tell = !auth_required() || is_near(r, h);
 	ready = state_serving() && (conf->audit_allow || !audit_broken()) &&
 	    auth_has_keys() && upstream_usable(conf->default_upstream);
-	failed = buf_puts(&b, ready ? "ok\n" : "not ready\n") == -1;
+	buf_puts(&b, ready ? "ok\n" : "not ready\n");
 	for (i = 0; tell && i < conf->nupstreams; i++)
 		if (!upstream_usable(i))
-			failed |= buf_printf(&b, "upstream %s: down\n",
-			    conf->upstreams[i].name) == -1;
-	if (failed)
+			buf_printf(&b, "upstream %s: down\n",
+			    conf->upstreams[i].name);
+	if (buf_check(&b) == -1)
 		client_abort(r->client);
 	else
 		answer_health(r, ready, (struct slice){ buf_data(&b),
@@ -724,7 +723,6 @@ propose(struct request *r, struct slice proposed)
 	const char	*offer, *body = buf_data(&r->body);
 	char		 plain[RPC_METHOD_MAX];
 	size_t		 before, after;
-	int		 failed;
 
 	if (proposed.len <= sizeof(plain))
 		request_set_text(r, &r->proposed, (struct slice){ plain,
@@ -733,10 +731,10 @@ propose(struct request *r, struct slice proposed)
 		return (0);
 	before = (size_t)(proposed.p - body);
 	after = before + proposed.len;
-	failed = buf_append(&made, body, before) == -1;
-	failed |= buf_puts(&made, offer) == -1;
-	failed |= buf_append(&made, body + after, r->body.len - after) == -1;
+	buf_append(&made, body, before);
+	buf_puts(&made, offer);
+	buf_append(&made, body + after, r->body.len - after);
 	buf_free(&r->body);
 	r->body = made;
-	return (failed ? -1 : 0);
+	return (buf_check(&r->body));
 }
