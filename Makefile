@@ -73,7 +73,7 @@ $(O)/%.o: %.c $(O)/compile config.mk
 
 # Libraries: lib(folder) is the path, or nothing for a folder without sources.
 
-sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(O)/%.o,$(call sources,$(1)))
 lib = $(if $(call sources,$(1)),$(O)/$(1)/lib$(1).a)
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/accord.h"
+#include "worker/mcp/accord.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/http1.h"
+#include "worker/wire/http1.h"
 
 #define MAX	16384
 

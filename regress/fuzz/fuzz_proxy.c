@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/proxy_proto.h"
+#include "worker/client/proxy_proto.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/redirect.h"
+#include "worker/request/redirect.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

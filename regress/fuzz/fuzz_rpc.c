@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "worker/rpc.h"
+#include "worker/mcp/rpc.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

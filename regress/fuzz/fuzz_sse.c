@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/sse.h"
+#include "worker/wire/sse.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -14,10 +14,10 @@
 
 #include "common/imsg.h"
 #include "common/proto.h"
-#include "worker/clock.h"
-#include "worker/peer.h"
-#include "worker/timeq.h"
-#include "worker/waiter.h"
+#include "worker/base/clock.h"
+#include "worker/base/peer.h"
+#include "worker/base/timeq.h"
+#include "worker/who/waiter.h"
 
 #define ASKED_MAX	600
 #define WALL		1700000000000

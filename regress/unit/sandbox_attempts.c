@@ -28,7 +28,7 @@
 
 #include "common/memfd.h"
 #include "regress/unit/sandbox_attempts.h"
-#include "worker/sandbox_rules.h"
+#include "worker/base/sandbox_rules.h"
 
 struct things	things;
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "worker/accord.h"
+#include "worker/mcp/accord.h"
 
 #define ALLOWED	0x16	/* 2025-03-26, 2025-06-18, 2026-07-28 */
 #define L	"\"supportedVersions\":"

@@ -1,5 +1,5 @@
 /*
- * worker/api_keys.h with a keeper at the other end of a channel: one question
+ * worker/who/api_keys.h with a keeper at the other end of a channel: one question
  * for all who ask the same, answers that are remembered and that are not, and
  * waiters that leave, come back or are told too late.
  */
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/api_key.h"
-#include "worker/api_keys.h"
+#include "worker/who/api_keys.h"
 
 #include "fake_peer.h"
 

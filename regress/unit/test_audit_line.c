@@ -16,7 +16,7 @@
 
 #include "common/json.h"
 #include "common/shm.h"
-#include "worker/audit.h"
+#include "worker/record/audit.h"
 
 static struct shm	 shm;
 static int		 told;

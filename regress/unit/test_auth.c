@@ -1,5 +1,5 @@
 /*
- * worker/auth.h with a fetcher at the other end of a channel: what waits for a
+ * worker/who/auth.h with a fetcher at the other end of a channel: what waits for a
  * key set and what does not, what ends the waiting, and who may have keys
  * fetched how often.
  */
@@ -17,8 +17,8 @@
 #include "common/jwk.h"
 #include "common/memfd.h"
 #include "common/wire.h"
-#include "worker/api_keys.h"
-#include "worker/auth.h"
+#include "worker/who/api_keys.h"
+#include "worker/who/auth.h"
 
 #include "fake_peer.h"
 

@@ -1,5 +1,5 @@
 /*
- * worker/balance.c: turns, and servers that are left alone for a while.
+ * worker/upstream/balance.c: turns, and servers that are left alone for a while.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "worker/balance.h"
-#include "worker/clock.h"
+#include "worker/base/clock.h"
+#include "worker/upstream/balance.h"
 
 #define N	3
 

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "worker/buf.h"
-#include "worker/clock.h"
-#include "worker/timeq.h"
+#include "worker/base/buf.h"
+#include "worker/base/clock.h"
+#include "worker/base/timeq.h"
 
 static void
 test_fifo(void **state)

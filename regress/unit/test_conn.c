@@ -1,5 +1,5 @@
 /*
- * worker/conn.c: a socket that a hostile worker has set up before it passed it
+ * worker/client/conn.c: a socket that a hostile worker has set up before it passed it
  * on must not stop the one that gets it.
  */
 #include <sys/socket.h>
@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#include "worker/conn.h"
-#include "worker/conn_begin.h"
-#include "worker/conn_pass.h"
-#include "worker/request.h"
+#include "worker/client/conn.h"
+#include "worker/client/conn_begin.h"
+#include "worker/client/conn_pass.h"
+#include "worker/request/request.h"
 
 #define STUCK_S	5	/* then SIGALRM ends the program */
 

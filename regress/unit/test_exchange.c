@@ -1,5 +1,5 @@
 /*
- * worker/exchange.c over loopback: the head is written when a connection is
+ * worker/upstream/exchange.c over loopback: the head is written when a connection is
  * there, for the server that it leads to.  The servers are this program's own
  * sockets.
  */
@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
-#include "worker/clock.h"
-#include "worker/exchange.h"
-#include "worker/timeq.h"
-#include "worker/upstream.h"
+#include "worker/base/clock.h"
+#include "worker/base/timeq.h"
+#include "worker/upstream/exchange.h"
+#include "worker/upstream/upstream.h"
 
 #define STUCK_S	10	/* then SIGALRM ends the program */
 #define OK	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -1,5 +1,5 @@
 /*
- * worker/filter.h: whatever the pieces in which an answer comes, a filter sees
+ * worker/wire/filter.h: whatever the pieces in which an answer comes, a filter sees
  * whole messages, its edits and nothing else change bytes, and what cannot be
  * read does not pass.
  */
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "worker/filter.h"
+#include "worker/wire/filter.h"
 
 #define MAX	4096
 

@@ -1,5 +1,5 @@
 /*
- * worker/flood.c: what strangers cause is in the log to the last refusal, in
+ * worker/record/flood.c: what strangers cause is in the log to the last refusal, in
  * few lines.  The log is a real one; the clock is the test's.
  */
 #include <sys/mman.h>
@@ -21,11 +21,11 @@
 
 #include "common/json.h"
 #include "common/shm.h"
-#include "worker/audit.h"
-#include "worker/clock.h"
-#include "worker/flood.h"
-#include "worker/share.h"
-#include "worker/timeq.h"
+#include "worker/base/clock.h"
+#include "worker/base/share.h"
+#include "worker/base/timeq.h"
+#include "worker/record/audit.h"
+#include "worker/record/flood.h"
 
 #define LIMIT	5
 #define SUMMARY	"{\"ts\":\"1970-01-01T00:00:00.000Z\",\"session_id\":null," \

@@ -1,5 +1,5 @@
 /*
- * worker/forwarded.c: who the client is by what proxies say, hop by hop.
+ * worker/wire/forwarded.c: who the client is by what proxies say, hop by hop.
  */
 #include <sys/socket.h>
 
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "worker/forwarded.h"
+#include "worker/wire/forwarded.h"
 
 static struct conf_net	 nets[] = {
 	{ AF_INET, { 10 }, 8 }, { AF_INET6, { 0xfd }, 8 }

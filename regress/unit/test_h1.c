@@ -1,5 +1,5 @@
 /*
- * worker/h1.c, worker/h1_put.c: HTTP/1 between a socket and a request.  The
+ * worker/client/h1.c, worker/client/h1_put.c: HTTP/1 between a socket and a request.  The
  * requests here are these tests' own: nothing of those rooms is linked, and a
  * protocol needs no more than this of them.
  */
@@ -17,18 +17,18 @@
 
 #include <cmocka.h>
 
-#include "worker/answer.h"
-#include "worker/body.h"
-#include "worker/conn.h"
-#include "worker/conn_begin.h"
-#include "worker/conn_pass.h"
-#include "worker/h1.h"
-#include "worker/http1_put.h"
-#include "worker/relay.h"
-#include "worker/request.h"
-#include "worker/stages.h"
-#include "worker/state.h"
-#include "worker/timeq.h"
+#include "worker/base/state.h"
+#include "worker/base/timeq.h"
+#include "worker/client/conn.h"
+#include "worker/client/conn_begin.h"
+#include "worker/client/conn_pass.h"
+#include "worker/client/h1.h"
+#include "worker/request/answer.h"
+#include "worker/request/body.h"
+#include "worker/request/relay.h"
+#include "worker/request/request.h"
+#include "worker/request/stages.h"
+#include "worker/wire/http1_put.h"
 
 #define SECRET	"Bearer-of-a-secret-that-goes-no-further"
 #define HEAD	"POST /a HTTP/1.1\r\nHost: h\r\n"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "worker/http1.h"
+#include "worker/wire/http1.h"
 
 #define MAX	4096		/* limit of a head */
 #define N(a)	(sizeof(a) / sizeof((a)[0]))

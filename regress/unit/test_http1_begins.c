@@ -1,5 +1,5 @@
 /*
- * worker/http1.h: what can become no request is known before its head ends,
+ * worker/wire/http1.h: what can become no request is known before its head ends,
  * and what can is never refused for being incomplete.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "worker/http1.h"
+#include "worker/wire/http1.h"
 
 /* The first number of bytes at which it is refused, or 0. */
 static size_t

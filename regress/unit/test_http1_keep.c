@@ -1,5 +1,5 @@
 /*
- * worker/http1_keep.c: fields outlive what they were read from, but for those
+ * worker/wire/http1_keep.c: fields outlive what they were read from, but for those
  * that nobody wants.
  */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "worker/http1_keep.h"
+#include "worker/wire/http1_keep.h"
 
 static int
 no_credential(const struct http1_field *f)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "worker/http1.h"
+#include "worker/wire/http1.h"
 
 #define N(a)	(sizeof(a) / sizeof((a)[0]))
 

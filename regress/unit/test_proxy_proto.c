@@ -1,5 +1,5 @@
 /*
- * worker/proxy_proto.c: headers of both versions, cut at every byte.
+ * worker/client/proxy_proto.c: headers of both versions, cut at every byte.
  */
 #include <sys/socket.h>
 
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "worker/proxy_proto.h"
+#include "worker/client/proxy_proto.h"
 
 #define SIG	"\r\n\r\n\0\r\nQUIT\n"
 #define V4	"\xc0\0\2\7" "\x0a\0\0\1" "\x0f\xa0\x01\xbb"

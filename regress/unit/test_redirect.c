@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "worker/redirect.h"
+#include "worker/request/redirect.h"
 
 #define N(a)	(sizeof(a) / sizeof((a)[0]))
 

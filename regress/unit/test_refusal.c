@@ -1,5 +1,5 @@
 /*
- * worker/refusal.c: each row is whole, and says what its status demands.
+ * worker/base/refusal.c: each row is whole, and says what its status demands.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "worker/refusal.h"
+#include "worker/base/refusal.h"
 
 /* Whose text is the reader's, or the rule's. */
 static int

@@ -1,5 +1,5 @@
 /*
- * worker/relay.c: what a client is told while an upstream answers, in which
+ * worker/request/relay.c: what a client is told while an upstream answers, in which
  * order, and what is recorded of it.  The client, the upstream and the audit
  * log are these tests' own and write down what they are asked for.
  */
@@ -13,15 +13,15 @@
 
 #include <cmocka.h>
 
-#include "worker/answer.h"
-#include "worker/audit.h"
-#include "worker/chain.h"
-#include "worker/exchange.h"
-#include "worker/forward.h"
-#include "worker/http1_put.h"
-#include "worker/relay.h"
-#include "worker/request.h"
-#include "worker/upstream.h"
+#include "worker/record/audit.h"
+#include "worker/request/answer.h"
+#include "worker/request/chain.h"
+#include "worker/request/forward.h"
+#include "worker/request/relay.h"
+#include "worker/request/request.h"
+#include "worker/upstream/exchange.h"
+#include "worker/upstream/upstream.h"
+#include "worker/wire/http1_put.h"
 
 #define RESULT	"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"
 #define NOTE	"data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n"

@@ -1,5 +1,5 @@
 /*
- * worker/response.c: what it makes of an answer is the same wherever reads cut
+ * worker/upstream/response.c: what it makes of an answer is the same wherever reads cut
  * it.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "worker/response.h"
+#include "worker/upstream/response.h"
 
 /* What it told: a letter for each callback, with what came. */
 struct told {

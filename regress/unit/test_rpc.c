@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "worker/rpc.h"
+#include "worker/mcp/rpc.h"
 
 #define N(a)	(sizeof(a) / sizeof((a)[0]))
 #define V	"\"jsonrpc\":\"2.0\""

@@ -1,5 +1,5 @@
 /*
- * worker/rules.c: what fields and message must agree upon, by revision.
+ * worker/mcp/rules.c: what fields and message must agree upon, by revision.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "worker/rules.h"
+#include "worker/mcp/rules.h"
 
 #define ALL	((1U << CONF_REVISIONS) - 1)
 #define LAST	(1U << (CONF_REVISIONS - 1))

@@ -33,7 +33,7 @@
 #include "fetcher/sandbox_rules.h"
 #include "keeper/sandbox_rules.h"
 #include "regress/unit/sandbox_attempts.h"
-#include "worker/sandbox_rules.h"
+#include "worker/base/sandbox_rules.h"
 
 /* What becomes of an attempt. */
 enum fate {

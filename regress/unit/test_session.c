@@ -1,5 +1,5 @@
 /*
- * worker/session.c: an id opens for its owner alone, at its upstream, while
+ * worker/mcp/session.c: an id opens for its owner alone, at its upstream, while
  * the server that minted it is there, and as it was made to the last bit.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "worker/session.h"
+#include "worker/mcp/session.h"
 
 #define ID	"upstream's-own.id"
 

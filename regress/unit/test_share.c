@@ -1,5 +1,5 @@
 /*
- * worker/share.c: which addresses are one, and who has too much.
+ * worker/base/share.c: which addresses are one, and who has too much.
  */
 #include <sys/socket.h>
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "worker/share.h"
+#include "worker/base/share.h"
 
 static const struct worker_conf	 conf = { .max_connections = 4 };
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "worker/sse.h"
+#include "worker/wire/sse.h"
 
 #define N(a)	(sizeof(a) / sizeof((a)[0]))
 #define RESULT	"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"

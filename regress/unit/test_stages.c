@@ -1,5 +1,5 @@
 /*
- * worker/stages.h with a client and a keeper that are this program: a request
+ * worker/request/stages.h with a client and a keeper that are this program: a request
  * that has every fault is refused at the first stage that sees one, and each
  * fault that is taken away leads it one stage further; who waits goes on where
  * it waited; nothing is left behind.
@@ -16,23 +16,23 @@
 #include <sys/mman.h>
 
 #include "common/shm.h"
-#include "worker/accord.h"
-#include "worker/answer.h"
-#include "worker/api_keys.h"
-#include "worker/ask.h"
-#include "worker/audit.h"
-#include "worker/auth.h"
-#include "worker/body.h"
-#include "worker/flood.h"
-#include "worker/forward.h"
-#include "worker/metadata.h"
-#include "worker/relay.h"
-#include "worker/request.h"
-#include "worker/route.h"
-#include "worker/rules.h"
-#include "worker/session.h"
-#include "worker/stages.h"
-#include "worker/upstream.h"
+#include "worker/mcp/accord.h"
+#include "worker/mcp/rules.h"
+#include "worker/mcp/session.h"
+#include "worker/record/audit.h"
+#include "worker/record/flood.h"
+#include "worker/request/answer.h"
+#include "worker/request/ask.h"
+#include "worker/request/body.h"
+#include "worker/request/forward.h"
+#include "worker/request/metadata.h"
+#include "worker/request/relay.h"
+#include "worker/request/request.h"
+#include "worker/request/route.h"
+#include "worker/request/stages.h"
+#include "worker/upstream/upstream.h"
+#include "worker/who/api_keys.h"
+#include "worker/who/auth.h"
 
 #include "fake_peer.h"
 

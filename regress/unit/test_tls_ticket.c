@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "worker/clock.h"
-#include "worker/tls_ticket.h"
+#include "worker/base/clock.h"
+#include "worker/wire/tls_ticket.h"
 
 #define HOUR	3600000ULL
 

@@ -1,5 +1,5 @@
 /*
- * worker/trace.c: what a client sends goes on if it is a traceparent, and else
+ * worker/record/trace.c: what a client sends goes on if it is a traceparent, and else
  * a trace begins here.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "worker/trace.h"
+#include "worker/record/trace.h"
 
 #define T32	"0af7651916cd43dd8448eb211c80319c"
 #define S16	"b7ad6b7169203331"

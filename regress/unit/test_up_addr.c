@@ -1,5 +1,5 @@
 /*
- * worker/up_addr.h: a fetcher that was taken over moves no upstream whose
+ * worker/upstream/up_addr.h: a fetcher that was taken over moves no upstream whose
  * host is an address, and takes localhost nowhere else.
  */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "worker/up_addr.h"
+#include "worker/upstream/up_addr.h"
 
 static void
 test_fit(void **state)

@@ -1,5 +1,5 @@
 /*
- * worker/up_wait.c: whose turn it is, and who gives way.
+ * worker/upstream/up_wait.c: whose turn it is, and who gives way.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "worker/timeq.h"
-#include "worker/up_wait.h"
+#include "worker/base/timeq.h"
+#include "worker/upstream/up_wait.h"
 
 #define MAX	4			/* max_connections */
 #define MANY	1024			/* may wait */

@@ -1,0 +1,47 @@
+/*
+ * The time of this turn: what happens in one turn happens at one time, and
+ * the clock is read at most once for all of it.
+ */
+#include <time.h>
+
+#include "worker/base/clock.h"
+
+static uint64_t	 mono;
+static int64_t	 wall;
+static int	 fresh;
+
+static void	 clock_read(void);
+
+void
+clock_forget(void)
+{
+	fresh = 0;
+}
+
+static void
+clock_read(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	mono = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	wall = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	fresh = 1;
+}
+
+uint64_t
+clock_mono(void)
+{
+	if (!fresh)
+		clock_read();
+	return (mono);
+}
+
+int64_t
+clock_wall(void)
+{
+	if (!fresh)
+		clock_read();
+	return (wall);
+}

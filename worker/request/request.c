@@ -1,0 +1,245 @@
+/*
+ * Requests as objects: what they hold, what the record says of them.  Where
+ * they go is the affair of stages.c and relay.c.
+ */
+#include <sys/random.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/base/clock.h"
+#include "worker/base/share.h"
+#include "worker/mcp/session.h"
+#include "worker/record/flood.h"
+#include "worker/request/request.h"
+#include "worker/upstream/exchange.h"
+#include "worker/who/auth.h"
+#include "worker/wire/sse.h"
+
+static const struct worker_conf	*conf;
+
+static void	 request_free(struct request *);
+static void	 put_hex(char *, uint64_t);
+static int	 request_strange(const struct request *);
+
+void
+request_setup(const struct worker_conf *c)
+{
+	conf = c;
+	buf_setup(c->buffered);
+	share_setup(c);
+}
+
+/* The parts of an id: unique among processes and restarts, then a count. */
+void
+request_make_id(char *id)
+{
+	static char		 first[16];
+	static uint64_t		 random, count;
+
+	if (random == 0) {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			fatal("getrandom");
+		put_hex(first, random);
+	}
+	memcpy(id, first, sizeof(first));
+	put_hex(id + sizeof(first), ++count);
+	id[REQUEST_ID_LEN] = '\0';
+}
+
+static void
+put_hex(char *out, uint64_t v)
+{
+	int	 i;
+
+	for (i = 15; i >= 0; i--, v >>= 4)
+		out[i] = "0123456789abcdef"[v & 15];
+}
+
+struct request *
+request_new(struct client *c)
+{
+	struct request	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	r->client = c;
+	r->state = REQ_BODY;
+	r->began = clock_mono();
+	r->action = AUDIT_ERROR;
+	request_make_id(r->id);
+	c->req = r;
+	return (r);
+}
+
+static void
+request_free(struct request *r)
+{
+	auth_unwait(&r->wait);
+	if (r->ended != NULL)
+		r->ended(r);
+	timer_clear(&r->timer);
+	timer_clear(&r->beat);
+	timer_clear(&r->total);
+	timer_clear(&r->life);
+	if (r->ex != NULL)
+		exchange_cancel(r->ex);
+	sse_free(r->sse);
+	rpc_free(&r->rpc);
+	if (r->share != NULL) {
+		r->share->bytes -= r->counted;
+		r->share->streams -= (size_t)r->standing;
+		share_put(r->share);
+	}
+	buf_free(&r->body);
+	http1_kept_free(&r->kept);
+	filter_chain_free(r->chain);
+	http1_kept_free(&r->held_head);
+	buf_free(&r->hold);
+	buf_free(&r->text);
+	if (r->client->req == r)
+		r->client->req = NULL;
+	free(r);
+}
+
+void
+request_client_gone(struct request *r)
+{
+	if (!r->recorded) {
+		r->action = AUDIT_ABORTED;
+		if (r->error == NULL)
+			r->error = "the client left";
+		request_record(r);
+	}
+	request_free(r);
+}
+
+void
+request_unwait(struct request *r)
+{
+	if (r->state != REQ_AUTH)
+		return;
+	auth_unwait(&r->wait);
+	r->state = REQ_BODY;
+}
+
+int
+request_unsettled(const struct request *r)
+{
+	return (r->state == REQ_AUTH);
+}
+
+int
+request_unbegin(struct request *r)
+{
+	if (r->state != REQ_AUTH)
+		return (0);
+	request_free(r);
+	return (1);
+}
+
+void
+request_finish(struct request *r, int early)
+{
+	struct client	*c = r->client;
+
+	request_record(r);
+	request_free(r);
+	c->ops->end(c, early);
+}
+
+void
+request_record(struct request *r)
+{
+	struct audit_entry	 e;
+
+	if (!r->mcp || r->recorded)
+		return;
+	r->recorded = 1;
+	if (request_strange(r) && !flood_pass(&r->addr))
+		return;
+	memset(&e, 0, sizeof(e));
+	e.session_id = request_text(r, r->session_id);
+	e.method = request_text(r, r->rpc_method);
+	e.action = r->action;
+	e.has_auth = r->has_auth;
+	e.auth = r->auth;
+	e.client_id = request_text(r, r->client_id);
+	e.key_id = request_text(r, r->key_id);
+	e.scopes = request_text(r, r->scopes);
+	e.latency_ms = clock_mono() - r->began;
+	e.request_id = slice_of(r->id);
+	e.client_ip = request_text(r, r->client_ip);
+	e.tool = request_text(r, r->tool);
+	if (r->upstream < conf->nupstreams)
+		e.upstream = slice_of(conf->upstreams[r->upstream].name);
+	e.status = r->status;
+	e.bytes_in = r->bytes_in;
+	e.bytes_out = r->bytes_out;
+	e.transport = slice_of(r->transport);
+	/* the client is told less */
+	e.error = slice_of(r->why != NULL ? r->why : r->error);
+	e.brief = request_strange(r);
+	e.told = r->unrecordable;
+	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)
+		r->client->close = 1;
+	if (!r->unrecordable)
+		r->client->ops->recorded(r->client);
+}
+
+void
+request_answered(struct request *r)
+{
+	r->answered = 1;
+	r->action = r->disagreed ? AUDIT_ERROR : AUDIT_ALLOW;
+	request_record(r);
+}
+
+/* Could anybody have caused it, who has no credential?  Where none is asked
+ * for, those who are let in are no strangers. */
+static int
+request_strange(const struct request *r)
+{
+	return (!r->admitted && (!r->has_auth ||
+	    r->auth != AUTH_INSUFFICIENT_SCOPE));
+}
+
+void
+request_set_text(struct request *r, struct text *t, struct slice s)
+{
+	/* a little over, so that the log sees where to cut a character */
+	if (s.len > AUDIT_VALUE_MAX + 4)
+		s.len = AUDIT_VALUE_MAX + 4;
+	request_keep_text(r, t, s);
+}
+
+void
+request_keep_text(struct request *r, struct text *t, struct slice s)
+{
+	if (s.p == NULL)
+		return;
+	t->off = (uint32_t)r->text.len;
+	t->len = (uint32_t)s.len;
+	t->set = buf_append(&r->text, s.p, s.len) == 0;
+}
+
+struct slice
+request_text(const struct request *r, struct text t)
+{
+	if (!t.set)
+		return ((struct slice){ NULL, 0 });
+	return ((struct slice){ t.len == 0 ? "" : r->text.p + r->text.off +
+	    t.off, t.len });
+}
+
+void
+request_owner(const struct request *r, struct session_owner *o)
+{
+	o->judged = r->has_auth;
+	o->client_id = request_text(r, r->client_id);
+	o->sub = request_text(r, r->sub);
+	o->token = request_text(r, r->token);
+	o->key_id = request_text(r, r->key_id);
+	o->key_mark = r->key_mark;
+}
