@@ -186,7 +186,7 @@ def test_other_endless_answers_end(gateway, auth_server, upstream, how):
         conn.close()
     upstream.script(answer)
     method, headers, body = how
-    exp = now() + 2
+    exp = now() + 3
     mark = g.audit_mark()
     with g.client() as c:
         c.send(c.build(method, "/mcp", g.headers(auth_server.mint(
