@@ -201,10 +201,10 @@ check_ca(struct cfg *c)
 	if (!c->files || n == NULL || conf->ca_file == NULL ||
 	    !conf->w.oauth.enabled)
 		return;
-	conf->ca = cfg_file_read(conf->ca_file, CFG_CA_MAX, &conf->ca_len,
+	conf->f.ca = cfg_file_read(conf->ca_file, CFG_CA_MAX, &conf->f.ca_len,
 	    &reason);
-	if (conf->ca != NULL)
-		reason = cfg_ca_check(conf->ca, conf->ca_len);
+	if (conf->f.ca != NULL)
+		reason = cfg_ca_check(conf->f.ca, conf->f.ca_len);
 	if (reason != NULL)
 		cfg_error(c, n, "expected a file of PEM certificates, got "
 		    "%s: %s", cfg_quote(conf->ca_file, path, sizeof(path)),

@@ -18,8 +18,6 @@ static void		 tree_error(void *, const struct ynode *, unsigned,
 static int		 same(const char *, const char *);
 static int		 same_listen(const struct config *,
 			    const struct config *);
-static int		 same_ca(const struct config *,
-			    const struct config *);
 static void		 swap(char **, char **);
 static int		 keep_audience(struct config *,
 			    void (*)(void *, const char *), void *);
@@ -132,17 +130,6 @@ keep_audience(struct config *neu, void (*changed)(void *, const char *),
 }
 
 int
-config_needs_prime(const struct config *neu, const struct config *old)
-{
-	if (!neu->w.oauth.enabled)
-		return (0);
-	if (old == NULL || !old->w.oauth.enabled)
-		return (1);
-	return (!same(neu->w.oauth.issuer, old->w.oauth.issuer) ||
-	    !same(neu->jwks_url, old->jwks_url) || !same_ca(neu, old));
-}
-
-int
 config_worker_part(const struct config *conf)
 {
 	struct wbuf	 b;
@@ -160,9 +147,7 @@ config_fetcher_part(const struct config *conf)
 	struct wbuf		 b;
 	size_t			 i, j, n = 0;
 
-	memset(&f, 0, sizeof(f));
-	f.cache_ttl_ms = conf->jwks_cache_ttl;
-	f.max_stale_ms = conf->jwks_max_stale;
+	f = conf->f;
 	for (i = 0; i < conf->w.nupstreams; i++)
 		f.nhosts += conf->w.upstreams[i].nservers;
 	f.hosts = calloc(f.nhosts, sizeof(*f.hosts));
@@ -180,9 +165,9 @@ config_fetcher_part(const struct config *conf)
 	if (conf->w.oauth.enabled) {
 		f.oauth = 1;
 		f.issuer = conf->w.oauth.issuer;
-		f.jwks_url = conf->jwks_url;
-		f.ca = conf->ca;
-		f.ca_len = conf->ca_len;
+	} else {
+		f.jwks_url = f.ca = NULL;
+		f.ca_len = 0;
 	}
 	wbuf_init(&b, CONF_PACKED_MAX);
 	fetcher_conf_pack(&f, &b);
@@ -254,16 +239,6 @@ same_listen(const struct config *a, const struct config *b)
 {
 	return (a->listen_len == b->listen_len && memcmp(&a->listen_addr,
 	    &b->listen_addr, a->listen_len) == 0);
-}
-
-/* By content: a file that was replaced in its place counts. */
-static int
-same_ca(const struct config *a, const struct config *b)
-{
-	if (a->ca == NULL || b->ca == NULL)
-		return (a->ca == b->ca);
-	return (a->ca_len == b->ca_len &&
-	    memcmp(a->ca, b->ca, a->ca_len) == 0);
 }
 
 static void

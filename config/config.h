@@ -37,13 +37,7 @@ struct config {
 	char		*default_upstream; /* as written, or NULL */
 	/* audit */
 	char		*audit_path;
-	/* auth.oauth, the fetcher's side */
-	char		*jwks_url;
-	uint64_t	 jwks_cache_ttl; /* ms */
-	uint64_t	 jwks_max_stale; /* ms; 0: for ever */
 	char		*ca_file;	/* or NULL */
-	char		*ca;		/* its contents, or NULL */
-	size_t		 ca_len;
 	int		 public_url_set; /* written in the file */
 	struct config_files *up_files;	/* by the upstream's index */
 	size_t		 nup_files;
@@ -58,6 +52,9 @@ struct config {
 	uint64_t	 argon2_memory;	/* bytes */
 	uint64_t	 argon2_passes;
 	uint64_t	 argon2_lanes;
+	/* what the fetcher gets, but for the hosts, and with the key set's
+	 * URL and CA when OAuth is off, too */
+	struct fetcher_conf f;
 	/* everything the keeper needs, as it gets it */
 	struct keeper_conf k;
 	/* everything workers need, as they get it */
@@ -95,10 +92,6 @@ void	config_free(struct config *);
  */
 int	config_keep_fixed(struct config *neu, const struct config *old,
     void (*changed)(void *, const char *key), void *);
-
-/* Must the fetcher prime before neu may serve?  1 when OAuth was just
- * enabled, or issuer, jwks_url or CA differ from old (NULL: at start). */
-int	config_needs_prime(const struct config *neu, const struct config *old);
 
 /* Sealed memfds with the children's parts (common/memfd.h); -1 with errno. */
 int	config_worker_part(const struct config *);

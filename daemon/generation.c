@@ -137,8 +137,8 @@ generation_lost_tokens(const struct generation *old,
 	oauth.resource_policy_uri = o->w.oauth.resource_policy_uri;
 	oauth.resource_tos_uri = o->w.oauth.resource_tos_uri;
 	return (!schema_equal(&conf_oauth_schema, &oauth, &o->w.oauth) ||
-	    (o->jwks_url != NULL && (n->jwks_url == NULL ||
-	    strcmp(o->jwks_url, n->jwks_url) != 0)));
+	    (o->f.jwks_url != NULL && (n->f.jwks_url == NULL ||
+	    strcmp(o->f.jwks_url, n->f.jwks_url) != 0)));
 }
 
 static int

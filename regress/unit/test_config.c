@@ -85,12 +85,12 @@ test_guide(void **state)
 	assert_int_equal(conf->w.oauth.audiences.n, 1);
 	assert_string_equal(conf->w.oauth.audiences.v[0], "mcpgw-prod");
 	assert_false(conf->w.oauth.accept_resource);
-	assert_string_equal(conf->jwks_url,
+	assert_string_equal(conf->f.jwks_url,
 	    "https://idp.acme.com/.well-known/jwks.json");
 	assert_int_equal(conf->w.oauth.nscopes, 1);
 	assert_string_equal(conf->w.oauth.scopes[0], "mcp:read");
-	assert_int_equal(conf->jwks_cache_ttl, 300000);
-	assert_int_equal(conf->jwks_max_stale, 86400000);
+	assert_int_equal(conf->f.cache_ttl_ms, 300000);
+	assert_int_equal(conf->f.max_stale_ms, 86400000);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
 	assert_string_equal(conf->w.oauth.public_url,
 	    "https://gw.acme.com/mcp");
@@ -144,13 +144,13 @@ test_defaults(void **state)
 	assert_false(conf->w.auth_enabled);
 	assert_false(conf->w.oauth.enabled);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
-	assert_int_equal(conf->jwks_cache_ttl, 300000);
+	assert_int_equal(conf->f.cache_ttl_ms, 300000);
 	assert_string_equal(conf->w.oauth.metadata_path,
 	    "/.well-known/oauth-protected-resource");
 	assert_string_equal(conf->w.oauth.public_url,
 	    "http://127.0.0.1:7332/mcp");
 	assert_false(conf->public_url_set);
-	assert_null(conf->ca);
+	assert_null(conf->f.ca);
 	config_free(conf);
 }
 
@@ -236,15 +236,15 @@ test_every_key(void **state)
 	assert_string_equal(conf->w.oauth.issuer,
 	    "http://127.0.0.1:9/issuer");
 	assert_string_equal(conf->w.oauth.audiences.v[0], "12345");
-	assert_string_equal(conf->jwks_url, "http://127.9.9.9:1/jwks?x=y");
+	assert_string_equal(conf->f.jwks_url, "http://127.9.9.9:1/jwks?x=y");
 	assert_int_equal(conf->w.oauth.nscopes, 3);
 	assert_string_equal(conf->w.oauth.scopes[2], "7");
-	assert_int_equal(conf->jwks_cache_ttl, 1000);
+	assert_int_equal(conf->f.cache_ttl_ms, 1000);
 	assert_int_equal(conf->w.oauth.leeway_ms, 0);
 	assert_string_equal(conf->w.oauth.metadata_path, "/.well-known/x");
 	/* config_parse() names the file and does not open it. */
 	assert_string_equal(conf->ca_file, "ca.pem");
-	assert_null(conf->ca);
+	assert_null(conf->f.ca);
 	config_free(conf);
 }
 
@@ -539,8 +539,8 @@ test_ca_file(void **state)
 	path = file_write("ca.yaml", text, strlen(text));
 	if ((conf = load(path)) == NULL)
 		fail_msg("%s", told.text);
-	assert_int_equal(conf->ca_len, strlen(two));
-	assert_memory_equal(conf->ca, two, strlen(two));
+	assert_int_equal(conf->f.ca_len, strlen(two));
+	assert_memory_equal(conf->f.ca, two, strlen(two));
 	config_free(conf);
 #define CA_BAD(pem, reason)	ca_bad((pem), sizeof(pem) - 1, (reason))
 	CA_BAD("", "it holds no certificate");
@@ -566,7 +566,7 @@ test_ca_file(void **state)
 	path = file_write("ca.yaml", UP "auth: {oauth: {ca_file: no}}\n",
 	    strlen(UP "auth: {oauth: {ca_file: no}}\n"));
 	assert_non_null(conf = load(path));
-	assert_null(conf->ca);
+	assert_null(conf->f.ca);
 	config_free(conf);
 }
 
@@ -621,58 +621,6 @@ test_keep_fixed(void **state)
 	assert_int_equal(config_keep_fixed(neu, old, note, keys), 0);
 	assert_string_equal(keys, "auth.oauth.public_url ");
 	assert_string_equal(neu->w.oauth.public_url, "https://gw/mcp");
-	config_free(neu);
-	config_free(old);
-}
-
-static int
-prime(const char *neu_text, const char *old_text)
-{
-	struct config	*neu, *old;
-	int		 need;
-
-	neu = parse_good(neu_text);
-	old = old_text != NULL ? parse_good(old_text) : NULL;
-	need = config_needs_prime(neu, old);
-	config_free(neu);
-	config_free(old);
-	return (need);
-}
-
-static void
-test_needs_prime(void **state)
-{
-	static const char	 issuer[] = UP "auth:\n enabled: true\n "
-	    "oauth: {enabled: true, issuer: 'https://j/', audience: x, "
-	    "jwks_url: 'https://i/k'}\n";
-	static const char	 jwks[] = UP "auth:\n enabled: true\n "
-	    "oauth: {enabled: true, issuer: 'https://i/', audience: x, "
-	    "jwks_url: 'https://i/l'}\n";
-	static const char	 other[] = "workers: 2\n" UP "auth:\n "
-	    "enabled: true\n oauth: {enabled: true, issuer: 'https://i/', "
-	    "audience: y, jwks_url: 'https://i/k', leeway: 1s}\n";
-	struct config		*neu, *old;
-
-	(void)state;
-	assert_int_equal(prime(UP, NULL), 0);
-	assert_int_equal(prime(OAUTH, NULL), 1);
-	assert_int_equal(prime(OAUTH, UP), 1);
-	assert_int_equal(prime(UP, OAUTH), 0);
-	assert_int_equal(prime(OAUTH, OAUTH), 0);
-	assert_int_equal(prime(OAUTH, issuer), 1);
-	assert_int_equal(prime(OAUTH, jwks), 1);
-	assert_int_equal(prime(OAUTH, other), 0);
-	/* The same path, but another certificate behind it. */
-	old = parse_good(OAUTH);
-	neu = parse_good(OAUTH);
-	assert_non_null(neu->ca = strdup("a"));
-	neu->ca_len = 1;
-	assert_int_equal(config_needs_prime(neu, old), 1);
-	assert_non_null(old->ca = strdup("b"));
-	old->ca_len = 1;
-	assert_int_equal(config_needs_prime(neu, old), 1);
-	old->ca[0] = 'a';
-	assert_int_equal(config_needs_prime(neu, old), 0);
 	config_free(neu);
 	config_free(old);
 }
@@ -832,7 +780,6 @@ main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_ca_file),
 		cmocka_unit_test(test_keep_fixed),
-		cmocka_unit_test(test_needs_prime),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_largest_part),
 		cmocka_unit_test(test_cpus),
