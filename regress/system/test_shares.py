@@ -6,6 +6,8 @@ import select
 import threading
 import time
 
+import pytest
+
 import fake_upstream as fu
 from gw import rpc
 
@@ -108,6 +110,67 @@ def test_one_address_has_all_streams(gateway, auth_server, upstream):
     ended(streams[0][0])
     assert streams[1][0].is_open() and streams[2][0].is_open()
     close_all(c for c, _ in streams)
+
+
+def hold_body(g, token):
+    """A body that does not come to its end; nobody asks who sends it."""
+    c = g.client()
+    c.send(c.build("POST", "/mcp", [("Content-Type", "application/json")],
+                   body_of(2000))[:-1000])
+    return c
+
+
+def hold_answer(g, token):
+    """An answer that is taken a byte now and then."""
+    c = g.client()
+    c.send(c.build("POST", "/mcp", g.headers(token),
+                   json.dumps(rpc()).encode()))
+    assert c.read_head("POST").status == 200
+    return c
+
+
+def poke_body(c):
+    c.send(b"x")
+
+
+def poke_answer(c):
+    c.sock.recv(1 << 20)
+
+
+LARGE = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {
+    "text": "x" * (16 * MIB)}}).encode()
+
+
+@pytest.mark.parametrize("hold, poke, answer, times", [
+    (hold_body, poke_body, None, {"body": "2s"}),
+    (hold_answer, poke_answer, fu.raw(fu.response(LARGE)),
+     {"keepalive": "2s"}),
+    (hold_answer, None, fu.sse_open(), {"upstream_response": "500ms"})],
+    ids=["bodies", "answers", "streams"])
+def test_one_address_keeps_all_busy(gateway, auth_server, upstream, hold,
+                                    poke, answer, times):
+    """What only its client keeps busy gives way to another address, and not
+    to its own."""
+    g = gateway({**limits(max_connections=3), "timeouts": times})
+    token = auth_server.mint()
+    if answer:
+        upstream.answer = answer
+    held = [hold(g, token) for _ in range(3)]
+    same, other = g.client(), g.client(source=THERE)
+    for c in (same, other):
+        c.send(c.build("GET", "/healthz"))
+    deadline = time.monotonic() + 10
+    while not select.select([other.sock], [], [], 0.05)[0]:
+        assert time.monotonic() < deadline, "it is kept out"
+        for c in held:
+            try:
+                if poke:
+                    poke(c)
+            except OSError:
+                pass
+    assert other.read_response().status == 200
+    same.wait_close()
+    close_all(held + [same, other])
 
 
 # -- streams -------------------------------------------------------------------

@@ -146,6 +146,12 @@ stages_end(struct request *r, int streams_only)
 	(void)streams_only;
 }
 
+void
+stages_give_way(struct request *r)
+{
+	(void)r;
+}
+
 int
 request_unsettled(const struct request *r)
 {

@@ -72,6 +72,8 @@ const struct refusal refusals[REFUSE_MAX] = {
 [REFUSE_NOMINATED] = { 400, INVALID, AUDIT_ERROR,
     "Connection names an end-to-end field" },
 [REFUSE_SESSION] = { 404, INVALID, AUDIT_ERROR, "unknown session" },
+[REFUSE_OTHERS_WAIT] = { BUSY, "limits.max_connections: others wait",
+    .retry = 1 },
 [REFUSE_BODY_LATE] = { 408, INVALID, AUDIT_ERROR,
     "the request body took too long" },
 [REFUSE_CHUNKS] = { 400, INVALID, AUDIT_ERROR, NULL },

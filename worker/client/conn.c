@@ -369,6 +369,8 @@ conn_flush(struct conn *c)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
+			if (c->stuck == 0)
+				c->stuck = clock_mono();
 			if (c->timer.q == NULL || c->timer.q == &conns.look)
 				timer_start(&c->timer, &conns.write);
 			break;
@@ -390,8 +392,10 @@ conn_flush(struct conn *c)
 	if (c->client.req != NULL && c->out.len <=
 	    (body_count(c->client.req) || buf_tight() ? 0 : OUT_LOW))
 		relay_writable(c->client.req);
-	if (c->state == CONN_SEND && c->out.len == 0)
+	if (c->state == CONN_SEND && c->out.len == 0) {
+		c->stuck = 0;
 		up->sent(c);
+	}
 }
 
 void

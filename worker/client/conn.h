@@ -43,6 +43,8 @@ struct conn {
 	uint64_t	 record_line;	/* audit_added() then */
 	TAILQ_ENTRY(conn) again_link;
 	struct timer	 timer;
+	uint64_t	 stuck;		/* ms, when the client first took too
+					 * little of this answer; or 0 */
 	struct event	 ev;
 	struct tls	*tls;		/* or NULL: plain */
 	struct buf	 in;

@@ -5,9 +5,11 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "worker/base/clock.h"
+#include "worker/base/refusal.h"
 #include "worker/base/share.h"
 #include "worker/client/conn_int.h"
 #include "worker/client/conn_room.h"
@@ -19,8 +21,14 @@
 #define REFUSED_LOG_MS	1000
 #define HEAD_GRACE_MS	1000		/* then a head that is late gives way */
 #define BODIES_MAX	64		/* looked at for a slow one */
+#define SLOW_PART	4		/* of a time limit: slow */
 
-static struct conn *conn_standing(void);
+static struct conn *conn_holder(void);
+static struct conn *conn_stream(const struct share *);
+static int	 conn_streams(const struct conn *, const struct share *);
+static struct conn *conn_slow(const struct timeq *, const struct share *,
+		    uint64_t);
+static void	 conn_give_way(struct conn *);
 static struct conn *conn_victim(const struct share *, const struct conn *);
 static int	 conn_silent(const struct conn *);
 
@@ -28,7 +36,7 @@ int
 conn_spare(void)
 {
 	return (conn_victim(NULL, NULL) != NULL || (share_hog() != NULL &&
-	    conns.n <= conns.conf->max_connections && conn_standing() != NULL));
+	    conns.n <= conns.conf->max_connections && conn_holder() != NULL));
 }
 
 struct request *
@@ -89,28 +97,93 @@ conn_make_room(const struct share *of, const struct conn *c)
 		return (1);
 	}
 	if (of != NULL || share_hog() == c->client.share ||
-	    (victim = conn_standing()) == NULL)
+	    (victim = conn_holder()) == NULL)
 		return (0);
-	/* not at once: it gets to read the end of its stream */
-	victim->client.close = 1;
-	stages_end(victim->client.req, 1);
+	conn_give_way(victim);
 	return (1);
 }
 
-/* A stream of an address that has more than half of all connections. */
+/* Of an address that has more than half of all connections: one that is busy,
+ * but only because its client likes it so. */
 static struct conn *
-conn_standing(void)
+conn_holder(void)
 {
 	const struct share	*hog = share_hog();
 	struct conn		*c;
 
-	if (hog == NULL || hog->streams == 0)
+	if (hog == NULL)
 		return (NULL);
-	TAILQ_FOREACH(c, &conns.all, link)
-		if (c->client.share == hog && c->client.req != NULL &&
-		    c->client.req->standing && c->client.req->answering)
+	if ((c = conn_stream(hog)) == NULL && (c = conn_slow(&conns.body, hog,
+	    conns.conf->t_body / SLOW_PART)) == NULL)
+		c = conn_slow(&conns.write, hog, conns.conf->t_keepalive /
+		    SLOW_PART);
+	return (c);
+}
+
+/* The oldest stream; one that answers a request only when any other answer
+ * would be late by now. */
+static struct conn *
+conn_stream(const struct share *hog)
+{
+	struct conn	*c, *other = NULL;
+
+	TAILQ_FOREACH(c, &conns.all, link) {
+		if (!conn_streams(c, hog))
+			continue;
+		if (c->client.req->standing)
 			return (c);
+		if (other == NULL && clock_mono() - c->client.req->began >
+		    conns.conf->t_response)
+			other = c;
+	}
+	return (other);
+}
+
+/* Once: it gets to read the end of its stream. */
+static int
+conn_streams(const struct conn *c, const struct share *hog)
+{
+	return (c->client.share == hog && !c->client.close &&
+	    c->client.req != NULL && c->client.req->answering &&
+	    strcmp(c->client.req->transport, "json") != 0);
+}
+
+/* A body that has been coming for so long, in all, or an answer that its
+ * client has been taking for so long. */
+static struct conn *
+conn_slow(const struct timeq *q, const struct share *hog, uint64_t ms)
+{
+	struct timer		*t;
+	struct conn		*c;
+	const struct request	*r;
+	uint64_t		 since;
+
+	TAILQ_FOREACH(t, &q->list, link) {
+		c = conn_of(t);
+		r = c->client.req;
+		since = c->stuck;
+		if (q == &conns.body)
+			since = r != NULL && h1_wants_input(c) ? r->began :
+			    clock_mono();
+		if (c->client.share == hog && clock_mono() - since >= ms)
+			return (c);
+	}
 	return (NULL);
+}
+
+static void
+conn_give_way(struct conn *c)
+{
+	struct request	*r = c->client.req;
+
+	if (r == NULL || (r->answering && c->timer.q == &conns.write)) {
+		if (r != NULL)
+			r->error = refuse(REFUSE_OTHERS_WAIT)->text;
+		conn_abort(c);
+		return;
+	}
+	c->client.close = 1;
+	stages_give_way(r);
 }
 
 /* Who was idle longest; who has had his answer; who is slow to ask. */

@@ -64,7 +64,6 @@ static int	 relay_put_closure(struct request *);
 static void	 relay_beat(struct timer *);
 static void	 relay_total(struct timer *);
 static void	 relay_grace(struct timer *);
-static void	 relay_late(struct request *, const char *);
 static void	 relay_nap(struct request *, int64_t);
 static void	 relay_life(struct timer *);
 
@@ -482,14 +481,14 @@ relay_beat(struct timer *t)
 static void
 relay_total(struct timer *t)
 {
-	relay_late((struct request *)((char *)t -
+	relay_cut((struct request *)((char *)t -
 	    offsetof(struct request, total)), "timeouts.stream_total");
 }
 
 /* Its time is over: end it behind the event that is on its way, but do not
  * wait long for that. */
-static void
-relay_late(struct request *r, const char *why)
+void
+relay_cut(struct request *r, const char *why)
 {
 	if (r->ending)
 		return;
@@ -537,7 +536,7 @@ relay_life(struct timer *t)
 		relay_nap(r, left);
 		return;
 	}
-	relay_late(r, r->until == WITHDRAWN ?
+	relay_cut(r, r->until == WITHDRAWN ?
 	    "the credential was withdrawn" : "the credential has expired");
 }
 

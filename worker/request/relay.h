@@ -22,5 +22,8 @@ void	relay_look_again(struct request *);
 /* End a stream cleanly, as if the upstream had ended it; why is for the log
  * when a response was still to come. */
 void	relay_end_stream(struct request *, const char *why);
+/* The answer takes too long: a stream ends cleanly, at a boundary of events if
+ * one comes soon; of anything else the client sees that it was cut off. */
+void	relay_cut(struct request *, const char *why);
 
 #endif

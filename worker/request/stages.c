@@ -227,6 +227,15 @@ stages_end(struct request *r, int streams_only)
 	answer_refuse(r, refuse(REFUSE_DRAINING));
 }
 
+void
+stages_give_way(struct request *r)
+{
+	if (r->answering)
+		relay_cut(r, refuse(REFUSE_OTHERS_WAIT)->text);
+	else
+		body_refuse(r, refuse(REFUSE_OTHERS_WAIT));
+}
+
 /* Refuse it: when its body was read, if that can be had for the sake of its id
  * and of the log; else at once. */
 static enum outcome

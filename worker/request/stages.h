@@ -34,6 +34,10 @@ void	stages_late(struct request *);
  * (not if streams_only). */
 void	stages_end(struct request *, int streams_only);
 
+/* It holds a connection that others wait for: no more of its body is read, or
+ * its answer ends. */
+void	stages_give_way(struct request *);
+
 /* The name of the stage of that number, in their order; NULL: there are not so
  * many. */
 const char *stages_name(size_t);
