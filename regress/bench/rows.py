@@ -166,6 +166,30 @@ def cpu_per_request(t, loads, rounds, seconds, speed):
                    median(us["plain"]) + floor[alg] + 5, "us")
 
 
+TLS = (("whole handshake, TLS 1.3", ["-new", "-tls1_3"], 1.05),
+       ("resumed handshake, TLS 1.2", ["-reuse", "-tls1_2"], 1.10))
+
+
+def tls(t, clients, haproxy, mcpgw, rounds, seconds):
+    """A connection, its handshake, a request and its answer: CPU for each, at
+    the rate of clients that come one after the other."""
+    for what, how, limit in TLS:
+        us, rate = {}, {}
+        for _ in range(rounds):
+            for s in (haproxy, mcpgw):
+                before = sum(s.cpu_seconds())
+                n = clients.handshakes(s, seconds, *how)
+                us.setdefault(s.name, []).append(
+                    (sum(s.cpu_seconds()) - before) / n * 1e6)
+                rate.setdefault(s.name, []).append(n / seconds)
+        for s in (haproxy, mcpgw):
+            t.row(what, s.name, median(us[s.name]), "us", spread(us[s.name]))
+        t.goal(what + ", to HAProxy",
+               ratios(us[mcpgw.name], us[haproxy.name]), limit, "x")
+        t.goal(what + ", rate to HAProxy's",
+               ratios(rate[mcpgw.name], rate[haproxy.name]), 1.0, "x", True)
+
+
 def latency(t, clients, targets, rounds, seconds, rate):
     """Percentiles at a fixed rate; targets are (server, credential), the
     first one direct."""

@@ -4,7 +4,9 @@ import http.client
 import os
 import pathlib
 import random
+import re
 import socket
+import ssl
 import subprocess
 import time
 
@@ -38,8 +40,13 @@ def free_port():
             return port
 
 
-def get(port, path, timeout=2):
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def get(port, path, timeout=2, tls=False):
+    if tls:
+        c = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=timeout,
+            context=ssl._create_unverified_context())
+    else:
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         c.request("GET", path)
         r = c.getresponse()
@@ -51,6 +58,7 @@ def get(port, path, timeout=2):
 class Server:
     """Something that listens; name is for people, label for files."""
     cpu = GATEWAY_CPU
+    tls = False
 
     def __init__(self, name, label):
         self.name = name
@@ -68,7 +76,7 @@ class Server:
             if self.proc.poll() is not None:
                 break
             try:
-                if get(self.port, path)[0] == 200:
+                if get(self.port, path, tls=self.tls)[0] == 200:
                     return self
             except OSError:
                 pass
@@ -168,17 +176,58 @@ class HAProxy(Server):
         raise Failed("haproxy does not start:\n" + self.log.read_text())
 
 
+HAPROXY_TLS = """\
+global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 75s
+    timeout server 75s
+frontend in
+    bind 127.0.0.1:%(port)d ssl crt %(pem)s
+    http-request return status 200 content-type text/plain string ok
+"""
+
+
+def certificate(directory):
+    """(certificate, key, both): files, of a P-256 key."""
+    cert, key, both = (directory / n for n in ("c.pem", "k.pem", "ck.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+                   check=True, stderr=subprocess.DEVNULL)
+    both.write_bytes(cert.read_bytes() + key.read_bytes())
+    return cert, key, both
+
+
+class HAProxyTls(Server):
+    """Ends TLS and answers by itself."""
+    tls = True
+
+    def __init__(self, pem):
+        super().__init__("HAProxy TLS", "haproxy-tls")
+        conf = self.dir / "haproxy.cfg"
+        conf.write_text(HAPROXY_TLS % {"port": self.port, "pem": pem})
+        self.spawn("haproxy", "-db", "-f", conf)
+
+
 class Mcpgw(Server):
     """The gateway with OAuth, one worker, the audit log on the disk that
     holds the build, the sandbox on.  keys: entries of auth.keys."""
 
-    def __init__(self, backend, label="mcpgw", keys=None, upstreams=None):
+    def __init__(self, backend, label="mcpgw", keys=None, upstreams=None,
+                 tls=None):
         super().__init__("mcpgw", label)
+        self.tls = tls is not None
         self.backend = backend
         self.audit = self.dir / "audit.jsonl"
         self.conf = self.dir / "mcpgw.yaml"
         self.audit.unlink(missing_ok=True)
         self.config = self._config(keys, upstreams)
+        if tls is not None:
+            self.config["tls"] = {"cert_file": str(tls[0]),
+                                  "key_file": str(tls[1])}
 
     def _config(self, keys, upstreams):
         url = "http://127.0.0.1:%d/" % self.backend.port
@@ -254,6 +303,23 @@ class Clients:
         if r["bad"] + r["broken"] > 0 or r["requests"] == 0:
             raise Failed("%s: %r" % (server.name, r))
         return r
+
+    def handshakes(self, server, seconds, *how, clients=4):
+        """How many connections of one request each there were."""
+        argv = ["taskset", "-c", str(LOAD_CPU), "openssl", "s_time",
+                "-connect", "127.0.0.1:%d" % server.port, "-www", "/healthz",
+                "-time", str(seconds), *how]
+        ps = [subprocess.Popen(argv, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+              for _ in range(clients)]
+        done = 0
+        for p in ps:
+            out = p.communicate()[0].decode(errors="replace")
+            m = re.search(r"(\d+) connections in [\d.]+ real seconds", out)
+            if m is None:
+                raise Failed("openssl s_time: " + out[-500:])
+            done += int(m[1])
+        return done
 
     def request(self, path, credential, method="POST"):
         """A file with a whole request."""
