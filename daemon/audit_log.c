@@ -98,8 +98,21 @@ audit_log_state(void)
 		return (takes_more() ? AUDIT_LOG_UNKNOWN : AUDIT_LOG_FULL);
 	if (!has_room(st.st_size))
 		return (AUDIT_LOG_FULL);
-	return (tail_start(st.st_size) == st.st_size ? AUDIT_LOG_FINE :
-	    AUDIT_LOG_TORN);
+	return (audit_log_torn() == -1 ? AUDIT_LOG_FINE : AUDIT_LOG_TORN);
+}
+
+off_t
+audit_log_torn(void)
+{
+	struct stat	 st, after;
+	off_t		 end;
+
+	/* what somebody writes meanwhile is not torn */
+	if (fstat(log_fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (end = tail_start(st.st_size)) == -1 || end == st.st_size ||
+	    fstat(log_fd, &after) == -1 || after.st_size != st.st_size)
+		return (-1);
+	return (st.st_size);
 }
 
 int
@@ -134,7 +147,7 @@ takes_more(void)
 	return (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0);
 }
 
-/* Where the file's last whole line ends. */
+/* Where the last whole line of so many bytes ends. */
 static off_t
 tail_start(off_t size)
 {
@@ -145,7 +158,7 @@ tail_start(off_t size)
 
 	if (size == 0)
 		return (0);
-	if ((n = pread(log_fd, tail, sizeof(tail), from)) == -1)
+	if ((n = pread(log_fd, tail, (size_t)(size - from), from)) == -1)
 		return (-1);
 	nl = memrchr(tail, '\n', (size_t)n);
 	if (nl != NULL)

@@ -5,6 +5,8 @@
 #ifndef DAEMON_AUDIT_LOG_H
 #define DAEMON_AUDIT_LOG_H
 
+#include <sys/types.h>
+
 /* Open (and create, mode 0640) the log.  A last line that a crash tore is
  * ended, not removed.  0, or -1 (logged). */
 int	audit_log_open(const char *path);
@@ -21,6 +23,9 @@ enum audit_log_state {
 	AUDIT_LOG_UNKNOWN	/* no file */
 };
 
+/* -1, or how long the file is, whose last line has no end; it may be that
+ * somebody is writing it just now. */
+off_t	audit_log_torn(void);
 /* What whoever could not write to it may have met. */
 enum audit_log_state audit_log_state(void);
 /*

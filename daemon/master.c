@@ -30,6 +30,7 @@
 #define LIES_MAX	3		/* of a worker, about the audit log */
 #define LIES_MS		60000
 #define GO_MS		100		/* until one that failed tries again */
+#define TORN_MS		20		/* a line takes no longer to write */
 #define PASSING_LOG_MS	1000		/* between lines of what was lost */
 
 static struct event_base	*base;
@@ -37,6 +38,8 @@ static struct master_options	 opt;
 static struct event		*reload_ev;	/* limits a reload */
 static struct event		*mend_ev;
 static struct event		*go_ev;
+static struct event		*torn_ev;
+static off_t			 torn_at;	/* the size of the file then */
 static struct shm		*shm;
 static int			 shm_fd = -1;
 static int			 exit_code;
@@ -67,6 +70,8 @@ static void	 conn_lost(struct process *);
 static void	 audit_failed(struct process *, struct imsg *);
 static int	 audit_lied(struct process *);
 static void	 audit_stop(const char *);
+static void	 torn_look(void);
+static void	 torn_again(evutil_socket_t, short, void *);
 static void	 audit_go(evutil_socket_t, short, void *);
 static void	 audit_mend(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
@@ -89,7 +94,9 @@ master_run(struct event_base *b, const struct master_options *o,
 	reload_ev = evtimer_new(base, reload_late, NULL);
 	mend_ev = evtimer_new(base, audit_mend, NULL);
 	go_ev = evtimer_new(base, audit_go, NULL);
-	if (reload_ev == NULL || mend_ev == NULL || go_ev == NULL)
+	torn_ev = evtimer_new(base, torn_again, NULL);
+	if (reload_ev == NULL || mend_ev == NULL || go_ev == NULL ||
+	    torn_ev == NULL)
 		fatalx("evtimer_new");
 	if ((shm_fd = shm_create(&shm)) == -1)
 		fatal("shm_create");
@@ -544,6 +551,34 @@ audit_stop(const char *why)
 	evtimer_add(mend_ev, &tv);
 }
 
+/* A worker that died may have done so in the middle of a line, and nobody will
+ * go on with it; what another one is writing grows, or is whole soon. */
+static void
+torn_look(void)
+{
+	struct timeval	 tv = { 0, TORN_MS * 1000 };
+
+	if (!evtimer_pending(mend_ev, NULL) &&
+	    (torn_at = audit_log_torn()) != -1)
+		evtimer_add(torn_ev, &tv);
+}
+
+static void
+torn_again(evutil_socket_t fd, short what, void *arg)
+{
+	off_t	 was = torn_at;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (evtimer_pending(mend_ev, NULL))
+		return;
+	if (audit_log_torn() == was)
+		audit_stop("a worker died");
+	else
+		torn_look();
+}
+
 static void
 audit_go(evutil_socket_t fd, short what, void *arg)
 {
@@ -705,10 +740,7 @@ worker_gone(struct process *p)
 
 	supervise_forget(p);
 	listen_heal(opt.listen_fd);
-	/* it may have died in the middle of a line */
-	if (!evtimer_pending(mend_ev, NULL) &&
-	    audit_log_state() == AUDIT_LOG_TORN)
-		audit_stop("a worker died");
+	torn_look();
 	if (g == NULL || stopping)
 		return;
 	if (g->state == GEN_SERVING) {

@@ -159,6 +159,25 @@ def test_nobody_else_stops_the_audit_log(gateway):
     assert g.post(gw.rpc()).status == 200
 
 
+def test_line_torn_by_a_dead_worker(gateway):
+    """It is cut off, and nobody's line is joined to it."""
+    g = gateway({"auth": {"enabled": False, "oauth": gw.DROP}})
+    assert g.post(gw.rpc()).status == 200
+    whole = g.audit_path.read_bytes()
+    with open(g.audit_path, "ab", buffering=0) as f:
+        f.write(b'{"ts":"2026-')
+    g.expect_death("terminated by signal 9")
+    pos = g.log_mark()
+    os.kill(g.workers()[0], signal.SIGKILL)
+    g.wait_log("a worker died; requests are refused", pos)
+    g.wait_log("audit: the log can be written again", pos)
+    g.wait_children(lambda c: len(c.get("worker", [])) == 2)
+    assert g.post(gw.rpc()).status == 200
+    text = g.audit_path.read_bytes()
+    assert text.startswith(whole + b"{") and text.count(b"\n") == 2
+    assert json.loads(text.splitlines()[1])["status"] == 200
+
+
 class Elsewhere(gw.Gateway):
     """In a mount namespace with another /etc/resolv.conf."""
 
