@@ -31,15 +31,17 @@ def fresh(request):
 
 
 def bystander(site, until):
-    """The longest wait of one who asks again and again until the Event."""
-    worst = 0
+    """The longest wait of one who asks again and again until the Event, and
+    how many answers there were."""
+    worst = n = 0
     with site.gw.client() as c:
         while not until.is_set():
             t = time.monotonic()
             assert c.request("GET", "/healthz").status == 200
             worst = max(worst, time.monotonic() - t)
+            n += 1
             until.wait(0.005)
-    return worst
+    return worst, n
 
 
 @pytest.mark.parametrize("line", [
@@ -63,7 +65,7 @@ def test_interim_flood(site, line):
     with site.gw.client() as c:
         c.send(c.build("POST", "/mcp", site.headers(),
                        json.dumps(gw.rpc()).encode()))
-        assert bystander(site, over) < PATIENCE
+        assert bystander(site, over)[0] < PATIENCE
         r = c.read_response()
     site.refused(r, mark, 502, -31502, (1,))
 
@@ -81,8 +83,8 @@ def test_body_in_chunks_of_one_byte(site):
     over = threading.Event()
     head, tail = json.dumps(gw.call("")).encode().split(b'""')
     wide = b"0000000000001\r\nx\r\n" * (1 << 20)
-    worst = []
-    t = threading.Thread(target=lambda: worst.append(bystander(site, over)))
+    seen = []
+    t = threading.Thread(target=lambda: seen.append(bystander(site, over)))
     with site.gw.client() as c:
         t.start()
         try:
@@ -95,7 +97,9 @@ def test_body_in_chunks_of_one_byte(site):
         finally:
             over.set()
             t.join()
-    assert worst[0] < PATIENCE / 4
+    (worst, answers), = seen
+    # they go on while the body comes, however long that takes here
+    assert worst < PATIENCE and answers >= 32
 
 
 @pytest.fixture
