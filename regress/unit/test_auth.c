@@ -372,6 +372,65 @@ test_spent(void **state)
 	auth_unwait(&a.w);
 }
 
+/* Nor for one who does not stay for the answer, or when none can be made; then
+ * nobody knows, and all begin anew with the first that can. */
+static void
+test_spent_otherwise(void **state)
+{
+	struct who	 a;
+	char		 kid[16];
+	int		 i;
+
+	(void)state;
+	send_keys("k", known);
+	for (i = 0; i < 6; i++) {
+		(void)snprintf(kid, sizeof(kid), "left %d", i);
+		assert_int_equal(ask(&a, token(kid, other), "192.0.2.20"),
+		    JUDGED_LATER);
+		auth_unwait(&a.w);
+		send_done(1, now);
+	}
+	assert_int_equal(ask(&a, token("left", other), "192.0.2.20"), JUDGED);
+	assert_int_equal(a.result, AUTH_UNKNOWN_KEY);
+	/* one more, for the time that it takes */
+	for (i = 0; i < 7; i++) {
+		(void)snprintf(kid, sizeof(kid), "late %d", i);
+		assert_int_equal(ask(&a, token(kid, other), "192.0.2.21"),
+		    JUDGED_LATER);
+		pass_noticed(2000);
+		assert_int_equal(a.result, AUTH_UNAVAILABLE);
+		send_done(0, now);
+	}
+	assert_int_equal(ask(&a, token("late", other), "192.0.2.21"), JUDGED);
+	assert_int_equal(a.result, AUTH_UNAVAILABLE);
+	assert_int_equal(nasked, 0);
+	send_done(1, now);
+	assert_int_equal(ask(&a, token("late", other), "192.0.2.21"),
+	    JUDGED_LATER);
+	send_keys("late", other);
+	assert_int_equal(a.result, AUTH_OK);
+}
+
+/* A key that comes costs nothing. */
+static void
+test_not_spent(void **state)
+{
+	struct who	 a;
+	char		 kid[16];
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		(void)snprintf(kid, sizeof(kid), "turn %d", i);
+		send_keys("k", known);
+		assert_int_equal(ask(&a, token(kid, other), "192.0.2.22"),
+		    JUDGED_LATER);
+		send_keys(kid, other);
+		assert_int_equal(a.result, AUTH_OK);
+		send_done(1, now);
+	}
+}
+
 /* The next fetcher is asked if anybody waits. */
 static void
 test_another_fetcher(void **state)
@@ -473,6 +532,8 @@ main(void)
 		cmocka_unit_test(test_wrong_key_comes),
 		cmocka_unit_test(test_within),
 		cmocka_unit_test(test_spent),
+		cmocka_unit_test(test_spent_otherwise),
+		cmocka_unit_test(test_not_spent),
 		cmocka_unit_test(test_another_fetcher),
 		cmocka_unit_test(test_api_key),
 		cmocka_unit_test(test_withdrawn)

@@ -30,7 +30,7 @@ struct spender {
 	uint64_t	 source;
 	uint64_t	 spent;		/* ms, at FETCHES_MS each */
 	uint64_t	 since;		/* as of this time */
-	uint64_t	 began;		/* the last fetch that counts */
+	uint64_t	 fetch;		/* the last one that counts */
 };
 
 /* A kid that a fetch lacked: asked for again and again it costs nothing. */
@@ -62,6 +62,8 @@ static void			(*on_change)(void);
 static struct absent		 absent[ABSENT_MAX];
 static uint64_t			 absent_seed;
 static struct spender		 spenders[SPENDERS_MAX];
+static uint64_t			 fetch_now = 1; /* ends next */
+static int			 fetch_failed;	/* the last one */
 static struct jwt_claims	*refused;	/* a verdict points to it */
 
 static int	 query_has_token(struct slice);
@@ -87,7 +89,8 @@ static struct waiter *next_waiter(void);
 static const struct jwt_claims *refused_set(struct jwt_claims *);
 static struct spender *spender_of(uint64_t);
 static int	 may_spend(uint64_t);
-static void	 spend(uint64_t, uint64_t);
+static void	 spend(uint64_t);
+static void	 refund(uint64_t);
 static int	 take_keys(struct imsg *);
 static void	 set_keys(struct jwk_set *);
 static int	 take_fetch_done(struct imsg *);
@@ -248,7 +251,7 @@ after_scheme(struct slice v, const char *scheme, struct slice *rest)
 	    (v.len > n && v.p[n] != ' '))
 		return (0);
 	for (; n < v.len && v.p[n] == ' '; n++)
-		;
+		memset(spenders, 0, sizeof(spenders));
 	*rest = (struct slice){ v.p + n, v.len - n };
 	return (1);
 }
@@ -286,8 +289,14 @@ auth_judge(struct waiter *w, struct slice token, struct slice client_ip,
 		return (api_keys_judge(w, token, client_ip, v));
 	case KNOWN_NO_KEY:
 		w->source = api_keys_source(client_ip);
-		if (!may_fetch(kid, w->source))
+		if (!may_fetch(kid, w->source)) {
+			/* nor does anybody know that there is no such key */
+			if (fetch_failed && v->result == AUTH_UNKNOWN_KEY &&
+			    !kid_is_absent(kid))
+				*v = (struct verdict){
+				    .result = AUTH_UNAVAILABLE };
 			break;
+		}
 		w->upstream = upstream;
 		if (hold(w, token, kid, v) == 0)
 			return (JUDGED_LATER);
@@ -415,9 +424,10 @@ may_spend(uint64_t source)
 	    FETCHES_MAX * FETCHES_MS);
 }
 
-/* However many of its requests waited for a fetch, it is one. */
+/* However many of its requests wait for a fetch, it is one; and it is one
+ * though none of them waits until it ends. */
 static void
-spend(uint64_t source, uint64_t began)
+spend(uint64_t source)
 {
 	struct spender	*s = spender_of(source);
 	uint64_t	 now = clock_mono();
@@ -425,12 +435,24 @@ spend(uint64_t source, uint64_t began)
 	if (s->source != source) {
 		memset(s, 0, sizeof(*s));
 		s->source = source;
-	} else if (s->began == began)
+	} else if (s->fetch == fetch_now)
 		return;
 	s->spent = s->spent > now - s->since ? s->spent - (now - s->since) : 0;
 	s->spent += FETCHES_MS;
 	s->since = now;
-	s->began = began;
+	s->fetch = fetch_now;
+}
+
+/* It was not for nothing. */
+static void
+refund(uint64_t source)
+{
+	struct spender	*s = spender_of(source);
+
+	if (s->source != source || s->fetch != fetch_now)
+		return;
+	s->spent -= FETCHES_MS;
+	s->fetch = 0;
 }
 
 /* Let it wait, with the token, for which there may be a key soon.  0 or -1. */
@@ -447,6 +469,7 @@ hold(struct waiter *w, struct slice token, uint64_t kid,
 	w->round = round_now;
 	TAILQ_INSERT_TAIL(&waiting, w, link);
 	timer_start(&w->timer, &q_hold);
+	spend(w->source);
 	ask_keys();
 	return (0);
 }
@@ -473,13 +496,13 @@ look_again(struct waiter *w)
 	uint64_t	 kid = 0;
 
 	if (judge_token((struct slice){ buf_data(&w->token), w->token.len },
-	    w->upstream, &v, &kid) == KNOWN_NO_KEY &&
-	    may_fetch(kid, w->source)) {
+	    w->upstream, &v, &kid) == KNOWN_NO_KEY) {
 		w->kid = kid;
 		w->missing = v.result;
 		w->why = v.why;
 		return;
 	}
+	refund(w->source);
 	auth_unwait(w);
 	w->done(w, &v);
 }
@@ -600,10 +623,15 @@ fetch_done(int ok, uint64_t began_ms)
 		/* a fetch that had begun before may have been too early */
 		if (w->asked > began_ms)
 			continue;
-		if (ok)
-			spend(w->source, began_ms);
+		/* what another one's key had paid back */
+		spend(w->source);
 		give_up(w, ok);
 	}
+	/* while there were none nobody had any */
+	if (ok && fetch_failed)
+		memset(spenders, 0, sizeof(spenders));
+	fetch_failed = !ok;
+	fetch_now++;
 }
 
 static void
