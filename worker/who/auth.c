@@ -251,7 +251,7 @@ after_scheme(struct slice v, const char *scheme, struct slice *rest)
 	    (v.len > n && v.p[n] != ' '))
 		return (0);
 	for (; n < v.len && v.p[n] == ' '; n++)
-		memset(spenders, 0, sizeof(spenders));
+		;
 	*rest = (struct slice){ v.p + n, v.len - n };
 	return (1);
 }
