@@ -40,6 +40,8 @@ static void	 timer_event(evutil_socket_t, short, void *);
 static void	 socket_event(evutil_socket_t, short, void *);
 static size_t	 on_body(char *, size_t, size_t, void *);
 static size_t	 on_header(char *, size_t, size_t, void *);
+static int	 is_other(const char *, size_t, const char *,
+		    const char *const *);
 static void	 check_done(void);
 static void	 finish(struct http_get *, CURLcode);
 static int	 redirect(struct http_get *);
@@ -245,27 +247,46 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return (n);
 }
 
-/* libcurl decodes whatever it can; what is not gzip, once, ends here, before
- * a decoder that wants more memory has seen any of it. */
+/* libcurl decodes whatever it can, on the way as well as at rest; what is not
+ * gzip, at rest and once, ends here, before a decoder that wants more memory
+ * has seen any of it. */
 static size_t
 on_header(char *p, size_t size, size_t n, void *arg)
 {
-	static const char	 name[] = "content-encoding:";
-	struct http_get		*g = arg;
-	size_t			 i = sizeof(name) - 1, end = n * size;
+	/* RFC 9110 section 8.4.1.3 */
+	static const char *const codings[] = {
+		"gzip", "x-gzip", "identity", "", NULL
+	};
+	static const char *const transfers[] = {
+		"chunked", "identity", "", NULL
+	};
+	struct http_get	*g = arg;
 
-	n = end;
-	if (n < i || strncasecmp(p, name, i) != 0)
-		return (n);
-	while (i < end && (p[i] == ' ' || p[i] == '\t'))
-		i++;
-	while (end > i && (unsigned char)p[end - 1] <= ' ')
-		end--;
-	if ((end - i == 4 && strncasecmp(p + i, "gzip", 4) == 0) ||
-	    (end - i == 8 && strncasecmp(p + i, "identity", 8) == 0))
+	n *= size;
+	if (!is_other(p, n, "content-encoding:", codings) &&
+	    !is_other(p, n, "transfer-encoding:", transfers))
 		return (n);
 	g->coded = 1;
 	return (0);
+}
+
+/* Is it this field, with none of these values? */
+static int
+is_other(const char *p, size_t n, const char *name, const char *const *values)
+{
+	size_t	 i = strlen(name);
+
+	if (n < i || strncasecmp(p, name, i) != 0)
+		return (0);
+	while (i < n && (p[i] == ' ' || p[i] == '\t'))
+		i++;
+	while (n > i && (unsigned char)p[n - 1] <= ' ')
+		n--;
+	for (; *values != NULL; values++)
+		if (n - i == strlen(*values) &&
+		    strncasecmp(p + i, *values, n - i) == 0)
+			return (0);
+	return (1);
 }
 
 static void

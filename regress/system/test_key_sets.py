@@ -105,10 +105,11 @@ def test_no_usable_key_says_which(make_gateway, auth_server):
         in line and '(kid "k2"): kty is missing' in line, line
 
 
-def test_bom_and_gzip(gateway, auth_server):
+@pytest.mark.parametrize("coding", ["gzip", "X-GZip ", ""])
+def test_bom_and_gzip(gateway, auth_server, coding):
     """Neither is asked for; both are taken."""
     doc = b"\xef\xbb\xbf" + json.dumps(auth_server.jwks()).encode()
-    coded(auth_server, gzip.compress(doc))
+    coded(auth_server, gzip.compress(doc) if coding else doc, coding)
     g = gateway()
     assert g.post(token=auth_server.mint()).status == 200
     _, fields = rawhttp.parse_head(auth_server.requests[0])
@@ -133,6 +134,20 @@ def test_codings_that_fail(make_gateway, auth_server, data, coding, reason):
     assert rc == gw.EX_CONFIG
     assert [x for x in log.splitlines() if "oauth: prime jwks" in x and
             reason in x], log
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br, chunked", "gzip, chunked"])
+def test_coded_on_the_way(make_gateway, auth_server, coding):
+    """libcurl would decode that, too."""
+    doc = gzip.compress(json.dumps(auth_server.jwks()).encode())
+    auth_server._behave = lambda c: c.send(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: %s\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (
+            coding.encode(), len(doc), doc))
+    rc, log = make_gateway().run_to_exit()
+    assert rc == gw.EX_CONFIG
+    assert [x for x in log.splitlines() if "oauth: prime jwks" in x and
+            "other than gzip" in x], log
 
 
 @pytest.mark.parametrize("kind, named, alg, status", [
