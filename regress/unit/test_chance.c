@@ -69,7 +69,7 @@ sleeps(void)
 static void
 spins(void)
 {
-	volatile int	 i = 0;
+	volatile unsigned	 i = 0;
 
 	for (;;)
 		i++;
