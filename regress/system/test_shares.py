@@ -135,7 +135,7 @@ def poke_body(c):
 
 
 def poke_answer(c):
-    c.sock.recv(1 << 20)
+    c.sock.recv(4096)
 
 
 LARGE = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {
