@@ -306,6 +306,26 @@ def test_turns_at_an_upstream(gateway, auth_server, upstream):
     close_all(clients)
 
 
+def test_answers_that_stream_at_an_upstream(gateway, auth_server, upstream):
+    """Nor do those of POST, when they take longer than any other answer."""
+    g = gateway(narrow(upstream, 2, timeouts={"response": "500ms",
+                                              "connect": "1s"}))
+    token, held = auth_server.mint(), []
+    upstream.script(fu.sse_open(), fu.sse_open())
+    for _ in range(2):
+        c = g.client()
+        c.send(c.build("POST", "/mcp", g.headers(token, by(A)),
+                       json.dumps(rpc()).encode()))
+        assert c.read_head("POST").status == 200
+        held.append(c)
+    deadline = time.monotonic() + 10
+    while g.post(rpc(), token, by(B)).status != 200:
+        assert time.monotonic() < deadline, "it is kept out"
+    ended(held[0])
+    assert held[1].is_open()
+    close_all(held)
+
+
 def test_streams_at_an_upstream(gateway, auth_server, upstream):
     """Streams of one address do not keep others out for ever."""
     g = gateway(narrow(upstream, 2))

@@ -95,6 +95,12 @@ exchange_cancel(struct exchange *e)
 }
 
 void
+exchange_streams(struct exchange *e)
+{
+	(void)e;
+}
+
+void
 exchange_pause(struct exchange *e)
 {
 	(void)e;

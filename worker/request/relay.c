@@ -352,6 +352,7 @@ relay_stream(struct request *r, const struct http1_head *h)
 		return;
 	}
 	r->client->ops->lasts(r->client);
+	exchange_streams(r->ex);
 	/* only where the end is not a matter of counting */
 	r->extensible = !coded && h->body != HTTP1_BODY_LENGTH;
 	if (r->extensible)

@@ -194,6 +194,12 @@ exchange_cancel(struct exchange *ex)
 }
 
 void
+exchange_streams(struct exchange *ex)
+{
+	up_wait_streams(&ex->wait);
+}
+
+void
 exchange_pause(struct exchange *ex)
 {
 	ex->paused = 1;

@@ -77,6 +77,8 @@ size_t	exchange_server(const struct exchange *);
 /* The client is gone: close the connection, so that the upstream sees it.  No
  * callback follows. */
 void	exchange_cancel(struct exchange *);
+/* Its answer is a stream, which may go on for long. */
+void	exchange_streams(struct exchange *);
 /* Stop and go on reading from the upstream. */
 void	exchange_pause(struct exchange *);
 void	exchange_resume(struct exchange *);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "worker/base/clock.h"
 #include "worker/upstream/up_wait.h"
 
 #define WAITING_MAX	1024		/* per upstream */
@@ -17,6 +18,7 @@ static const struct up_wait_cb	*cb;
 static void	 stop(struct up_wait *);
 static int	 give_way(struct upstream *, const struct source *);
 static void	 standing_give_way(struct upstream *);
+static int	 may_end(const struct up_wait *);
 static struct up_wait *next(const struct upstream *);
 static void	 wake(evutil_socket_t, short, void *);
 static void	 wake_one(struct upstream *);
@@ -76,6 +78,16 @@ up_wait_got(struct up_wait *w)
 	w->busy = 1;
 	w->source->busy++;
 	w->source->last = ++w->up->given;
+}
+
+void
+up_wait_streams(struct up_wait *w)
+{
+	if (w->source == NULL || w->standing)
+		return;
+	w->standing = 1;
+	w->since = clock_mono();
+	TAILQ_INSERT_TAIL(&w->up->standing, w, standing_link);
 }
 
 void
@@ -166,11 +178,20 @@ standing_give_way(struct upstream *u)
 	if (w == NULL)
 		return;
 	TAILQ_FOREACH(w, &u->standing, standing_link)
-		if (w->busy && w->source->busy >
-		    u->conf->max_connections / 2)
+		if (may_end(w))
 			break;
 	if (w != NULL)
 		cb->leave(w, "upstream's max_connections: others wait");
+}
+
+/* Any other answer to a request would be late by then. */
+static int
+may_end(const struct up_wait *w)
+{
+	const struct conf_upstream	*conf = w->up->conf;
+
+	return (w->busy && w->source->busy > conf->max_connections / 2 &&
+	    (w->since == 0 || clock_mono() - w->since > conf->t_response));
 }
 
 /* Of those that wait the one whose source has least, or has waited longest for

@@ -25,6 +25,7 @@ struct up_wait {
 	int		 turn;		/* it need not wait behind others */
 	int		 busy;		/* counted in source */
 	int		 standing;	/* a stream; in the list */
+	uint64_t	 since;		/* ms, of one that answers a request */
 };
 
 /* From within: it is its turn, and it may wait again; or it has waited too
@@ -49,6 +50,8 @@ int	up_wait_must(const struct up_wait *);
 int	up_wait_begin(struct up_wait *);
 /* It has a connection. */
 void	up_wait_got(struct up_wait *);
+/* It is not for as long as the client likes, but its answer is a stream. */
+void	up_wait_streams(struct up_wait *);
 /* It needs none any more. */
 void	up_wait_end(struct up_wait *);
 /* A connection was closed or became idle: somebody may wait for it. */
