@@ -385,7 +385,8 @@ up_ready(void *arg)
 }
 
 /* The head for the server that is there; a small body goes with it, so that it
- * is one record of TLS.  0 or -1. */
+ * is one record of TLS, and one short call: copying it costs less than a second
+ * part does.  0 or -1. */
 static int
 put_head(struct exchange *ex)
 {
@@ -396,7 +397,7 @@ put_head(struct exchange *ex)
 	if (strcmp(ex->method, "POST") == 0)
 		http1_put_length(b, ex->body.len);
 	http1_put_end(b);
-	ex->joined = ex->up->tls != NULL && ex->body.len <= JOIN_MAX;
+	ex->joined = ex->body.len <= JOIN_MAX;
 	if (ex->joined)
 		buf_append(b, buf_data(&ex->body), ex->body.len);
 	return (buf_check(b));
