@@ -45,7 +45,8 @@ DEFINES = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"'
 
 ifeq ($(SANITIZE),)
-MODE_CFLAGS = $(HARDEN_CFLAGS)
+# Rooms are many small files; programs are linked as if they were one.
+MODE_CFLAGS = $(HARDEN_CFLAGS) $(LTO_CFLAGS)
 MODE_LDFLAGS = $(HARDEN_LDFLAGS)
 else
 MODE_CFLAGS = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
@@ -134,7 +135,8 @@ TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
 ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \
 	$(SECCOMP_LIBS) $(BSD_LIBS)
-LINK_TEST = $(LINK) -o $@ $(filter %.o,$^) \
+# They are many, and not for speed: no optimization at the link.
+LINK_TEST = $(LINK) -fno-lto -o $@ $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
 
 UNIT_SHARED = $(filter-out $(wildcard regress/unit/test_*.c), \
