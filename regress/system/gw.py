@@ -355,6 +355,13 @@ class Gateway:
     def workers(self):
         return self.children().get("worker", [])
 
+    def newest_worker(self):
+        """The pid of one of the newest generation, by its title."""
+        def generation(pid):
+            title = pathlib.Path("/proc/%d/cmdline" % pid).read_text()
+            return int(re.search(r"\(g(\d+)\)", title)[1])
+        return max(self.workers(), key=generation)
+
     def fetchers(self):
         return self.children().get("fetcher", [])
 
