@@ -15,6 +15,7 @@
 #include "worker/request/stages.h"
 #include "worker/wire/tls.h"
 
+static size_t	 conn_peek(struct conn *, void *, size_t);
 static int	 conn_proxy(struct conn *);
 static void	 conn_ready(void *);
 static void	 conn_process(struct conn *);
@@ -72,6 +73,23 @@ conn_expect_proxy(struct conn *c)
 	conn_close(c);
 }
 
+/* How many bytes are there, read but left where they are; 0 when there are
+ * none yet, or it ended and is closed. */
+static size_t
+conn_peek(struct conn *c, void *buf, size_t size)
+{
+	ssize_t	 n;
+
+	do
+		n = recv(c->fd, buf, size, MSG_PEEK | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n > 0)
+		return ((size_t)n);
+	if (n == 0 || errno != EAGAIN)
+		conn_close(c);
+	return (0);
+}
+
 /* What the proxy says of the client; nothing behind it is read yet.  1 when
  * it is known. */
 static int
@@ -80,18 +98,12 @@ conn_proxy(struct conn *c)
 	static uint8_t	 buf[PROXY_PROTO_MAX];
 	struct proto_addr addr;
 	const char	*why;
-	ssize_t		 n, used;
+	size_t		 n;
+	ssize_t		 used;
 
-	do
-		n = recv(c->fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT);
-	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
+	if ((n = conn_peek(c, buf, sizeof(buf))) == 0)
 		return (0);
-	if (n <= 0) {
-		conn_close(c);
-		return (0);
-	}
-	used = proxy_proto_read(buf, (size_t)n, &addr, &why);
+	used = proxy_proto_read(buf, n, &addr, &why);
 	if (used > 0 && recv(c->fd, buf, (size_t)used, MSG_DONTWAIT) != used)
 		used = -1;
 	if (used == -1)
@@ -170,17 +182,9 @@ static int
 conn_hello(struct conn *c)
 {
 	unsigned char	 first;
-	ssize_t		 n;
 
-	do
-		n = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
-	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
+	if (conn_peek(c, &first, sizeof(first)) == 0)
 		return (0);
-	if (n <= 0) {
-		conn_close(c);
-		return (0);
-	}
 	c->hello = 1;
 	if (!http1_is_tchar(first))
 		return (1);
