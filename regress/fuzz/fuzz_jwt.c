@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "common/base64url.h"
-#include "worker/who/jwt.h"
+#include "common/jwt.h"
 
 static const char jwks[] = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
     "\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/jwt.h"
 #include "common/log.h"
 #include "common/memfd.h"
 #include "worker/base/clock.h"
 #include "worker/base/peer.h"
 #include "worker/who/api_keys.h"
 #include "worker/who/auth.h"
-#include "worker/who/jwt.h"
 #include "worker/who/token_cache.h"
 
 #define CACHE_ENTRIES	16384

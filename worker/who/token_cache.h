@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/jwk.h"
-#include "worker/who/jwt.h"
+#include "common/jwt.h"
 
 struct token_cache;
 

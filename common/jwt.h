@@ -3,8 +3,8 @@
  * best practice of RFC 8725).  The key decides what algorithms it may verify,
  * never the token.
  */
-#ifndef WHO_JWT_H
-#define WHO_JWT_H
+#ifndef COMMON_JWT_H
+#define COMMON_JWT_H
 
 #include <stddef.h>
 #include <stdint.h>

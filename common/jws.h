@@ -1,6 +1,6 @@
 /* Signatures of tokens (RFC 7515, RFC 7518 section 3, RFC 8037). */
-#ifndef WHO_JWS_H
-#define WHO_JWS_H
+#ifndef COMMON_JWS_H
+#define COMMON_JWS_H
 
 #include "common/jwk.h"
 #include "common/slice.h"

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "common/base64url.h"
+#include "common/claims.h"
 #include "common/json.h"
-#include "worker/who/claims.h"
-#include "worker/who/jws.h"
-#include "worker/who/jwt.h"
+#include "common/jws.h"
+#include "common/jwt.h"
 
 enum header { H_ALG, H_TYP, H_KID, H_CRIT, H_B64, NHEADER };
 

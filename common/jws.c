@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base64url.h"
-#include "worker/who/jws.h"
+#include "common/jws.h"
 
 #define SIGNATURE_MAX	1024	/* bytes: RSA of 8192 bits */
 #define COORDINATE_MAX	66	/* bytes of R and of S, P-521 */

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/claims.h"
 #include "common/log.h"
 #include "common/resource.h"
 #include "common/scopes.h"
-#include "worker/who/claims.h"
 
 #define CLAIM_MAX	1024	/* bytes of a client's name and of sub */
 #define SECONDS_MAX	1e15	/* of a NumericDate: later is as late */

@@ -5,15 +5,15 @@
  * gives it makes the token invalid, never one without that claim, for two
  * users whose names cannot be read would be one.
  */
-#ifndef WHO_CLAIMS_H
-#define WHO_CLAIMS_H
+#ifndef COMMON_CLAIMS_H
+#define COMMON_CLAIMS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/auth_result.h"
 #include "common/json.h"
-#include "worker/who/jwt.h"
+#include "common/jwt.h"
 
 /*
  * Members of the object that a JSON text of len bytes is, which text[len]
