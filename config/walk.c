@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "config/cfg.h"
+#include "config/spelling.h"
 
-#define SUGGEST_MAX	32	/* longer keys get no suggestion */
 #define LISTED_MAX	6	/* with more keys, they are not listed */
 #define KNOWN_MAX	256	/* keys of one map */
 
@@ -44,8 +44,6 @@ static int	 related(const char *, const char *);
 static void	 key_list(const struct known *, const char *, char *, size_t);
 static int	 first_of(const struct known *, size_t, const char *, char *,
 		    size_t);
-static unsigned	 edit_distance(const char *, const char *);
-static int	 fold(char);
 
 void
 cfg_walk(struct cfg *c, const struct ynode *n, const struct cfg_map *map,
@@ -285,15 +283,13 @@ key_nearest(const struct known *all, const char *prefix, const char *key,
 {
 	char		 name[CFG_PATH_MAX];
 	unsigned	 d, least = UINT_MAX;
-	size_t		 i, len;
+	size_t		 i;
 
 	*best = '\0';
 	for (i = 0; i < all->n; i++) {
 		if (!first_of(all, i, prefix, name, sizeof(name)))
 			continue;
-		d = edit_distance(key, name);
-		len = strlen(name);
-		if (d <= (len < 6 ? 1U : len < 10 ? 2U : 3U) && d < least) {
+		if ((d = spelling_distance(key, name)) < least) {
 			least = d;
 			(void)strlcpy(best, name, size);
 		}
@@ -359,53 +355,4 @@ key_list(const struct known *all, const char *prefix, char *buf, size_t size)
 			(void)strlcat(buf, ", ", size);
 		(void)strlcat(buf, name, size);
 	}
-}
-
-/* Insertions, deletions, replacements and swaps of neighbours; case and
- * dash or underscore do not count. */
-static unsigned
-edit_distance(const char *a, const char *b)
-{
-	unsigned	 row[3][SUGGEST_MAX + 1], best;
-	unsigned	*cur, *prev, *older, *t;
-	size_t		 i, j, la, lb;
-
-	la = strnlen(a, SUGGEST_MAX + 1);
-	lb = strnlen(b, SUGGEST_MAX + 1);
-	if (la > SUGGEST_MAX || lb > SUGGEST_MAX)
-		return (UINT_MAX);
-	older = row[0];
-	prev = row[1];
-	cur = row[2];
-	for (j = 0; j <= lb; j++)
-		older[j] = prev[j] = (unsigned)j;
-	for (i = 1; i <= la; i++) {
-		cur[0] = (unsigned)i;
-		for (j = 1; j <= lb; j++) {
-			best = prev[j - 1] +
-			    (fold(a[i - 1]) != fold(b[j - 1]));
-			if (prev[j] + 1 < best)
-				best = prev[j] + 1;
-			if (cur[j - 1] + 1 < best)
-				best = cur[j - 1] + 1;
-			if (i > 1 && j > 1 && fold(a[i - 1]) ==
-			    fold(b[j - 2]) && fold(a[i - 2]) ==
-			    fold(b[j - 1]) && older[j - 2] + 1 < best)
-				best = older[j - 2] + 1;
-			cur[j] = best;
-		}
-		t = older;
-		older = prev;
-		prev = cur;
-		cur = t;
-	}
-	return (prev[lb]);
-}
-
-static int
-fold(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (c - 'A' + 'a');
-	return (c == '-' ? '_' : c);
 }

@@ -5,6 +5,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,51 @@
 
 #include "ctl/ctl.h"
 
+#define SHOWN_MAX	19	/* of a key no more than its prefix */
 #define STACK_USED	65536
 #define MINUTE		60
 #define HOUR		(60 * MINUTE)
 #define DAY		(24 * HOUR)
 #define SOON		(30 * DAY)
+
+struct ctl_options	 ctl_options = { CTL_CONFIG, NULL, 0, 1 };
+
+int
+ctl_option(int ch)
+{
+	switch (ch) {
+	case 'f':
+		ctl_options.path = optarg;
+		return (0);
+	case 'j':
+		if (!ctl_options.takes_json)
+			warnx("this command does not print JSON");
+		ctl_options.json = ctl_options.takes_json;
+		return (ctl_options.json ? 0 : -1);
+	case 's':
+		ctl_options.socket = optarg;
+		return (0);
+	default:
+		return (-1);
+	}
+}
+
+void
+ctl_no_arguments(int argc, char *argv[], const char *usage)
+{
+	static const struct option	 longopts[] = {
+		CTL_LONGOPTS,
+		{ NULL, 0, NULL, 0 }
+	};
+	int				 ch;
+
+	while ((ch = getopt_long(argc, argv, CTL_SHORTOPTS, longopts,
+	    NULL)) != -1)
+		if (ctl_option(ch) == -1)
+			ctl_usage(usage);
+	if (argc != optind)
+		ctl_usage(usage);
+}
 
 void
 ctl_usage(const char *text)
@@ -31,6 +72,18 @@ struct config *
 ctl_config(const char *path)
 {
 	return (config_load(path, ctl_complain, NULL));
+}
+
+const char *
+ctl_shown(const char *s)
+{
+	static char	 buf[SHOWN_MAX + 4];
+	size_t		 n;
+
+	for (n = 0; n < SHOWN_MAX && s[n] != '\0'; n++)
+		buf[n] = s[n] >= ' ' && s[n] <= '~' ? s[n] : '?';
+	(void)strlcpy(buf + n, s[n] != '\0' ? "..." : "", sizeof(buf) - n);
+	return (buf);
 }
 
 void

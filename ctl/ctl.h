@@ -13,16 +13,45 @@
 
 #define CTL_CONFIG	SYSCONFDIR "/mcpgw/mcpgw.yaml"
 
-/* Exit codes of every command. */
+/* Exit codes of every command, as in sysexits(3). */
 #define CTL_OK		0
-#define CTL_FAILED	1
-#define CTL_USAGE	2
+#define CTL_FAILED	1	/* also: the answer is no */
+#define CTL_USAGE	64
+#define CTL_INTERNAL	70
+#define CTL_IO		74
+#define CTL_BAD_CONFIG	78
+
+/* What may be said before the command and after it; main() takes the first,
+ * a command the rest: its getopt_long(3) gets these beside its own, and gives
+ * what it does not know itself to ctl_option(). */
+struct ctl_options {
+	const char	*path;		/* -f, or CTL_CONFIG */
+	const char	*socket;	/* -s, or NULL */
+	int		 json;
+	int		 takes_json;	/* the command has such */
+};
+
+#define CTL_SHORTOPTS	"f:js:"
+#define CTL_LONGOPTS \
+	{ "file", required_argument, NULL, 'f' }, \
+	{ "json", no_argument, NULL, 'j' }, \
+	{ "socket", required_argument, NULL, 's' }
+
+extern struct ctl_options ctl_options;
+
+/* Takes what getopt_long(3) gave, or returns -1. */
+int	 ctl_option(int ch);
+/* For a command that takes no more than these, and no argument. */
+void	 ctl_no_arguments(int argc, char *argv[], const char *usage);
 
 /* "usage: mcpgwctl" and text to standard error; exits with CTL_USAGE. */
 void	 ctl_usage(const char *text) __attribute__((noreturn));
 
 /* The configuration, to config_free(); NULL after telling its errors. */
 struct config *ctl_config(const char *path);
+/* A word that came from outside, fit for a terminal: cut, and what is not
+ * printable ASCII is "?".  Good until the next call. */
+const char *ctl_shown(const char *);
 /* Tells one error of the configuration; a config_error_cb. */
 void	 ctl_complain(void *, const char *text);
 /* The key of that id in auth.keys: its index, or -1. */

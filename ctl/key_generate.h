@@ -10,6 +10,10 @@
 
 #define KEY_GENERATE_USAGE \
 	"key generate --label label [--expires time] [--scopes list]"
+#define KEY_GENERATE_OPTIONS \
+	"  -l, --label label    the id, which the audit log has\n" \
+	"  -e, --expires time   from when it is refused, such as 2160h\n" \
+	"  -s, --scopes list    what it may do, or \"*\", which is all\n"
 
 /* argc and argv as for getopt(3).  Returns the exit code. */
 int	key_generate(int argc, char *argv[]);

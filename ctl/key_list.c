@@ -5,7 +5,6 @@
 #include <err.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/rfc3339.h"
 #include "ctl/ctl.h"
@@ -39,29 +38,15 @@ static void	 json_time(const char *, int64_t);
 int
 key_list(int argc, char *argv[])
 {
-	const char	*path = CTL_CONFIG;
 	struct config	*conf;
-	int		 ch, json = 0;
 
-	while ((ch = getopt(argc, argv, "f:j")) != -1)
-		switch (ch) {
-		case 'f':
-			path = optarg;
-			break;
-		case 'j':
-			json = 1;
-			break;
-		default:
-			ctl_usage(KEY_LIST_USAGE);
-		}
-	if (argc != optind)
-		ctl_usage(KEY_LIST_USAGE);
-	if ((conf = ctl_config(path)) == NULL)
+	ctl_no_arguments(argc, argv, KEY_LIST_USAGE);
+	if ((conf = ctl_config(ctl_options.path)) == NULL)
 		return (CTL_FAILED);
-	if (json)
+	if (ctl_options.json)
 		lines(conf, ctl_now());
 	else if (conf->w.nkeys == 0)
-		warnx("%s: no keys", path);
+		warnx("%s: no keys", ctl_options.path);
 	else
 		table(conf, ctl_now());
 	config_free(conf);
@@ -138,29 +123,33 @@ time_or_dash(int64_t t, char buf[RFC3339_STRLEN])
 	return (t == 0 ? "-" : rfc3339_format(t, buf));
 }
 
-/* Ids, prefixes and scopes were checked: none of them holds a character that
- * JSON would have escaped. */
 static void
 lines(const struct config *conf, int64_t now)
 {
-	const struct conf_key	*key;
-	const char		*prefix;
-	size_t			 i;
+	size_t	 i;
 
-	for (i = 0; i < conf->w.nkeys; i++) {
-		key = &conf->w.keys[i];
-		prefix = conf->k.keys[i].prefix;
-		printf("{\"id\":\"%s\",\"prefix\":", key->id);
-		if (*prefix == '\0')
-			printf("null");
-		else
-			printf("\"%s\"", prefix);
-		json_scopes(key->scopes);
-		json_time("created_at", key->created);
-		json_time("expires_at", key->expires);
-		printf(",\"state\":\"%s\"}\n", key->expires != 0 &&
-		    key->expires <= now ? "expired" : "valid");
-	}
+	for (i = 0; i < conf->w.nkeys; i++)
+		key_json(conf, i, now);
+}
+
+/* Ids, prefixes and scopes were checked: none of them holds a character that
+ * JSON would have escaped. */
+void
+key_json(const struct config *conf, size_t i, int64_t now)
+{
+	const struct conf_key	*key = &conf->w.keys[i];
+	const char		*prefix = conf->k.keys[i].prefix;
+
+	printf("{\"id\":\"%s\",\"prefix\":", key->id);
+	if (*prefix == '\0')
+		printf("null");
+	else
+		printf("\"%s\"", prefix);
+	json_scopes(key->scopes);
+	json_time("created_at", key->created);
+	json_time("expires_at", key->expires);
+	printf(",\"state\":\"%s\"}\n",
+	    key->expires != 0 && key->expires <= now ? "expired" : "valid");
 }
 
 static void

@@ -54,29 +54,30 @@ static void
 options(int argc, char *argv[], struct options *o)
 {
 	static const struct option	 longopts[] = {
+		CTL_LONGOPTS,
+		{ "dry-run", no_argument, NULL, 'n' },
 		{ "force", no_argument, NULL, 'F' },
 		{ NULL, 0, NULL, 0 }
 	};
 	int				 ch;
 
 	memset(o, 0, sizeof(*o));
-	o->path = CTL_CONFIG;
-	while ((ch = getopt_long(argc, argv, "f:n", longopts, NULL)) != -1)
+	while ((ch = getopt_long(argc, argv, CTL_SHORTOPTS "n", longopts,
+	    NULL)) != -1)
 		switch (ch) {
 		case 'F':
 			o->force = 1;
-			break;
-		case 'f':
-			o->path = optarg;
 			break;
 		case 'n':
 			o->dry = 1;
 			break;
 		default:
-			ctl_usage(KEY_REVOKE_USAGE);
+			if (ctl_option(ch) == -1)
+				ctl_usage(KEY_REVOKE_USAGE);
 		}
 	if (argc - optind != 1)
 		ctl_usage(KEY_REVOKE_USAGE);
+	o->path = ctl_options.path;
 	o->id = argv[optind];
 }
 

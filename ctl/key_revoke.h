@@ -7,6 +7,9 @@
 
 #define KEY_REVOKE_USAGE \
 	"key revoke [-n] [--force] [-f file] id"
+#define KEY_REVOKE_OPTIONS \
+	"  -n, --dry-run        show what would be removed, change nothing\n" \
+	"  --force              even when the gateway is open to all without\n"
 
 /* argc and argv as for getopt(3).  Returns the exit code. */
 int	key_revoke(int argc, char *argv[]);

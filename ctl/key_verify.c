@@ -5,6 +5,7 @@
 #include <bsd/readpassphrase.h>
 #include <err.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "common/rfc3339.h"
 #include "common/scopes.h"
 #include "ctl/ctl.h"
+#include "ctl/key_list.h"
 #include "ctl/key_verify.h"
 
 /* A key, what ends its line, a byte more that tells of a longer one, NUL. */
@@ -28,25 +30,25 @@ static ssize_t	 match(const struct config *, const char *, size_t);
 static int	 candidate(const struct config *, size_t, const char *);
 static int	 prefix_known(const struct config *, const char *);
 static int	 report(const struct config *, size_t);
+static void	 show(const struct conf_key *, int64_t, int);
 static void	 warn_shape(const struct config *, const char *, size_t);
 static void	 warn_scopes(const struct config *, const char *);
 
 int
 key_verify(int argc, char *argv[])
 {
-	const char	*path = CTL_CONFIG;
-	char		 raw[INPUT_MAX];
-	size_t		 len;
-	int		 ch, code = CTL_FAILED;
+	static const struct option	 longopts[] = {
+		CTL_LONGOPTS,
+		{ NULL, 0, NULL, 0 }
+	};
+	char				 raw[INPUT_MAX];
+	size_t				 len;
+	int				 ch, code = CTL_FAILED;
 
-	while ((ch = getopt(argc, argv, "f:")) != -1)
-		switch (ch) {
-		case 'f':
-			path = optarg;
-			break;
-		default:
+	while ((ch = getopt_long(argc, argv, CTL_SHORTOPTS, longopts,
+	    NULL)) != -1)
+		if (ctl_option(ch) == -1)
 			ctl_usage(KEY_VERIFY_USAGE);
-		}
 	/* a key among the arguments is known to all by now; its user should
 	 * hear of it, but nothing here may repeat it */
 	if (argc != optind) {
@@ -55,7 +57,7 @@ key_verify(int argc, char *argv[])
 		ctl_usage(KEY_VERIFY_USAGE);
 	}
 	if (read_key(raw, &len) == 0 && check_input(raw, len) == 0)
-		code = verify(path, raw, len);
+		code = verify(ctl_options.path, raw, len);
 	explicit_bzero(raw, sizeof(raw));
 	ctl_wipe_stack();
 	return (code);
@@ -206,11 +208,29 @@ static int
 report(const struct config *conf, size_t i)
 {
 	const struct conf_key	*key = &conf->w.keys[i];
-	char			 state[CTL_STATE_LEN], t[RFC3339_STRLEN];
 	int64_t			 now = ctl_now();
 	int			 dead;
 
 	dead = key->expires != 0 && key->expires <= now;
+	if (ctl_options.json)
+		key_json(conf, i, now);
+	else
+		show(key, now, dead);
+	if (ctl_flush() == -1)
+		return (CTL_FAILED);
+	if (dead) {
+		warnx("expired: the gateway refuses this key");
+		return (CTL_FAILED);
+	}
+	warn_scopes(conf, key->scopes);
+	return (CTL_OK);
+}
+
+static void
+show(const struct conf_key *key, int64_t now, int dead)
+{
+	char	 state[CTL_STATE_LEN], t[RFC3339_STRLEN];
+
 	(void)ctl_state(key->expires, now, state);
 	printf("id: %s\n", key->id);
 	printf("scopes: %s\n", *key->scopes == '\0' ? "none" : key->scopes);
@@ -221,14 +241,6 @@ report(const struct config *conf, size_t i)
 		    *state == 'i' ? " (" : "", *state == 'i' ? state : "",
 		    *state == 'i' ? ")" : "");
 	printf("state: %s\n", dead ? "expired" : "valid");
-	if (ctl_flush() == -1)
-		return (CTL_FAILED);
-	if (dead) {
-		warnx("expired: the gateway refuses this key");
-		return (CTL_FAILED);
-	}
-	warn_scopes(conf, key->scopes);
-	return (CTL_OK);
 }
 
 /* The key is right, and yet may be of no use. */

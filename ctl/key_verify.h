@@ -6,7 +6,7 @@
 #define CTL_KEY_VERIFY_H
 
 #define KEY_VERIFY_USAGE \
-	"key verify [-f file]"
+	"key verify [--json] [-f file]"
 
 /* argc and argv as for getopt(3).  Returns the exit code. */
 int	key_verify(int argc, char *argv[]);

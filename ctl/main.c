@@ -8,40 +8,49 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/proctitle.h"
+#include "ctl/command.h"
 #include "ctl/ctl.h"
 #include "ctl/key_generate.h"
 #include "ctl/key_list.h"
 #include "ctl/key_revoke.h"
 #include "ctl/key_verify.h"
 
-static const struct command {
-	const char	*name;
-	int		 (*run)(int, char *[]);
-	const char	*usage;
-} key_commands[] = {
-	{ "generate", key_generate, KEY_GENERATE_USAGE },
-	{ "list", key_list, KEY_LIST_USAGE },
-	{ "revoke", key_revoke, KEY_REVOKE_USAGE },
-	{ "verify", key_verify, KEY_VERIFY_USAGE }
+#define ROW(group, verb, json, run, text, help, options) \
+	{ group, verb, json, run, text, help, options }
+
+static const struct command	 commands[] = {
+	ROW("key", "generate", 0, key_generate, KEY_GENERATE_USAGE,
+	    "make a new API key", KEY_GENERATE_OPTIONS),
+	ROW("key", "list", 1, key_list, KEY_LIST_USAGE,
+	    "show the configured API keys", NULL),
+	ROW("key", "revoke", 0, key_revoke, KEY_REVOKE_USAGE,
+	    "remove an API key and reload", KEY_REVOKE_OPTIONS),
+	ROW("key", "verify", 1, key_verify, KEY_VERIFY_USAGE,
+	    "say which API key is on standard input", NULL)
 };
 
-#define NCOMMANDS	(sizeof(key_commands) / sizeof(key_commands[0]))
+#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
-static void	 usage(void) __attribute__((noreturn));
+static int	 globals(int, char *[]);
+static int	 wants_help(char *const[]);
+static int	 help(char *const[]);
+static int	 run(int, char *[]);
 static void	 guard_stdio(void);
 static void	 guard_memory(void);
 
 int
 main(int argc, char *argv[])
 {
-	size_t	 i;
+	int	 helps;
 
 	/* pgrep mcpgw is to print the daemon alone */
 	proctitle_comm("gwctl");
@@ -50,31 +59,90 @@ main(int argc, char *argv[])
 	/* a closed pipe is an error of write(2), which is told */
 	signal(SIGPIPE, SIG_IGN);
 	log_init("mcpgwctl", 1, 0);
-	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
-		printf("mcpgwctl %s\n", VERSION);
-		return (ctl_flush() == 0 ? CTL_OK : CTL_FAILED);
-	}
-	if (argc < 3 || strcmp(argv[1], "key") != 0)
-		usage();
-	for (i = 0; i < NCOMMANDS; i++)
-		if (strcmp(argv[2], key_commands[i].name) == 0)
-			break;
-	if (i == NCOMMANDS)
-		usage();
-	/* getopt's messages begin with this */
-	argv[2] = program_invocation_short_name;
-	return (key_commands[i].run(argc - 2, argv + 2));
+	helps = globals(argc, argv);
+	argc -= optind;
+	argv += optind;
+	if (argc > 0 && strcmp(argv[0], "help") == 0)
+		return (help(argv + 1));
+	if (helps || wants_help(argv))
+		return (help(argv));
+	return (run(argc, argv));
 }
 
-static void
-usage(void)
+/* What stands before the command.  Is it to be helped with? */
+static int
+globals(int argc, char *argv[])
 {
-	size_t	 i;
+	static const struct option	 longopts[] = {
+		CTL_LONGOPTS,
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int				 ch, helps = 0;
 
-	for (i = 0; i < NCOMMANDS; i++)
-		fprintf(stderr, "%s mcpgwctl %s\n",
-		    i == 0 ? "usage:" : "      ", key_commands[i].usage);
-	_exit(CTL_USAGE);
+	while ((ch = getopt_long(argc, argv, "+" CTL_SHORTOPTS "hV",
+	    longopts, NULL)) != -1)
+		switch (ch) {
+		case 'h':
+			helps = 1;
+			break;
+		case 'V':
+			printf("mcpgwctl %s\n", VERSION);
+			exit(ctl_flush() == 0 ? CTL_OK : CTL_IO);
+		default:
+			if (ctl_option(ch) == -1)
+				command_unknown(commands, NCOMMANDS,
+				    argv + argc);
+		}
+	return (helps);
+}
+
+/* Commands need not know of it. */
+static int
+wants_help(char *const words[])
+{
+	for (; *words != NULL && strcmp(*words, "--") != 0; words++)
+		if (strcmp(*words, "-h") == 0 ||
+		    strcmp(*words, "--help") == 0)
+			return (1);
+	return (0);
+}
+
+static int
+help(char *const words[])
+{
+	const struct command	*c;
+	size_t			 used;
+
+	if ((c = command_find(commands, NCOMMANDS, words, &used)) != NULL)
+		command_help(c);
+	else if (words[0] == NULL || *words[0] == '-')
+		command_help_all(commands, NCOMMANDS);
+	else if ((words[1] != NULL && *words[1] != '-') ||
+	    command_help_group(commands, NCOMMANDS, words[0]) == -1)
+		command_unknown(commands, NCOMMANDS, words);
+	return (ctl_flush() == 0 ? CTL_OK : CTL_IO);
+}
+
+static int
+run(int argc, char *argv[])
+{
+	const struct command	*c;
+	size_t			 used;
+
+	c = command_find(commands, NCOMMANDS, argv, &used);
+	if (c == NULL)
+		command_unknown(commands, NCOMMANDS, argv);
+	ctl_options.takes_json = c->json;
+	if (ctl_options.json && ctl_option('j') == -1)
+		ctl_usage(c->usage);
+	argc -= (int)used - 1;
+	argv += used - 1;
+	/* getopt's messages begin with this; it starts anew */
+	argv[0] = program_invocation_short_name;
+	optind = 0;
+	return (c->run(argc, argv));
 }
 
 /* Descriptors 0 to 2 must be open: nothing else may get their numbers.  For

@@ -137,7 +137,7 @@ def test_generate_never_twice_the_same():
 ])
 def test_generate_usage(args):
     code, out, err = run("key", "generate", *args)
-    assert code == 2 and out == "" and err != ""
+    assert code == 64 and out == "" and err != ""
     assert "mcpgw_live_" not in err
 
 
@@ -148,7 +148,7 @@ def test_generate_usage(args):
 ])
 def test_usage(args):
     code, out, err = run(*args)
-    assert code == 2 and out == "" and "usage: mcpgwctl key" in err
+    assert code == 64 and out == "" and "usage: mcpgwctl key" in err
 
 
 def test_version():
@@ -428,7 +428,7 @@ def test_verify_notes_the_shape_of_a_jwt(conf):
 def test_verify_takes_no_argument(conf):
     k = own("a")
     code, out, err = run("key", "verify", "-f", conf(entry_of(k)), k.key)
-    assert code == 2 and "standard input" in err
+    assert code == 64 and "standard input" in err
     assert k.key not in out + err
 
 
