@@ -8,7 +8,7 @@
 
 O ?= build
 override O := $(patsubst $(CURDIR)/%,%,$(O))
-FOLDERS = common policy config daemon fetcher keeper worker ctl
+FOLDERS = common policy config daemon fetcher keeper monitor worker ctl
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -91,6 +91,7 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 PROG_daemon = mcpgw
 PROG_fetcher = fetcher
 PROG_keeper = keeper
+PROG_monitor = monitor
 PROG_worker = worker
 PROG_ctl = mcpgwctl
 LIBS_daemon = $(YAML_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS)
@@ -99,6 +100,8 @@ LIBS_fetcher = $(CURL_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) \
 LIBS_keeper = $(ARGON2_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
 	$(SECCOMP_LIBS)
+LIBS_monitor = $(EVHTTP_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS) \
+	$(YAJL_LIBS)
 LIBS_ctl = $(YAML_LIBS) $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
 
 # Folders whose libraries a program uses, beside its own and common.
@@ -130,7 +133,7 @@ $(DEMOS): %: %.o $(patsubst %.c,$(O)/%.o,$(DEMO_SHARED)) $(call lib,common)
 
 # Tests may use every folder; TESTED="worker common" links fewer.
 
-TESTED = worker policy daemon config fetcher keeper ctl common
+TESTED = worker policy daemon config fetcher keeper monitor ctl common
 TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
 ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \

@@ -11,10 +11,13 @@
 
 #include "common/child.h"
 #include "common/log.h"
+#include "common/memfd.h"
 #include "common/sandbox.h"
+#include "common/stats.h"
 
 #define HELLO_MS	10000
 
+static void	 take_slot(enum proto_role);
 static void	 log_to_master(void *, int, const char *);
 static void	 become(const struct proto_hello *);
 static void	 limit(int, const char *);
@@ -61,6 +64,30 @@ child_hello(struct proto_hello *h, enum proto_role me)
 	else
 		snprintf(name, sizeof(name), "%s", proto_role_name(me));
 	log_init(name, 1, h->verbose);
+	take_slot(me);
+}
+
+/* Before any process is closed in: then it could not be mapped. */
+static void
+take_slot(enum proto_role me)
+{
+	static uint8_t		 body[IMSG_BODY_MAX];
+	struct stats_slot	*slot;
+	struct imsg		 m;
+	const char		*why;
+	int			 fd;
+
+	if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body, HELLO_MS) != 1 ||
+	    proto_check(ROLE_MASTER, me, &m, &why) == -1 ||
+	    m.type != MSG_STATS)
+		fatalx("the second message brings no slot");
+	fd = imsg_take_fd(&m);
+	if ((slot = memfd_map_shared(fd, sizeof(*slot), 0, 1)) == NULL)
+		fatal("slot");
+	close(fd);
+	slot->version = STATS_VERSION;
+	slot->role = me;
+	stats_attach(slot);
 }
 
 void

@@ -34,6 +34,7 @@ ROWS_OF(server) {
 	ROW_STR(S, path, NULL, FORM_NONE, SCHEMA_VISIBLE, CONF_STR_MAX),
 	ROW_NUMBER(S, port, U16, NULL, 0, 1, 65535, 0),
 	ROW_FLAG(S, tls, NULL, 0),
+	ROW_NUMBER(S, number, U32, NULL, 0, 0, 0xffff, 0),
 	ROW_STR(S, query, NULL, FORM_NONE, SCHEMA_VISIBLE | SCHEMA_ABSENT |
 	    SCHEMA_SECRET, CONF_STR_MAX),
 #undef S
@@ -62,6 +63,7 @@ static const struct schema header_schema =
 ROWS_OF(upstream) {
 #define S struct conf_upstream
 	ROW_STR(S, name, "name", FORM_NONE, SCHEMA_VISIBLE, CONF_STR_MAX),
+	ROW_NUMBER(S, number, U32, NULL, 0, 0, 0xffff, 0),
 	ROW_ARRAY(S, servers, nservers, "url", 1, CONF_SERVERS_MAX,
 	    &server_schema),
 	ROW_ARRAY(S, headers, nheaders, "headers", 0, CONF_FIELDS_MAX,
@@ -366,6 +368,20 @@ ROWS_OF(keeper) {
 
 const struct schema keeper_conf_schema =
 	SCHEMA_OF(keeper_conf, keeper_rows, NULL);
+
+/* -- the monitor's part -------------------------------------------------- */
+
+ROWS_OF(monitor) {
+#define S struct monitor_conf
+	ROW_FLAG(S, token, NULL, 0),
+	ROW_BYTES(S, token_digest, 0),
+	ROW_FLAG(S, group, NULL, 0),
+	ROW_NUMBER(S, gid, U32, NULL, 0, 0, U32_MAX, 0),
+#undef S
+};
+
+const struct schema monitor_conf_schema =
+	SCHEMA_OF(monitor_conf, monitor_rows, NULL);
 
 void *
 conf_unpack(const struct schema *s, const void *data, size_t len)

@@ -44,6 +44,7 @@ struct conf_server {
 	int		 tls;		/* https */
 	char		*query;		/* without '?', or NULL: the client's;
 					 * it may hold a secret */
+	uint32_t	 number;	/* of the master's, for counting */
 };
 
 /* A header field with a fixed value, which may be a secret. */
@@ -54,6 +55,7 @@ struct conf_field {
 
 struct conf_upstream {
 	char		*name;
+	uint32_t	 number;	/* of the master's, for counting */
 	struct conf_server *servers;
 	size_t		 nservers;	/* at least 1 */
 	struct conf_field *headers;	/* set on every request */
@@ -222,6 +224,14 @@ struct keeper_conf {
 	size_t		 ntls_keys;
 };
 
+/* What the monitor gets. */
+struct monitor_conf {
+	int		 token;		/* admin.token_file is set */
+	uint8_t		 token_digest[CONF_SECRET_LEN];	/* SHA-256 of it */
+	int		 group;		/* control.group is set: */
+	uint32_t	 gid;
+};
+
 /* The revisions of MCP that there are, oldest first. */
 #define CONF_REVISIONS	5
 extern const char *const conf_revisions[CONF_REVISIONS];
@@ -231,6 +241,7 @@ extern const struct schema conf_oauth_schema;
 extern const struct schema worker_conf_schema;
 extern const struct schema fetcher_conf_schema;
 extern const struct schema keeper_conf_schema;
+extern const struct schema monitor_conf_schema;
 extern const struct schema conf_upstream_schema;
 
 /* As schema_unpack(), of at most CONF_PACKED_MAX bytes. */
@@ -256,6 +267,7 @@ part##_free(struct part *c)						\
 CONF_PART(worker_conf)
 CONF_PART(fetcher_conf)
 CONF_PART(keeper_conf)
+CONF_PART(monitor_conf)
 #undef CONF_PART
 
 #endif

@@ -13,6 +13,11 @@
 
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
+#ifndef F_SEAL_FUTURE_WRITE		/* Linux 5.1 */
+#define F_SEAL_FUTURE_WRITE	0x0010
+#endif
+#define SHARED_SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 #ifndef MFD_NOEXEC_SEAL		/* Linux 6.3 */
 #define MFD_NOEXEC_SEAL	0x0008U
 #endif
@@ -90,4 +95,49 @@ void
 memfd_unmap(const void *p, size_t len)
 {
 	munmap((void *)(uintptr_t)p, len);
+}
+
+int
+memfd_share(const char *name, size_t size, int alone, void **data)
+{
+	void	*p;
+	int	 fd, saved;
+	int	 seals = SHARED_SEALS | (alone ? F_SEAL_FUTURE_WRITE : 0);
+
+	if ((fd = memfd_new(name)) == -1)
+		return (-1);
+	/* where it is to be so, ours is the last map that can be written */
+	if (ftruncate(fd, (off_t)size) == 0 && (p = mmap(NULL, size,
+	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) != MAP_FAILED) {
+		if (fcntl(fd, F_ADD_SEALS, seals) == 0) {
+			*data = p;
+			return (fd);
+		}
+		munmap(p, size);
+	}
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
+}
+
+void *
+memfd_map_shared(int fd, size_t size, int alone, int write)
+{
+	struct stat	 st;
+	void		*p;
+	int		 seals;
+	int		 want = SHARED_SEALS | (alone ? F_SEAL_FUTURE_WRITE :
+			    0);
+
+	if ((seals = fcntl(fd, F_GET_SEALS)) == -1 || fstat(fd, &st) == -1)
+		return (NULL);
+	if ((seals & want) != want || st.st_size < 0 ||
+	    (size_t)st.st_size != size) {
+		errno = EPERM;
+		return (NULL);
+	}
+	p = mmap(NULL, size, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED,
+	    fd, 0);
+	return (p == MAP_FAILED ? NULL : p);
 }

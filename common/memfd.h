@@ -20,4 +20,12 @@ int	memfd_seal(const char *name, const void *, size_t len);
 int	memfd_map(int fd, size_t max, const void **, size_t *len);
 void	memfd_unmap(const void *, size_t len);
 
+/* A descriptor (close-on-exec, the caller's) of size bytes of 0 that can
+ * neither shrink nor grow, mapped at *data; alone: and that nobody else can
+ * map for writing.  -1 with errno. */
+int	memfd_share(const char *name, size_t size, int alone, void **data);
+/* Map another's, after checking seals and size; NULL with errno.  fd stays
+ * the caller's. */
+void	*memfd_map_shared(int fd, size_t size, int alone, int write);
+
 #endif

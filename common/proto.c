@@ -14,6 +14,7 @@
 #define F	(1U << ROLE_FETCHER)
 #define K	(1U << ROLE_KEEPER)
 #define W	(1U << ROLE_WORKER)
+#define O	(1U << ROLE_MONITOR)
 #define ROUTE(from, to)	{ from, to }
 
 struct rule {
@@ -37,19 +38,21 @@ struct rule {
 #define CHECK_BODY	(8 + 8 + 4)
 #define SIGN_BODY	(8 + 4 + 2 + 4)
 #define SIGNATURE_BODY	(8 + 4)
+#define RESULT_BODY	(8 + 1 + 4 + 4)
 
 static const struct rule rules[MSG_MAX] = {
-	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | K | W) },
+	[MSG_HELLO] = { "MSG_HELLO", { ROUTE(M, F | K | W | O) },
 	    HELLO_BODY, HELLO_BODY + CHROOT_MAX, 0 },
-	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | K | W, M) }, 4, 4,
+	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | K | W | O, M) },
+	    4, 4, 0 },
+	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | K | W | O, M) }, 5, LOG_BODY,
 	    0 },
-	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | K | W, M) }, 5, LOG_BODY, 0 },
-	[MSG_READY] = { "MSG_READY", { ROUTE(F | W, M) }, 0, 0, 0 },
+	[MSG_READY] = { "MSG_READY", { ROUTE(F | W | O, M) }, 0, 0, 0 },
 	[MSG_FETCH_CONFIG] = { "MSG_FETCH_CONFIG", { ROUTE(M, F) }, 4, 4, 1 },
 	[MSG_PRIMED] = { "MSG_PRIMED", { ROUTE(F, M) }, 9, PRIMED_BODY, 0 },
 	[MSG_RETIRE] = { "MSG_RETIRE", { ROUTE(M, F | K) }, 4, 4, 0 },
 	[MSG_PEER] = { "MSG_PEER", { ROUTE(M, F | K | W) }, 8, 8, 1 },
-	[MSG_KEYS] = { "MSG_KEYS", { ROUTE(F, M | W), ROUTE(M, F) },
+	[MSG_KEYS] = { "MSG_KEYS", { ROUTE(F, M | W), ROUTE(M, F | O) },
 	    4, 4, 1 },
 	[MSG_KEYS_WANTED] = { "MSG_KEYS_WANTED", { ROUTE(W, F) }, 0, 0, 0 },
 	[MSG_FETCH_DONE] = { "MSG_FETCH_DONE", { ROUTE(F, W) }, 9, 9, 0 },
@@ -78,8 +81,18 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_AUDIT_FAILED] = { "MSG_AUDIT_FAILED", { ROUTE(W, M) }, 4, 4, 0 },
 	[MSG_AUDIT_GO] = { "MSG_AUDIT_GO", { ROUTE(M, W) }, 0, 0, 0 },
 	[MSG_AGAIN] = { "MSG_AGAIN", { ROUTE(W, M) }, 8, 8, 0 },
-	[MSG_PING] = { "MSG_PING", { ROUTE(M, F | K | W) }, 0, 0, 0 },
-	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W, M) }, 0, 0, 0 }
+	[MSG_STATS] = { "MSG_STATS", { ROUTE(M, F | K | W | O) }, 0, 0, 1 },
+	[MSG_MONITOR_CONFIG] = { "MSG_MONITOR_CONFIG", { ROUTE(M, O) },
+	    4, 4, 1 },
+	[MSG_DOOR] = { "MSG_DOOR", { ROUTE(M, O) }, 4, 4, 1 },
+	[MSG_BOARD] = { "MSG_BOARD", { ROUTE(M, O) }, 0, 0, 1 },
+	[MSG_SLOT] = { "MSG_SLOT", { ROUTE(M, O) }, 4, 4, 1 },
+	[MSG_SLOT_GONE] = { "MSG_SLOT_GONE", { ROUTE(M, O) }, 4, 4, 0 },
+	[MSG_CONTROL] = { "MSG_CONTROL", { ROUTE(O, M) }, 10, 10, 0 },
+	[MSG_CONTROL_RESULT] = { "MSG_CONTROL_RESULT", { ROUTE(M, O) },
+	    RESULT_BODY, RESULT_BODY + PROTO_RESULT_MAX - 1, 0 },
+	[MSG_PING] = { "MSG_PING", { ROUTE(M, F | K | W | O) }, 0, 0, 0 },
+	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W | O, M) }, 0, 0, 0 }
 };
 
 static int	 send_buf(struct channel *, enum proto_type, int,
@@ -133,7 +146,8 @@ proto_role_name(enum proto_role role)
 		[ROLE_MASTER] = "master",
 		[ROLE_FETCHER] = "fetcher",
 		[ROLE_KEEPER] = "keeper",
-		[ROLE_WORKER] = "worker"
+		[ROLE_WORKER] = "worker",
+		[ROLE_MONITOR] = "monitor"
 	};
 
 	return (role < ROLE_MAX ? names[role] : "nobody");
@@ -565,5 +579,65 @@ proto_get_drain(const struct imsg *m, int *handover, uint64_t *ms)
 	rbuf_init(&r, m->data, m->len);
 	*handover = get_flag(&r);
 	*ms = wire_get_u64(&r);
+	return (wire_end(&r));
+}
+
+int
+proto_send_control(struct channel *ch, uint64_t id, enum control_verb verb,
+    uint8_t arg)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, 16);
+	wire_put_u64(&w, id);
+	wire_put_u8(&w, (uint8_t)verb);
+	wire_put_u8(&w, arg);
+	return (send_buf(ch, MSG_CONTROL, -1, &w));
+}
+
+int
+proto_get_control(const struct imsg *m, uint64_t *id, enum control_verb *verb,
+    uint8_t *arg)
+{
+	struct rbuf	 r;
+	uint8_t		 v;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	v = wire_get_u8(&r);
+	*arg = wire_get_u8(&r);
+	*verb = (enum control_verb)v;
+	if (v >= CONTROL_MAX || (v == CONTROL_RELOAD && *arg != 0) ||
+	    (v == CONTROL_DRAIN && *arg > 1) ||
+	    (v == CONTROL_LOG && (*arg < LOG_ERR || *arg > LOG_DEBUG)))
+		return (-1);
+	return (wire_end(&r));
+}
+
+int
+proto_send_control_result(struct channel *ch, uint64_t id, int ok,
+    uint32_t gen, const char *text)
+{
+	struct wbuf	 w;
+
+	wbuf_init(&w, IMSG_BODY_MAX);
+	wire_put_u64(&w, id);
+	wire_put_u8(&w, ok != 0);
+	wire_put_u32(&w, gen);
+	wire_put_bytes(&w, text, strnlen(text, PROTO_RESULT_MAX - 1));
+	return (send_buf(ch, MSG_CONTROL_RESULT, -1, &w));
+}
+
+int
+proto_get_control_result(const struct imsg *m, uint64_t *id, int *ok,
+    uint32_t *gen, char text[PROTO_RESULT_MAX])
+{
+	struct rbuf	 r;
+
+	rbuf_init(&r, m->data, m->len);
+	*id = wire_get_u64(&r);
+	*ok = get_flag(&r);
+	*gen = wire_get_u32(&r);
+	wire_get_cstr(&r, text, PROTO_RESULT_MAX);
 	return (wire_end(&r));
 }

@@ -27,6 +27,7 @@ enum proto_role {
 	ROLE_FETCHER,
 	ROLE_KEEPER,
 	ROLE_WORKER,
+	ROLE_MONITOR,
 	ROLE_MAX
 };
 
@@ -57,7 +58,8 @@ enum proto_type {
 	MSG_PEER,
 	/* fetcher to master and to workers: u32 generation; fd: packed key set
 	 * (common/jwk.h).  master to fetcher: the last good set of a
-	 * generation, from before a crash of the fetcher. */
+	 * generation, from before a crash of the fetcher.  master to monitor:
+	 * that of the generation that serves. */
 	MSG_KEYS,
 	/* worker to fetcher: empty; a kid is unknown, please fetch */
 	MSG_KEYS_WANTED,
@@ -124,6 +126,26 @@ enum proto_type {
 	 * or MSG_PEER, a channel to that role */
 	MSG_AGAIN,
 
+	/* master to any child, after MSG_HELLO; fd: its slot of numbers, struct
+	 * stats_slot of common/stats.h */
+	MSG_STATS,
+	/* master to monitor: u32 generation; fd: struct monitor_conf */
+	MSG_MONITOR_CONFIG,
+	/* master to monitor: u32 enum proto_door; fd: a socket that listens */
+	MSG_DOOR,
+	/* master to monitor: the board, struct board of common/board.h */
+	MSG_BOARD,
+	/* master to monitor: u32 number of a slot; fd: that slot.  Then its
+	 * end: u32 the number. */
+	MSG_SLOT,
+	MSG_SLOT_GONE,
+	/* monitor to master: u64 id of its own making, u8 enum control_verb,
+	 * u8 argument of it; what an operator asks for */
+	MSG_CONTROL,
+	/* master to monitor: u64 the id, u8 ok, u32 generation that serves,
+	 * str what was wrong, a line each */
+	MSG_CONTROL_RESULT,
+
 	/* master to any child: empty; do you live? */
 	MSG_PING,
 	/* child to master: empty; the answer, each once */
@@ -137,6 +159,7 @@ enum proto_type {
 #define PROTO_CONN_MAX	(IMSG_BODY_MAX - 17)	/* input in MSG_CONN */
 #define PROTO_TBS_MAX	1024	/* bytes to be signed */
 #define PROTO_SIGNATURE_MAX 1024	/* of RSA with 8192 bits */
+#define PROTO_RESULT_MAX 8192	/* text of MSG_CONTROL_RESULT */
 
 /* What the keeper says of an API key. */
 enum key_verdict {
@@ -146,6 +169,21 @@ enum key_verdict {
 	KEY_SHARE,		/* too much asked by this source */
 	KEY_FAILED,		/* could not be computed: no verdict */
 	KEY_VERDICT_MAX
+};
+
+/* Where the monitor is asked. */
+enum proto_door {
+	DOOR_CONTROL,		/* control.socket */
+	DOOR_ADMIN,		/* admin.listen */
+	DOOR_MAX
+};
+
+/* What an operator may ask of the master. */
+enum control_verb {
+	CONTROL_RELOAD,		/* argument 0 */
+	CONTROL_DRAIN,		/* 1 begin, 0 end */
+	CONTROL_LOG,		/* a priority of syslog, LOG_ERR to LOG_DEBUG */
+	CONTROL_MAX
 };
 
 struct proto_hello {
@@ -225,5 +263,13 @@ int	proto_get_conn(const struct imsg *, struct proto_addr *,
 int	proto_send_drain(struct channel *, int handover, uint64_t ms);
 int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
 int	proto_send_keys_lost(struct channel *, const void *bits, size_t len);
+int	proto_send_control(struct channel *, uint64_t id, enum control_verb,
+	    uint8_t arg);
+int	proto_get_control(const struct imsg *, uint64_t *id,
+	    enum control_verb *, uint8_t *arg);
+int	proto_send_control_result(struct channel *, uint64_t id, int ok,
+	    uint32_t gen, const char *text);
+int	proto_get_control_result(const struct imsg *, uint64_t *id, int *ok,
+	    uint32_t *gen, char text[PROTO_RESULT_MAX]);
 
 #endif

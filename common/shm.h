@@ -12,7 +12,9 @@ struct shm {
 	/* 1 while the audit log cannot be written; the master's word alone,
 	 * who looks for itself and mends the file */
 	_Atomic uint32_t audit_broken;
-	uint32_t	 reserved[15];
+	/* 1 while an operator wants no new clients: /readyz says so */
+	_Atomic uint32_t draining;
+	uint32_t	 reserved[14];
 };
 
 /* A descriptor (the caller's) of shared memory that can neither shrink nor

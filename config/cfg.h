@@ -23,6 +23,7 @@
 #define CFG_PATH_MAX	256	/* bytes of a key's path in messages */
 #define CFG_CA_MAX	(1024 * 1024)
 #define CFG_WORKERS_MAX	256
+#define CFG_PID_FILE	"/run/mcpgw.pid"
 #define CFG_FIELD_MAX	64	/* bytes of a header field's name */
 
 struct cfg_map;
@@ -174,6 +175,9 @@ void	cfg_check_upstream_tls(struct cfg *);	/* after cfg_check_tls() */
 /* session.c */
 void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
+/* A file with a secret, at that key: its SHA-256, or an error. */
+void	cfg_secret_file(struct cfg *, const char *key, const char *path,
+	    uint8_t digest[CONF_SECRET_LEN]);
 void	cfg_check_session(struct cfg *);	/* after the walk */
 
 /* upstream.c */
@@ -195,6 +199,15 @@ void	cfg_proxies(struct cfg *, const struct ynode *,
 void	cfg_proxy_peers(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* struct worker_conf */
 void	cfg_check_proxy(struct cfg *);	/* after the walk */
+
+/* admin.c */
+void	cfg_admin_listen(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);
+void	cfg_socket(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char *, "" for off */
+void	cfg_group(struct cfg *, const struct ynode *, const struct cfg_key *,
+	    void *);			/* char * */
+void	cfg_check_admin(struct cfg *);	/* after the walk and the defaults */
 void	cfg_issuer(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_jwks_url(struct cfg *, const struct ynode *,
@@ -210,6 +223,8 @@ int	cfg_url_get(struct cfg *, const struct ynode *, const char *what,
 	    const char **, struct cfg_url *);
 /* Parse into listen, listen_addr, listen_len and listen_any; -1: no. */
 int	cfg_listen_set(struct config *, const char *);
+int	cfg_listen_parse(const char *, struct sockaddr_storage *, socklen_t *,
+	    int *any);
 
 /* check.c */
 int	cfg_defaults(struct config *);	/* before the walk; -1: memory */

@@ -65,6 +65,7 @@ cfg_check(struct cfg *c)
 	cfg_check_proxy(c);
 	check_user(c);
 	check_ca(c);
+	cfg_check_admin(c);
 	if (c->nerrors + c->ndropped > 0)
 		return;
 	fill_strings(c);
@@ -218,7 +219,7 @@ fill_strings(struct cfg *c)
 	char		*url;
 
 	fill_string(c, &conf->user, "_mcpgw");
-	fill_string(c, &conf->pid_file, "/run/mcpgw.pid");
+	fill_string(c, &conf->pid_file, CFG_PID_FILE);
 	fill_string(c, &conf->audit_path, "/var/log/mcpgw/audit.jsonl");
 	/* a field of its own holds a key alone: so does this one, if asked */
 	if (cfg_node(c, "auth.header") != NULL && conf->w.key_header == NULL)

@@ -2,7 +2,11 @@
  * The configuration as the master sees it: read, compared with the one in
  * force, and cut into the children's parts.
  */
+#include <openssl/evp.h>
+
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +15,35 @@
 #include "config/cfg.h"
 #include "config/config.h"
 
+/* What a reload leaves alone; key NULL: told by a comparison of its own. */
+static const struct {
+	const char	*key;
+	size_t		 offset;
+} fixed[] = {
+#define AT(field)	offsetof(struct config, field)
+	{ NULL, AT(listen) },
+	{ NULL, AT(w.oauth.public_url) },
+	{ "auth.oauth.metadata_path", AT(w.oauth.metadata_path) },
+	{ "user", AT(user) },
+	{ "pid_file", AT(pid_file) },
+	{ "admin.listen", AT(admin_listen) },
+	{ "control.socket", AT(control_socket) },
+	{ "control.group", AT(control_group) }
+#undef AT
+};
+#define FIXED	(sizeof(fixed) / sizeof(fixed[0]))
+
 static struct config	*parse(const char *, const char *, size_t, int,
 			    config_error_cb, void *);
+static int		 digest(const char *, size_t, char[65]);
 static void		 tree_error(void *, const struct ynode *, unsigned,
 			    unsigned, const char *);
 static int		 same(const char *, const char *);
 static int		 same_listen(const struct config *,
 			    const struct config *);
 static void		 swap(char **, char **);
+static char		**fixed_at(struct config *, size_t);
+static int		 copy_fixed(const struct config *, char *[FIXED]);
 static int		 keep_audience(struct config *,
 			    void (*)(void *, const char *), void *);
 static int		 part_seal(const char *, struct wbuf *);
@@ -70,47 +95,62 @@ int
 config_keep_fixed(struct config *neu, const struct config *old,
     void (*changed)(void *, const char *), void *arg)
 {
-	char	*copy[5];
+	char	*copy[FIXED];
 	size_t	 i;
 
-	copy[0] = strdup(old->listen);
-	copy[1] = strdup(old->w.oauth.public_url);
-	copy[2] = strdup(old->w.oauth.metadata_path);
-	copy[3] = strdup(old->user);
-	copy[4] = strdup(old->pid_file);
-	for (i = 0; i < 5 && copy[i] != NULL; i++)
-		;
-	if (i < 5) {
-		for (i = 0; i < 5; i++)
-			free(copy[i]);
+	if (copy_fixed(old, copy) == -1)
 		return (-1);
-	}
 	if (!same_listen(neu, old))
 		changed(arg, "listen");
 	if (neu->public_url_set != old->public_url_set ||
-	    (neu->public_url_set && !same(neu->w.oauth.public_url, copy[1])))
+	    (neu->public_url_set && !same(neu->w.oauth.public_url,
+	    old->w.oauth.public_url)))
 		changed(arg, "auth.oauth.public_url");
-	if (!same(neu->w.oauth.metadata_path, copy[2]))
-		changed(arg, "auth.oauth.metadata_path");
-	if (!same(neu->user, copy[3]))
-		changed(arg, "user");
-	if (!same(neu->pid_file, copy[4]))
-		changed(arg, "pid_file");
-	swap(&neu->listen, &copy[0]);
-	swap(&neu->w.oauth.public_url, &copy[1]);
-	swap(&neu->w.oauth.metadata_path, &copy[2]);
-	swap(&neu->user, &copy[3]);
-	swap(&neu->pid_file, &copy[4]);
+	for (i = 0; i < FIXED; i++) {
+		if (fixed[i].key != NULL && !same(*fixed_at(neu, i),
+		    copy[i]) && (fixed_at(neu, i) != &neu->control_socket ||
+		    neu->control_set || old->control_set))
+			changed(arg, fixed[i].key);
+		swap(fixed_at(neu, i), &copy[i]);
+		free(copy[i]);
+	}
 	if (neu->k.threads != old->k.threads)
 		changed(arg, "auth.argon2.threads");
 	neu->k.threads = old->k.threads;
 	neu->listen_addr = old->listen_addr;
 	neu->listen_len = old->listen_len;
 	neu->listen_any = old->listen_any;
+	neu->admin_addr = old->admin_addr;
+	neu->admin_len = old->admin_len;
 	neu->public_url_set = old->public_url_set;
-	for (i = 0; i < 5; i++)
-		free(copy[i]);
+	neu->control_set = old->control_set;
 	return (keep_audience(neu, changed, arg));
+}
+
+static char **
+fixed_at(struct config *c, size_t i)
+{
+	return ((char **)(void *)((char *)c + fixed[i].offset));
+}
+
+/* 0, or -1: memory is gone. */
+static int
+copy_fixed(const struct config *c, char *copy[FIXED])
+{
+	const char	*s;
+	size_t		 i;
+
+	for (i = 0; i < FIXED; i++) {
+		s = *(char *const *)(const void *)((const char *)c +
+		    fixed[i].offset);
+		copy[i] = s == NULL ? NULL : strdup(s);
+		if (s == NULL || copy[i] != NULL)
+			continue;
+		while (i > 0)
+			free(copy[--i]);
+		return (-1);
+	}
+	return (0);
 }
 
 /* The listen address, which stands in for a public_url, is others' as well. */
@@ -177,6 +217,16 @@ config_fetcher_part(const struct config *conf)
 }
 
 int
+config_monitor_part(const struct config *conf)
+{
+	struct wbuf	 b;
+
+	wbuf_init(&b, CONF_PACKED_MAX);
+	monitor_conf_pack(&conf->m, &b);
+	return (part_seal("monitor_conf", &b));
+}
+
+int
 config_keeper_part(const struct config *conf)
 {
 	struct wbuf	 b;
@@ -202,6 +252,8 @@ parse(const char *name, const char *text, size_t len, int files,
 		cfg_nomem(&c);
 	else if (len > CONFIG_FILE_MAX)
 		cfg_error_at(&c, NULL, 0, 0, "cannot be read: too large");
+	else if (digest(text, len, c.conf->digest) == -1)
+		cfg_nomem(&c);
 	else if ((c.root = ytree_parse(text, len, tree_error, &c)) != NULL) {
 		cfg_walk(&c, c.root, &cfg_root, c.conf);
 		if (c.root->kind == YNODE_MAP || ynode_isnull(c.root))
@@ -215,6 +267,21 @@ parse(const char *name, const char *text, size_t len, int files,
 		return (NULL);
 	}
 	return (c.conf);
+}
+
+/* SHA-256, hexadecimal: which text it was. */
+static int
+digest(const char *text, size_t len, char hex[65])
+{
+	unsigned char	 md[EVP_MAX_MD_SIZE];
+	size_t		 i, n = 0;
+
+	if (EVP_Q_digest(NULL, "SHA256", NULL, text, len, md, &n) != 1 ||
+	    n != 32)
+		return (-1);
+	for (i = 0; i < n; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", md[i]);
+	return (0);
 }
 
 static void

@@ -24,6 +24,7 @@ struct config_files {
 };
 
 struct config {
+	char		 digest[65];	/* SHA-256 of the file, hexadecimal */
 	/* listen */
 	char		*listen;	/* as written, or the default */
 	struct sockaddr_storage listen_addr;
@@ -34,6 +35,14 @@ struct config {
 					 * cgroup's CPU quota */
 	char		*user;
 	char		*pid_file;
+	/* admin, control: the monitor's doors */
+	char		*admin_listen;	/* as written, or NULL: none */
+	struct sockaddr_storage admin_addr;
+	socklen_t	 admin_len;
+	char		*admin_token_file;	/* or NULL */
+	char		*control_socket;	/* path; "" when it is off */
+	int		 control_set;	/* written in the file */
+	char		*control_group;	/* or NULL */
 	char		*default_upstream; /* as written, or NULL */
 	/* audit */
 	char		*audit_path;
@@ -55,6 +64,8 @@ struct config {
 	/* what the fetcher gets, but for the hosts, and with the key set's
 	 * URL and CA when OAuth is off, too */
 	struct fetcher_conf f;
+	/* what the monitor gets */
+	struct monitor_conf m;
 	/* everything the keeper needs, as it gets it */
 	struct keeper_conf k;
 	/* everything workers need, as they get it */
@@ -84,11 +95,11 @@ struct config *config_load_text(const char *path, const char *, size_t,
 void	config_free(struct config *);
 
 /*
- * Make old win where a reload cannot change things: listen, public_url and
- * metadata_path (and user, pid_file).  changed(arg, key) is called for each
- * key whose new value is put aside.  Returns 0, or -1 when memory is gone; or
- * when no audience is left (changed(arg, NULL) is called), for a public_url
- * that is to come with the restart is none yet.
+ * Make old win where a reload cannot change things: listen, public_url,
+ * metadata_path, user, pid_file and the monitor's doors.  changed(arg, key) is
+ * called for each key whose new value is put aside.  Returns 0, or -1 when
+ * memory is gone; or when no audience is left (changed(arg, NULL) is called),
+ * for a public_url that is to come with the restart is none yet.
  */
 int	config_keep_fixed(struct config *neu, const struct config *old,
     void (*changed)(void *, const char *key), void *);
@@ -97,6 +108,7 @@ int	config_keep_fixed(struct config *neu, const struct config *old,
 int	config_worker_part(const struct config *);
 int	config_fetcher_part(const struct config *);
 int	config_keeper_part(const struct config *);
+int	config_monitor_part(const struct config *);
 
 /* Could this be the id of a key in auth.keys? */
 int	config_key_id_ok(const char *);

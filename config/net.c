@@ -17,7 +17,8 @@
 #define METADATA_MAX	256
 #define NET_STRLEN	64	/* the longest address and prefix */
 
-static int	 listen_host(const char *, struct config *, in_port_t);
+static int	 listen_host(const char *, struct sockaddr_storage *,
+		    socklen_t *, int *, in_port_t);
 static int	 origin_get(const char *, char *, size_t, const char **);
 static void	 nets_get(struct cfg *, const struct ynode *,
 		    struct conf_net **, size_t *);
@@ -49,9 +50,17 @@ cfg_listen(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_copy(c, &conf->listen, s);
 }
 
-/* No name but localhost: a listener must not depend on the DNS. */
 int
 cfg_listen_set(struct config *conf, const char *s)
+{
+	return (cfg_listen_parse(s, &conf->listen_addr, &conf->listen_len,
+	    &conf->listen_any));
+}
+
+/* No name but localhost: a listener must not depend on the DNS. */
+int
+cfg_listen_parse(const char *s, struct sockaddr_storage *ss, socklen_t *sslen,
+    int *any)
 {
 	char		 host[INET6_ADDRSTRLEN + 2];
 	const char	*colon;
@@ -66,7 +75,7 @@ cfg_listen_set(struct config *conf, const char *s)
 		return (-1);
 	memcpy(host, s, len);
 	host[len] = '\0';
-	return (listen_host(host, conf, htons(port)));
+	return (listen_host(host, ss, sslen, any, htons(port)));
 }
 
 /* Kept as browsers write them (RFC 6454, section 6.2), so that the worker
@@ -337,7 +346,8 @@ cfg_metadata_path(struct cfg *c, const struct ynode *n,
 }
 
 static int
-listen_host(const char *host, struct config *conf, in_port_t port)
+listen_host(const char *host, struct sockaddr_storage *ss, socklen_t *sslen,
+    int *any, in_port_t port)
 {
 	struct sockaddr_in6	 in6;
 	struct sockaddr_in	 in4;
@@ -346,7 +356,7 @@ listen_host(const char *host, struct config *conf, in_port_t port)
 
 	memset(&in6, 0, sizeof(in6));
 	memset(&in4, 0, sizeof(in4));
-	memset(&conf->listen_addr, 0, sizeof(conf->listen_addr));
+	memset(ss, 0, sizeof(*ss));
 	len = strlen(host);
 	if (*host == '[') {
 		if (host[len - 1] != ']' || len - 2 >= sizeof(addr))
@@ -357,9 +367,9 @@ listen_host(const char *host, struct config *conf, in_port_t port)
 			return (-1);
 		in6.sin6_family = AF_INET6;
 		in6.sin6_port = port;
-		memcpy(&conf->listen_addr, &in6, sizeof(in6));
-		conf->listen_len = sizeof(in6);
-		conf->listen_any = IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+		memcpy(ss, &in6, sizeof(in6));
+		*sslen = sizeof(in6);
+		*any = IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
 		return (0);
 	}
 	if (len == 0)
@@ -370,9 +380,9 @@ listen_host(const char *host, struct config *conf, in_port_t port)
 		return (-1);
 	in4.sin_family = AF_INET;
 	in4.sin_port = port;
-	memcpy(&conf->listen_addr, &in4, sizeof(in4));
-	conf->listen_len = sizeof(in4);
-	conf->listen_any = in4.sin_addr.s_addr == htonl(INADDR_ANY);
+	memcpy(ss, &in4, sizeof(in4));
+	*sslen = sizeof(in4);
+	*any = in4.sin_addr.s_addr == htonl(INADDR_ANY);
 	return (0);
 }
 

@@ -16,8 +16,8 @@
 #define SECRET_MAX	4096
 
 static const char *secret_check(const char *, size_t);
-static void	 secret_from_file(struct cfg *);
-static void	 secret_digest(struct cfg *, const char *, size_t);
+static void	 secret_digest(struct cfg *, const char *, size_t,
+		    uint8_t[CONF_SECRET_LEN]);
 static void	 secret_made(struct config *);
 
 void
@@ -59,9 +59,10 @@ cfg_check_session(struct cfg *c)
 		cfg_error(c, n, "expected secret or secret_file, not both");
 	else if (conf->session_secret != NULL)
 		secret_digest(c, conf->session_secret,
-		    strlen(conf->session_secret));
+		    strlen(conf->session_secret), conf->w.session_secret);
 	else if (conf->session_secret_file != NULL)
-		secret_from_file(c);
+		cfg_secret_file(c, "session.secret_file",
+		    conf->session_secret_file, conf->w.session_secret);
 	else
 		secret_made(conf);
 	/* another for each generation, whatever the file says */
@@ -70,13 +71,13 @@ cfg_check_session(struct cfg *c)
 		fatal("getrandom");
 }
 
-static void
-secret_from_file(struct cfg *c)
+void
+cfg_secret_file(struct cfg *c, const char *key, const char *path,
+    uint8_t digest[CONF_SECRET_LEN])
 {
-	const struct ynode	*n = cfg_node(c, "session.secret_file");
-	const char		*path = c->conf->session_secret_file, *why;
-	char			*text, quoted[300];
-	size_t			 len = 0, whole = 0;
+	const char	*why;
+	char		*text, quoted[300];
+	size_t		 len = 0, whole = 0;
 
 	if (!c->files)
 		return;
@@ -89,22 +90,23 @@ secret_from_file(struct cfg *c)
 		why = secret_check(text, len);
 	}
 	if (why != NULL)
-		cfg_error(c, n, "expected a file with a secret of %d to %d "
-		    "bytes, got %s: %s", SECRET_MIN, SECRET_MAX,
+		cfg_error(c, cfg_node(c, key), "expected a file with a secret "
+		    "of %d to %d bytes, got %s: %s", SECRET_MIN, SECRET_MAX,
 		    cfg_quote(path, quoted, sizeof(quoted)), why);
 	else
-		secret_digest(c, text, len);
+		secret_digest(c, text, len, digest);
 	if (text != NULL)
 		freezero(text, whole);
 }
 
 static void
-secret_digest(struct cfg *c, const char *s, size_t len)
+secret_digest(struct cfg *c, const char *s, size_t len,
+    uint8_t digest[CONF_SECRET_LEN])
 {
 	size_t	 n = 0;
 
 	if (EVP_Q_digest(NULL, "SHA256", NULL, s, len,
-	    c->conf->w.session_secret, &n) != 1 || n != CONF_SECRET_LEN)
+	    digest, &n) != 1 || n != CONF_SECRET_LEN)
 		cfg_nomem(c);
 }
 

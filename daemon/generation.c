@@ -12,6 +12,7 @@
 static struct generation_list	 all = TAILQ_HEAD_INITIALIZER(all);
 static uint32_t			 last_id;
 
+static void	 close_parts(struct generation *);
 static int	 same_key(const struct conf_key *, const struct conf_key *);
 
 struct generation *
@@ -26,15 +27,11 @@ generation_new(struct config *conf)
 	g->worker_part = config_worker_part(conf);
 	g->fetcher_part = config_fetcher_part(conf);
 	g->keeper_part = config_keeper_part(conf);
+	g->monitor_part = config_monitor_part(conf);
 	if (g->worker_part == -1 || g->fetcher_part == -1 ||
-	    g->keeper_part == -1) {
+	    g->keeper_part == -1 || g->monitor_part == -1) {
 		log_warn("configuration for children");
-		if (g->worker_part != -1)
-			close(g->worker_part);
-		if (g->fetcher_part != -1)
-			close(g->fetcher_part);
-		if (g->keeper_part != -1)
-			close(g->keeper_part);
+		close_parts(g);
 		config_free(conf);
 		free(g);
 		return (NULL);
@@ -49,12 +46,22 @@ generation_free(struct generation *g)
 {
 	TAILQ_REMOVE(&all, g, link);
 	config_free(g->conf);
-	close(g->worker_part);
-	close(g->fetcher_part);
-	close(g->keeper_part);
+	close_parts(g);
 	if (g->keys != -1)
 		close(g->keys);
 	free(g);
+}
+
+static void
+close_parts(struct generation *g)
+{
+	const int	 parts[] = { g->worker_part, g->fetcher_part,
+			    g->keeper_part, g->monitor_part };
+	size_t		 i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i] != -1)
+			close(parts[i]);
 }
 
 struct generation *

@@ -28,6 +28,7 @@ struct generation {
 	int		 worker_part;	/* sealed memfds, owned */
 	int		 fetcher_part;
 	int		 keeper_part;
+	int		 monitor_part;
 	int		 keys;		/* its last good key set, or -1 */
 	int		 told;		/* that it no longer serves */
 };

@@ -22,7 +22,7 @@
 				 * logs, connections handed over to be refused,
 				 * what a message brings */
 #define GENERATIONS	(2 * GENERATIONS_MAX + 1)	/* in a storm */
-#define PARTS		5	/* descriptors of a generation */
+#define PARTS		6	/* descriptors of a generation */
 
 static int	 listens_again(int);
 static int	 number(int, int);
@@ -140,12 +140,13 @@ nofile_worker(const struct config *c)
 	return ((rlim_t)c->w.max_connections * 2 + RESERVE);
 }
 
-/* A channel to each worker; fetcher and keeper have as many. */
+/* A channel to each worker, and its numbers; fetcher and keeper have as many
+ * channels. */
 static rlim_t
 nofile_master(const struct config *c)
 {
-	return ((rlim_t)GENERATIONS * (c->workers + PARTS) + LISTEN_PASSING +
-	    RESERVE);
+	return ((rlim_t)GENERATIONS * (2 * c->workers + PARTS) +
+	    LISTEN_PASSING + RESERVE);
 }
 
 int

@@ -16,11 +16,15 @@
 #include "common/mono.h"
 #include "common/shm.h"
 #include "daemon/audit_log.h"
+#include "daemon/board.h"
+#include "daemon/control.h"
+#include "daemon/doors.h"
 #include "daemon/generation.h"
 #include "daemon/listen.h"
 #include "daemon/liveness.h"
 #include "daemon/master.h"
 #include "daemon/process.h"
+#include "daemon/slots.h"
 #include "daemon/supervise.h"
 
 #define EXIT_CONFIG	78		/* EX_CONFIG */
@@ -75,13 +79,20 @@ static void	 torn_again(evutil_socket_t, short, void *);
 static void	 audit_go(evutil_socket_t, short, void *);
 static void	 audit_mend(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
+static void	 handle(struct process *, struct imsg *);
 static void	 child_log(struct process *, struct imsg *);
 static void	 gone(struct process *, int);
 static void	 worker_gone(struct process *);
 static void	 stop_when_empty(void);
+static void	 rejected(void);
+static void	 set_draining(int);
+static void	 set_log_level(int);
 static void	 config_error(void *, const char *);
 static void	 kept_fixed(void *, const char *);
 static void	 warn_about(const struct config *);
+
+static const struct control_calls control_calls = { master_reload,
+	set_draining, set_log_level };
 
 int
 master_run(struct event_base *b, const struct master_options *o,
@@ -100,21 +111,31 @@ master_run(struct event_base *b, const struct master_options *o,
 		fatalx("evtimer_new");
 	if ((shm_fd = shm_create(&shm)) == -1)
 		fatal("shm_create");
+	if (slots_setup(supervise_monitor_slot,
+	    supervise_monitor_slot_gone) == -1)
+		fatal("slots_setup");
+	board_setup(opt.config_path);
+	control_setup(&control_calls);
 	if (process_setup(base, opt.self, &opt.hello, message, gone) == -1)
 		return (1);
 	if (audit_log_open(conf->audit_path) == -1)
 		return (EXIT_CONFIG);
+	if (doors_open(conf) == -1)
+		return (1);
 	supervise_setup(base);
 	liveness_setup(base, hung);
 	warn_about(conf);
+	board_number(conf);
 	if ((g = generation_new(conf)) == NULL)
 		return (1);
 	if (process_start(ROLE_FETCHER, 0, 0) == NULL ||
-	    supervise_keeper_start() == NULL)
+	    supervise_keeper_start() == NULL ||
+	    supervise_monitor_start() == NULL)
 		return (1);
 	begin(g);
 	if (event_base_dispatch(base) == -1)
 		fatalx("event_base_dispatch");
+	doors_close();
 	return (exit_code);
 }
 
@@ -189,6 +210,8 @@ keys_came(struct process *p, struct imsg *m)
 	if (g->keys != -1)
 		close(g->keys);
 	g->keys = imsg_take_fd(m);
+	if (g->state == GEN_SERVING)
+		supervise_monitor_keys(g);
 }
 
 static void
@@ -241,6 +264,9 @@ switch_to(struct generation *g)
 			proto_send_empty(p->channel, MSG_START);
 	if (old != NULL)
 		old->state = GEN_DRAINING;
+	board_serving(g);
+	supervise_monitor_config(g);
+	supervise_monitor_keys(g);
 	/* before they say that they drain */
 	TAILQ_FOREACH(oldest, generation_all(), link)
 		if (oldest->state == GEN_DRAINING)
@@ -321,6 +347,8 @@ give_up(struct generation *g, const char *why)
 		return;
 	}
 	log_errx("configuration rejected: %s; the old one serves on", why);
+	control_error(why);
+	rejected();
 	reload_done();
 }
 
@@ -363,24 +391,38 @@ master_reload(void)
 		return;
 	}
 	log_info("reloading %s", opt.config_path);
+	control_reload_begins();
 	conf = config_load(opt.config_path, config_error, NULL);
 	if (conf == NULL ||
 	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1 ||
 	    (raised = listen_raise_nofile(conf)) == -1) {
 		config_free(conf);
 		log_errx("configuration rejected: the old one serves on");
+		rejected();
 		return;
 	}
 	if (raised)
 		process_raise_nofile();
 	warn_about(conf);
+	board_number(conf);
 	if ((g = generation_new(conf)) == NULL) {
 		log_errx("configuration rejected: the old one serves on");
+		rejected();
 		return;
 	}
 	if ((k = supervise_service(ROLE_KEEPER)) != NULL)
 		supervise_keep_config(k, g);
 	begin(g);
+}
+
+static void
+rejected(void)
+{
+	const struct generation	*g = generation_serving();
+
+	board_reloaded(control_first_error()[0] != '\0' ?
+	    control_first_error() : "rejected");
+	control_verdict(0, g == NULL ? 0 : g->id);
 }
 
 /* An old worker no longer accepts; when the last one says so, it is done. */
@@ -428,6 +470,8 @@ tell_reloaded(void)
 	TAILQ_FOREACH(g, generation_all(), link)
 		g->told |= g->state == GEN_DRAINING;
 	log_info("configuration reloaded: generation %u serves", now->id);
+	board_reloaded(NULL);
+	control_verdict(1, now->id);
 	reload_done();
 }
 
@@ -649,6 +693,16 @@ master_reopen(void)
 static void
 message(struct process *p, struct imsg *m)
 {
+	uint32_t	 type = m->type;
+
+	handle(p, m);
+	if (type != MSG_LOG && type != MSG_PONG && type != MSG_CONN)
+		board_refresh();
+}
+
+static void
+handle(struct process *p, struct imsg *m)
+{
 	enum proto_type	 type;
 	enum proto_role	 role;
 	uint32_t	 version;
@@ -692,6 +746,10 @@ message(struct process *p, struct imsg *m)
 		else
 			supervise_wanted(p, type, role);
 		break;
+	case MSG_CONTROL:
+		if (control_asked(p, m) == -1)
+			process_broke(p, proto_name(m->type), "malformed");
+		break;
 	case MSG_PONG:
 		if (liveness_pong(p) == -1)
 			process_broke(p, proto_name(m->type), "not asked");
@@ -730,6 +788,7 @@ gone(struct process *p, int status)
 		supervise_service_again(p);
 	if (stopping)
 		stop_when_empty();
+	board_refresh();
 }
 
 static void
@@ -800,11 +859,31 @@ stop_when_empty(void)
 	}
 }
 
+/* For load balancers: /readyz says so, and everything is served on. */
+static void
+set_draining(int on)
+{
+	if ((atomic_load(&shm->draining) != 0) == (on != 0))
+		return;
+	atomic_store(&shm->draining, on != 0);
+	board_draining(on);
+	log_info(on ? "draining, as asked for: /readyz says not ready" :
+	    "draining no longer");
+}
+
+static void
+set_log_level(int pri)
+{
+	log_info("log level: %d", pri);
+	board_log_level(pri);
+}
+
 static void
 config_error(void *arg, const char *text)
 {
 	(void)arg;
 	log_errx("%s", text);
+	control_error(text);
 }
 
 static void

@@ -31,7 +31,8 @@ static int			 exe[ROLE_MAX];
 static const char *const exe_name[ROLE_MAX] = {
 	[ROLE_FETCHER] = "fetcher",
 	[ROLE_KEEPER] = "keeper",
-	[ROLE_WORKER] = "worker"
+	[ROLE_WORKER] = "worker",
+	[ROLE_MONITOR] = "monitor"
 };
 
 struct spawn {
@@ -102,8 +103,11 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	struct process		*p;
 	int			 sv[2];
 
-	if ((p = calloc(1, sizeof(*p))) == NULL || imsg_pair(sv) == -1) {
+	if ((p = calloc(1, sizeof(*p))) == NULL ||
+	    (p->slot = slots_new()) == NULL || imsg_pair(sv) == -1) {
 		log_warn("cannot start a %s", exe_name[role]);
+		if (p != NULL && p->slot != NULL)
+			slots_end(p->slot);
 		free(p);
 		return (NULL);
 	}
@@ -116,6 +120,7 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	if (p->pid == -1) {
 		log_warn("cannot start a %s", exe_name[role]);
 		close(sv[0]);
+		slots_end(p->slot);
 		free(p);
 		return (NULL);
 	}
@@ -127,6 +132,7 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	h.instance = instance;
 	h.generation = generation;
 	proto_send_hello(p->channel, &h);
+	proto_send_fd(p->channel, MSG_STATS, slots_take_fd(p->slot));
 	return (p);
 }
 
@@ -241,6 +247,7 @@ process_broke(struct process *p, const char *what, const char *why)
 {
 	log_warnx("%s broke the protocol: %s: %s; killed", process_name(p),
 	    what, why);
+	stats_inc(STATS_PROTOCOL_ERRORS);
 	channel_free(p->channel);
 	p->channel = NULL;
 	kill(p->pid, SIGKILL);
@@ -318,6 +325,8 @@ process_died(pid_t pid, int status)
 	TAILQ_REMOVE(&all, p, link);
 	channel_free(p->channel);
 	p->channel = NULL;
+	slots_end(p->slot);
+	p->slot = NULL;
 	on_gone(p, status);
 	free(p);
 }
@@ -339,6 +348,7 @@ process_may_log(struct process *p, unsigned *dropped)
 		return (1);
 	}
 	p->log_dropped++;
+	stats_inc(STATS_LOG_DROPPED);
 	return (0);
 }
 

@@ -14,6 +14,7 @@
 #include "common/imsg.h"
 #include "common/proto.h"
 #include "daemon/chance.h"
+#include "daemon/slots.h"
 
 struct process {
 	TAILQ_ENTRY(process) link;
@@ -22,6 +23,7 @@ struct process {
 	uint32_t	 generation;	/* of a worker; 0 for the others */
 	pid_t		 pid;
 	struct channel	*channel;	/* NULL once it is dead or dying */
+	struct slot	*slot;		/* of its numbers */
 	uint64_t	 started;	/* CLOCK_MONOTONIC ms */
 	int		 acked;		/* said hello */
 	int		 ready;

@@ -8,12 +8,15 @@
 #include "common/log.h"
 #include "common/mono.h"
 #include "daemon/audit_log.h"
+#include "daemon/doors.h"
+#include "daemon/slots.h"
 #include "daemon/supervise.h"
 
 #define BACKOFF_MIN	100		/* ms */
 #define BACKOFF_MAX	10000
 #define STABLE_MS	30000		/* lived so long: no longer failing */
 #define GRACE_MS	5000		/* beyond drain_timeout */
+#define MONITOR_QUEUE	256	/* messages that may wait for it */
 #define AGAIN_S		1		/* until what was lost is sent again */
 
 /* A place for a child: how often its holders died lately. */
@@ -40,10 +43,13 @@ static TAILQ_HEAD(, limit)	 limits = TAILQ_HEAD_INITIALIZER(limits);
 static int			 stopped;
 static struct event		*wants_ev;
 
+static void	 monitor_send(struct process *, enum proto_type, uint32_t,
+		    int);
 static void	 connect_to(struct process *, struct process *);
 static int	 copy_fd(int);
 static void	 again(const struct process *, const struct master_options *,
 		    int);
+static struct process *service_start(enum proto_role);
 static void	 again_now(evutil_socket_t, short, void *);
 static void	 send_wanted(evutil_socket_t, short, void *);
 static void	 limit_over(evutil_socket_t, short, void *);
@@ -139,6 +145,87 @@ supervise_keeper_start(void)
 		if (p->role == ROLE_WORKER && p->channel != NULL)
 			connect_to(k, p);
 	return (k);
+}
+
+struct process *
+supervise_monitor_start(void)
+{
+	const struct generation	*g = generation_serving();
+	struct process		*p;
+	struct slot		*s;
+	uint32_t		 d;
+	int			 fd;
+
+	if ((p = process_start(ROLE_MONITOR, 0, 0)) == NULL)
+		return (NULL);
+	if ((fd = slots_board_fd()) == -1 ||
+	    proto_send_fd(p->channel, MSG_BOARD, fd) == -1) {
+		process_kill(p);
+		return (p);
+	}
+	TAILQ_FOREACH(s, slots_all(), link)
+		supervise_monitor_slot(s);
+	for (d = 0; d < DOOR_MAX; d++)
+		if ((fd = doors_fd((enum proto_door)d)) != -1)
+			monitor_send(p, MSG_DOOR, d, fd);
+	if (g != NULL) {
+		supervise_monitor_config(g);
+		supervise_monitor_keys(g);
+	}
+	return (p);
+}
+
+/* It is nobody's business to wait for it: one that does not read is ended. */
+static void
+monitor_send(struct process *p, enum proto_type type, uint32_t v, int fd)
+{
+	if (p == NULL || p->channel == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	if (channel_queued(p->channel) < MONITOR_QUEUE &&
+	    proto_send_u32(p->channel, type, v, fd) == 0)
+		return;
+	log_warnx("%s reads no messages: killed", process_name(p));
+	process_kill(p);
+}
+
+void
+supervise_monitor_config(const struct generation *g)
+{
+	struct process	*p = supervise_service(ROLE_MONITOR);
+	int		 fd;
+
+	if (p != NULL && (fd = copy_fd(g->monitor_part)) != -1)
+		monitor_send(p, MSG_MONITOR_CONFIG, g->id, fd);
+}
+
+void
+supervise_monitor_keys(const struct generation *g)
+{
+	struct process	*p = supervise_service(ROLE_MONITOR);
+	int		 fd;
+
+	if (p != NULL && g->keys != -1 && (fd = copy_fd(g->keys)) != -1)
+		monitor_send(p, MSG_KEYS, g->id, fd);
+}
+
+void
+supervise_monitor_slot(const struct slot *s)
+{
+	struct process	*p = supervise_service(ROLE_MONITOR);
+	int		 fd;
+
+	if (p != NULL && (fd = copy_fd(s->view_fd)) != -1)
+		monitor_send(p, MSG_SLOT, s->number, fd);
+}
+
+void
+supervise_monitor_slot_gone(uint32_t number)
+{
+	monitor_send(supervise_service(ROLE_MONITOR), MSG_SLOT_GONE, number,
+	    -1);
 }
 
 void
@@ -304,6 +391,16 @@ again(const struct process *dead, const struct master_options *opt,
 		evtimer_add(p->ev, &tv);
 }
 
+static struct process *
+service_start(enum proto_role role)
+{
+	if (role == ROLE_KEEPER)
+		return (supervise_keeper_start());
+	if (role == ROLE_MONITOR)
+		return (supervise_monitor_start());
+	return (process_start(ROLE_FETCHER, 0, 0));
+}
+
 /* In the generation that serves now, which may be newer. */
 static void
 again_now(evutil_socket_t fd, short what, void *arg)
@@ -317,9 +414,9 @@ again_now(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (stopped)
 		return;
+	stats_inc(STATS_RESPAWNS);
 	if (p->role != ROLE_WORKER) {
-		if ((p->role == ROLE_KEEPER ? supervise_keeper_start() :
-		    process_start(ROLE_FETCHER, 0, 0)) == NULL)
+		if (service_start(p->role) == NULL)
 			evtimer_add(p->ev, &tv);
 		return;
 	}

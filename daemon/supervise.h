@@ -18,6 +18,14 @@ struct process *supervise_service(enum proto_role);
 /* Start the keeper, which gets every living generation and a channel to each
  * worker.  NULL (logged). */
 struct process *supervise_keeper_start(void);
+/* Start the monitor, which gets the doors and all numbers.  NULL (logged). */
+struct process *supervise_monitor_start(void);
+/* What it should know of the generation that serves: its part, and keys. */
+void	supervise_monitor_config(const struct generation *);
+void	supervise_monitor_keys(const struct generation *);
+/* A slot was begun, or ended. */
+void	supervise_monitor_slot(const struct slot *);
+void	supervise_monitor_slot_gone(uint32_t number);
 /* It said hello: it gets every living generation, what key sets are known,
  * and a channel to each worker. */
 void	supervise_fetcher_up(struct process *);

@@ -192,6 +192,7 @@ static void
 set_up_modules(void)
 {
 	timeq_setup(base);
+	state_setup(shm);
 	tls_setup(conf->tls_cert, conf->tls_client_ca,
 	    conf->ticket_secret);
 	conn_setup(base, conf, accept_room);

@@ -55,7 +55,8 @@ def test_each_kind_while_serving(gateway, auth_server):
     """A reload that needs them, too, waits no longer than until they are
     replaced."""
     g = gateway({"drain_timeout": "60s", "workers": 1})
-    old = {role: stop_one(g, role) for role in ("fetcher", "keeper", "worker")}
+    old = {role: stop_one(g, role)
+           for role in ("fetcher", "keeper", "monitor", "worker")}
     pos = g.log_mark()
     for role, pid in old.items():
         g.wait_log(r"%s.* \(pid %d\) has not answered for 10 s: killed" %

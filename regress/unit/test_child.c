@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -25,6 +26,8 @@
 
 #include "common/child.h"
 #include "common/log.h"
+#include "common/memfd.h"
+#include "common/stats.h"
 
 #define NOBODY	65534
 
@@ -95,6 +98,19 @@ result(pid_t pid)
 	return (WEXITSTATUS(status));
 }
 
+/* As the master does: its hello, and the slot of its numbers. */
+static int
+greet(void)
+{
+	void	*slot;
+	int	 fd = memfd_share("slot", sizeof(struct stats_slot), 0, &slot);
+
+	assert_int_not_equal(fd, -1);
+	munmap(slot, sizeof(struct stats_slot));
+	return (proto_send_hello(master, &hello) |
+	    proto_send_fd(master, MSG_STATS, fd));
+}
+
 static int
 setup(void **state)
 {
@@ -140,7 +156,7 @@ test_hello(void **state)
 
 	(void)state;
 	pid = start(say_name);
-	assert_int_equal(proto_send_hello(master, &hello), 0);
+	assert_int_equal(greet(), 0);
 	assert_int_equal(result(pid), 0);
 }
 
@@ -200,7 +216,7 @@ test_descriptors(void **state)
 
 	(void)state;
 	pid = start(look_for_descriptors);
-	proto_send_hello(master, &hello);
+	greet();
 	assert_int_equal(result(pid), 0);
 }
 
@@ -252,7 +268,7 @@ test_log(void **state)
 
 	(void)state;
 	pid = start(log_and_die);
-	proto_send_hello(master, &hello);
+	greet();
 	assert_int_equal(result(pid), 1);
 	/* the answer to the hello, and two lines */
 	assert_int_equal(got, 3);

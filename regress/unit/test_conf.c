@@ -32,9 +32,9 @@ static struct conf_hash hashes[] = {
 };
 
 static struct conf_server servers[] = {
-	{ "127.0.0.1", "127.0.0.1", "/", 80, 0, NULL },
-	{ "::1", "[::1]:8080", "/mcp", 8080, 1, "a=b&c" },
-	{ "mcp.example", "mcp.example", "/mcp", 443, 1, NULL },
+	{ "127.0.0.1", "127.0.0.1", "/", 80, 0, NULL, 0 },
+	{ "::1", "[::1]:8080", "/mcp", 8080, 1, "a=b&c", 0 },
+	{ "mcp.example", "mcp.example", "/mcp", 443, 1, NULL, 0 },
 };
 
 static struct conf_field fields[] = {

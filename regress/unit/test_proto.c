@@ -21,6 +21,7 @@
 #define F	(1 << ROLE_FETCHER)
 #define K	(1 << ROLE_KEEPER)
 #define W	(1 << ROLE_WORKER)
+#define O	(1 << ROLE_MONITOR)
 
 /* The catalogue a second time, in the words of proto.h: from, to, and again;
  * bytes of the body; a descriptor. */
@@ -30,15 +31,15 @@ static const struct entry {
 	size_t		 min, max;
 	int		 fd;
 } catalogue[] = {
-	{ MSG_HELLO, M, F | K | W, 0, 0, 30, 285, 0 },
-	{ MSG_HELLO_ACK, F | K | W, M, 0, 0, 4, 4, 0 },
-	{ MSG_LOG, F | K | W, M, 0, 0, 5, 1028, 0 },
-	{ MSG_READY, F | W, M, 0, 0, 0, 0, 0 },
+	{ MSG_HELLO, M, F | K | W | O, 0, 0, 30, 285, 0 },
+	{ MSG_HELLO_ACK, F | K | W | O, M, 0, 0, 4, 4, 0 },
+	{ MSG_LOG, F | K | W | O, M, 0, 0, 5, 1028, 0 },
+	{ MSG_READY, F | W | O, M, 0, 0, 0, 0, 0 },
 	{ MSG_FETCH_CONFIG, M, F, 0, 0, 4, 4, 1 },
 	{ MSG_PRIMED, F, M, 0, 0, 9, 1032, 0 },
 	{ MSG_RETIRE, M, F | K, 0, 0, 4, 4, 0 },
 	{ MSG_PEER, M, F | K | W, 0, 0, 8, 8, 1 },
-	{ MSG_KEYS, F, M | W, M, F, 4, 4, 1 },
+	{ MSG_KEYS, F, M | W, M, F | O, 4, 4, 1 },
 	{ MSG_KEYS_WANTED, W, F, 0, 0, 0, 0, 0 },
 	{ MSG_FETCH_DONE, F, W, 0, 0, 9, 9, 0 },
 	{ MSG_ADDRS, F, W, 0, 0, 5, 341, 0 },
@@ -60,8 +61,16 @@ static const struct entry {
 	{ MSG_AUDIT_FAILED, W, M, 0, 0, 4, 4, 0 },
 	{ MSG_AUDIT_GO, M, W, 0, 0, 0, 0, 0 },
 	{ MSG_AGAIN, W, M, 0, 0, 8, 8, 0 },
-	{ MSG_PING, M, F | K | W, 0, 0, 0, 0, 0 },
-	{ MSG_PONG, F | K | W, M, 0, 0, 0, 0, 0 },
+	{ MSG_STATS, M, F | K | W | O, 0, 0, 0, 0, 1 },
+	{ MSG_MONITOR_CONFIG, M, O, 0, 0, 4, 4, 1 },
+	{ MSG_DOOR, M, O, 0, 0, 4, 4, 1 },
+	{ MSG_BOARD, M, O, 0, 0, 0, 0, 1 },
+	{ MSG_SLOT, M, O, 0, 0, 4, 4, 1 },
+	{ MSG_SLOT_GONE, M, O, 0, 0, 4, 4, 0 },
+	{ MSG_CONTROL, O, M, 0, 0, 10, 10, 0 },
+	{ MSG_CONTROL_RESULT, M, O, 0, 0, 17, 8208, 0 },
+	{ MSG_PING, M, F | K | W | O, 0, 0, 0, 0, 0 },
+	{ MSG_PONG, F | K | W | O, M, 0, 0, 0, 0, 0 },
 };
 #define NENTRIES	(sizeof(catalogue) / sizeof(catalogue[0]))
 
@@ -150,6 +159,7 @@ test_catalogue_is_whole(void **state)
 	assert_string_equal(proto_role_name(ROLE_FETCHER), "fetcher");
 	assert_string_equal(proto_role_name(ROLE_KEEPER), "keeper");
 	assert_string_equal(proto_role_name(ROLE_WORKER), "worker");
+	assert_string_equal(proto_role_name(ROLE_MONITOR), "monitor");
 	assert_string_equal(proto_role_name(ROLE_MAX), "nobody");
 }
 

@@ -20,12 +20,12 @@ static char	 name[] = "mcp.test", authority[] = "mcp.test:8080",
 		 six[] = "::1", six_authority[] = "[::1]", path[] = "/mcp",
 		 query[] = "key=1";
 static struct conf_server	 plain = { name, authority, path, 8080, 0,
-				    NULL },
-				 secure = { name, name, path, 443, 1, NULL },
+				    NULL, 0 },
+				 secure = { name, name, path, 443, 1, NULL, 0 },
 				 v6 = { six, six_authority, path, 80, 0,
-				    NULL },
+				    NULL, 0 },
 				 keyed = { name, authority, path, 8080, 0,
-				    query };
+				    query, 0 };
 
 struct lead {
 	const char	*location;

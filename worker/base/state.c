@@ -1,9 +1,18 @@
 /*
  * Where this worker is in its life.
  */
+#include <stddef.h>
+
 #include "worker/base/state.h"
 
-static int	 started, leaving;
+static int			 started, leaving;
+static const struct shm		*shm;
+
+void
+state_setup(const struct shm *s)
+{
+	shm = s;
+}
 
 void
 state_start(void)
@@ -20,7 +29,8 @@ state_leave(void)
 int
 state_serving(void)
 {
-	return (started && !leaving);
+	return (started && !leaving && (shm == NULL ||
+	    atomic_load_explicit(&shm->draining, memory_order_relaxed) == 0));
 }
 
 int

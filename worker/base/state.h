@@ -5,12 +5,17 @@
 #ifndef BASE_STATE_H
 #define BASE_STATE_H
 
+#include "common/shm.h"
+
+/* Once. */
+void	state_setup(const struct shm *);
+
 /* The master said that clients may be served. */
 void	state_start(void);
 /* A newer generation serves, or the gateway stops; for good. */
 void	state_leave(void);
 
-/* 1 between the two: for /readyz. */
+/* 1 between the two, unless an operator wants no new clients: for /readyz. */
 int	state_serving(void);
 /* 1 when new requests are told to come back on another connection. */
 int	state_leaving(void);

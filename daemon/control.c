@@ -1,0 +1,137 @@
+/*
+ * Requests wait here for the verdict of a reload; others are answered at once.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "daemon/control.h"
+#include "daemon/generation.h"
+#include "daemon/supervise.h"
+
+#define OPEN_MAX	64
+
+static struct {
+	uint64_t	 id;
+	int		 used;
+	int		 begun;		/* this reload is its own */
+} asked[OPEN_MAX];
+static struct control_calls	 calls;
+static char			 errors[PROTO_RESULT_MAX];
+
+static int	 keep(uint64_t);
+static void	 answer(uint64_t, int, uint32_t, const char *);
+static uint32_t	 serving(void);
+
+void
+control_setup(const struct control_calls *c)
+{
+	calls = *c;
+}
+
+int
+control_asked(struct process *p, struct imsg *m)
+{
+	enum control_verb	 verb;
+	uint64_t		 id;
+	uint8_t			 arg;
+
+	(void)p;
+	if (proto_get_control(m, &id, &verb, &arg) == -1)
+		return (-1);
+	switch (verb) {
+	case CONTROL_RELOAD:
+		if (keep(id) == -1)
+			return (-1);
+		calls.reload();
+		return (0);
+	case CONTROL_DRAIN:
+		calls.drain(arg);
+		break;
+	case CONTROL_LOG:
+		calls.log(arg);
+		break;
+	default:
+		return (-1);
+	}
+	answer(id, 1, serving(), "");
+	return (0);
+}
+
+static uint32_t
+serving(void)
+{
+	const struct generation	*g = generation_serving();
+
+	return (g == NULL ? 0 : g->id);
+}
+
+static int
+keep(uint64_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < OPEN_MAX; i++)
+		if (!asked[i].used)
+			break;
+	if (i == OPEN_MAX)
+		return (-1);
+	asked[i].id = id;
+	asked[i].used = 1;
+	asked[i].begun = 0;
+	return (0);
+}
+
+void
+control_reload_begins(void)
+{
+	size_t	 i;
+
+	errors[0] = '\0';
+	for (i = 0; i < OPEN_MAX; i++)
+		asked[i].begun = asked[i].used;
+}
+
+void
+control_error(const char *text)
+{
+	size_t	 len = strlen(errors);
+
+	if (len + strlen(text) + 2 > sizeof(errors))
+		return;
+	(void)snprintf(errors + len, sizeof(errors) - len, "%s\n", text);
+}
+
+void
+control_verdict(int ok, uint32_t generation)
+{
+	size_t	 i;
+
+	for (i = 0; i < OPEN_MAX; i++) {
+		if (!asked[i].used || !asked[i].begun)
+			continue;
+		asked[i].used = 0;
+		answer(asked[i].id, ok, generation, ok ? "" : errors);
+	}
+}
+
+const char *
+control_first_error(void)
+{
+	static char	 first[1024];
+
+	(void)strlcpy(first, errors, sizeof(first));
+	first[strcspn(first, "\n")] = '\0';
+	return (first);
+}
+
+/* The monitor that asked may have died: another one knows no such id. */
+static void
+answer(uint64_t id, int ok, uint32_t generation, const char *text)
+{
+	struct process	*p = supervise_service(ROLE_MONITOR);
+
+	if (p != NULL)
+		proto_send_control_result(p->channel, id, ok, generation,
+		    text);
+}
