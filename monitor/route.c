@@ -69,8 +69,7 @@ get_metrics(struct evhttp_request *req)
 	}
 	if ((b = evbuffer_new()) == NULL)
 		fatalx("evbuffer_new");
-	open = accept != NULL &&
-	    strstr(accept, "application/openmetrics-text") != NULL;
+	open = metrics_open(accept);
 	metrics_put(b, v, open);
 	door_answer(req, 200, open ? METRICS_OPEN : METRICS_TEXT, b);
 	evbuffer_free(b);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/memfd.h"
+#include "common/proto.h"
 #include "monitor/view.h"
 
 #define TRIES		1000	/* while the master writes */
@@ -25,6 +26,11 @@ static TAILQ_HEAD(, mapped)	 all = TAILQ_HEAD_INITIALIZER(all);
 static struct view		 view;
 
 static int	 copy(void);
+static uint64_t	 counted(const stats_number *);
+static int	 serves(const struct view *, uint32_t);
+static int	 copy_jwks(const struct stats_slot *, uint32_t,
+		    struct stats_jwks *);
+static void	 terminate(struct stats_jwks *);
 
 int
 view_board(int fd)
@@ -124,4 +130,166 @@ copy(void)
 	atomic_thread_fence(memory_order_acquire);
 	return (atomic_load_explicit(&board->turn, memory_order_acquire) ==
 	    turn ? 0 : -1);
+}
+
+static uint64_t
+counted(const stats_number *p)
+{
+	uint64_t	 v = stats_get(p);
+
+	return (v > INT64_MAX ? 0 : v);
+}
+
+uint64_t
+view_gauge(const struct stats_slot *s, enum stats_gauge g)
+{
+	return (counted(&s->g[g]));
+}
+
+uint64_t
+view_gauge_sum(const struct view *v, enum stats_gauge g)
+{
+	const struct stats_slot	*s;
+	uint64_t		 sum = 0;
+	uint32_t		 i;
+
+	for (i = 0; i < v->board.nlive; i++)
+		if ((s = view_of(v->board.live[i])) != NULL)
+			sum += view_gauge(s, g);
+	return (sum);
+}
+
+void
+view_server(const struct view *v, uint32_t number, struct view_server *out)
+{
+	const struct stats_slot	*s;
+	uint32_t		 i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < v->board.nprocesses; i++) {
+		if (v->board.processes[i].role != ROLE_WORKER ||
+		    (s = view_of(v->board.processes[i].slot)) == NULL)
+			continue;
+		out->connections += counted(&s->servers[number].connections);
+		out->in_flight += counted(&s->servers[number].in_flight);
+		out->down |= serves(v, v->board.processes[i].generation) &&
+		    stats_get(&s->servers[number].down) != 0;
+	}
+}
+
+static int
+serves(const struct view *v, uint32_t generation)
+{
+	return (v->board.serving != 0 && generation == v->board.serving);
+}
+
+const char *
+view_upstream(const struct view *v, unsigned number)
+{
+	if (number == STATS_NO_UPSTREAM)
+		return ("");
+	if (number >= v->board.nupstreams)
+		return ("_other");
+	return (v->board.upstreams[number].name);
+}
+
+const struct stats_jwks *
+view_jwks(const struct view *v, uint32_t generation)
+{
+	static struct stats_jwks	 found;
+	const struct board_process	*p;
+	const struct stats_slot		*s;
+	uint32_t			 i;
+
+	for (i = 0; i < v->board.nprocesses; i++) {
+		p = &v->board.processes[i];
+		if (p->role != ROLE_FETCHER || (s = view_of(p->slot)) == NULL)
+			continue;
+		if (copy_jwks(s, generation, &found) == 0) {
+			terminate(&found);
+			return (&found);
+		}
+	}
+	return (NULL);
+}
+
+/* 0, or -1: not there, or never seen at rest. */
+static int
+copy_jwks(const struct stats_slot *s, uint32_t generation,
+    struct stats_jwks *out)
+{
+	uint32_t	 turn;
+	int		 i, j;
+
+	for (i = 0; i < TRIES; i++) {
+		turn = atomic_load_explicit(&s->jwks_turn,
+		    memory_order_acquire);
+		if (turn % 2 != 0)
+			continue;
+		for (j = 0; j < STATS_JWKS; j++) {
+			memcpy(out, &s->jwks[j], sizeof(*out));
+			if (out->generation == generation)
+				break;
+		}
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&s->jwks_turn,
+		    memory_order_acquire) == turn)
+			return (j < STATS_JWKS ? 0 : -1);
+	}
+	return (-1);
+}
+
+#define END(a)	((a)[sizeof(a) - 1] = '\0')
+
+static void
+terminate(struct stats_jwks *j)
+{
+	size_t	 i;
+
+	END(j->issuer);
+	END(j->url);
+	END(j->error);
+	for (i = 0; i < STATS_JWKS_KEYS; i++) {
+		END(j->keys[i].kid);
+		END(j->keys[i].kty);
+		END(j->keys[i].alg);
+		END(j->keys[i].use);
+	}
+	for (i = 0; i < STATS_JWKS_SKIPPED; i++) {
+		END(j->skipped[i].kid);
+		END(j->skipped[i].why);
+	}
+}
+
+const char *
+view_role(uint32_t role)
+{
+	static const char *const	 names[ROLE_MAX] = {
+		[ROLE_MASTER] = "master", [ROLE_FETCHER] = "fetcher",
+		[ROLE_KEEPER] = "keeper", [ROLE_WORKER] = "worker",
+		[ROLE_MONITOR] = "monitor"
+	};
+
+	return (role < ROLE_MAX ? names[role] : "");
+}
+
+const char *
+view_state(uint32_t state)
+{
+	static const char *const	 names[BOARD_STATES] = {
+		[BOARD_STARTING] = "starting", [BOARD_READY] = "ready",
+		[BOARD_DRAINING] = "draining", [BOARD_DRAINED] = "drained"
+	};
+
+	return (state < BOARD_STATES ? names[state] : "");
+}
+
+const char *
+view_generation_state(uint32_t state)
+{
+	static const char *const	 names[VIEW_GENERATION_STATES] = {
+		"priming", "starting", "serving", "draining"
+	};
+
+	return (state < VIEW_GENERATION_STATES ? names[state] : "");
 }

@@ -25,4 +25,31 @@ const struct view *view_take(void);
 /* What one process says of itself, live; or NULL.  Not to be believed. */
 const struct stats_slot *view_of(uint32_t number);
 
+/* Names of enum proto_role, enum board_state, and the states of a generation
+ * (daemon/generation.h); "" of others. */
+#define VIEW_GENERATION_STATES	4
+const char *view_role(uint32_t);
+const char *view_state(uint32_t);
+const char *view_generation_state(uint32_t);
+
+/* What is now, in one process or in all.  A number below 0, of one that
+ * miscounts, is 0. */
+uint64_t view_gauge(const struct stats_slot *, enum stats_gauge);
+uint64_t view_gauge_sum(const struct view *, enum stats_gauge);
+
+/* A server as all workers see it. */
+struct view_server {
+	uint64_t		 connections;
+	uint64_t		 in_flight;
+	int			 down;	/* in the eyes of one that serves */
+};
+void	view_server(const struct view *, uint32_t number,
+	    struct view_server *);
+/* The name of an upstream by its number, known or not, of at most
+ * STATS_NAME_MAX bytes. */
+const char *view_upstream(const struct view *, unsigned);
+/* What the fetcher says of the key set of a generation, a copy that may hold
+ * anything but has its texts end; or NULL.  Valid until the next call. */
+const struct stats_jwks *view_jwks(const struct view *, uint32_t generation);
+
 #endif
