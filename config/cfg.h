@@ -2,9 +2,9 @@
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, keys.c the tables of keys,
  * walk.c the walk along them; value.c, auth.c, claims.c, upstream.c and net.c
- * read values; tls.c and session.c read files; check.c has what several keys
- * must agree on, error.c the errors, file.c the files, url.c URLs, cpus.c the
- * CPUs.
+ * read values; tls.c, session.c and telemetry.c read files; check.c has what
+ * several keys must agree on, error.c the errors, file.c the files, url.c
+ * URLs, cpus.c the CPUs.
  */
 #ifndef CONFIG_CFG_H
 #define CONFIG_CFG_H
@@ -175,6 +175,17 @@ void	cfg_check_upstream_tls(struct cfg *);	/* after cfg_check_tls() */
 void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_check_session(struct cfg *);	/* after the walk */
+
+/* telemetry.c */
+void	cfg_otlp_endpoint(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
+void	cfg_resource_attrs(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct conf_telemetry */
+void	cfg_sample_ratio(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint64_t, of
+						 * CONF_SAMPLE_ALL */
+/* What the environment adds, and the files; after the walk. */
+void	cfg_check_telemetry(struct cfg *);
 
 /* upstream.c */
 void	cfg_upstreams(struct cfg *, const struct ynode *,

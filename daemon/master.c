@@ -827,6 +827,9 @@ warn_about(const struct config *c)
 		log_warnx("oauth metadata advertises listen address %s; set "
 		    "auth.oauth.public_url to the URL that clients see",
 		    c->w.oauth.public_url);
+	if (c->telemetry_exposed)
+		log_warnx("telemetry.customer.headers_file: what it says "
+		    "goes over the network in clear; use an https endpoint");
 	if (!c->w.auth_enabled)
 		log_warnx("authentication is off: every request passes");
 }
