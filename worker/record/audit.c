@@ -16,7 +16,7 @@
 #include "worker/record/audit.h"
 
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
-#define LINE_MAX_BYTES	(12 * 6 * AUDIT_VALUE_MAX + 1024)
+#define LINE_MAX_BYTES	(13 * 6 * AUDIT_VALUE_MAX + 1024)
 
 #define ALL		AUDIT_VALUE_MAX
 
@@ -103,6 +103,7 @@ audit_add(const struct audit_entry *e)
 	p = put_always(p, slice_of(",\"scopes\":"), e->scopes, most);
 	p = put_number(p, slice_of(",\"latency_ms\":"), e->latency_ms);
 	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, ALL);
+	p = put_value(p, slice_of(",\"trace_id\":"), e->trace_id, ALL);
 	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, ALL);
 	p = put_value(p, slice_of(",\"tool\":"), e->tool, most);
 	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, ALL);

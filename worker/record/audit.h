@@ -30,6 +30,7 @@ struct audit_entry {
 	struct slice	 key_id;	/* of an API key */
 	uint64_t	 latency_ms;
 	struct slice	 request_id;
+	struct slice	 trace_id;
 	struct slice	 client_ip;
 	struct slice	 tool;
 	struct slice	 upstream;

@@ -170,6 +170,7 @@ request_record(struct request *r)
 	e.scopes = request_text(r, r->scopes);
 	e.latency_ms = clock_mono() - r->began;
 	e.request_id = slice_of(r->id);
+	e.trace_id = (struct slice){ r->trace.at.id, TRACE_ID_LEN };
 	e.client_ip = request_text(r, r->client_ip);
 	e.tool = request_text(r, r->tool);
 	if (r->upstream < conf->nupstreams)

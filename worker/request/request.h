@@ -21,6 +21,7 @@
 #include "worker/mcp/rpc.h"
 #include "worker/mcp/rules.h"
 #include "worker/record/audit.h"
+#include "worker/record/trace.h"
 #include "worker/request/client.h"
 #include "worker/request/route.h"
 #include "worker/who/waiter.h"
@@ -91,7 +92,10 @@ struct request {
 	/* for the upstream */
 	struct http1_kept kept;		/* its head, without credential */
 	struct text	 target;	/* instead of the server's */
-	struct text	 traceparent;
+	struct trace	 trace;
+	struct text	 tracestate;	/* instead of the head's */
+	size_t		 meta_parent;	/* where params._meta.traceparent is in
+					 * the body; 0: nowhere */
 	int		 uncoded;	/* its answer may not be coded */
 	int		 unversioned;	/* without MCP-Protocol-Version */
 	/* the answer on its way out */

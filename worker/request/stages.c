@@ -107,6 +107,7 @@ static void	 judged(struct waiter *, const struct verdict *);
 static enum outcome identified(struct request *, const struct verdict *);
 static int	 read_envelope(struct request *, const char **);
 static void	 note(struct request *, const struct rpc *);
+static void	 note_trace(struct request *, const struct rpc *);
 static int	 settle(struct request *);
 static int	 propose(struct request *, struct slice);
 
@@ -162,6 +163,7 @@ stages_malformed(struct client *c, int status, const char *why)
 		return;
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
+	trace_begin(&r->trace, NULL);
 	forward_client_ip(r, NULL);
 	answer_refuse_as(r, refusal_of_syntax(status), why == NULL ?
 	    "malformed request" : why);
@@ -296,6 +298,8 @@ stage_route(struct request *r, const struct http1_head *h)
 
 	r->route = route_find(h->path, &r->upstream, &name);
 	r->mcp = r->route == ROUTE_MCP;
+	if (r->mcp)
+		trace_begin(&r->trace, h);
 	origin_ok = !r->mcp || route_origin_ok(h);
 	forward_client_ip(r, h);
 	request_keep_text(r, &r->name, name);
@@ -612,9 +616,25 @@ read_envelope(struct request *r, const char **why)
 	/* null is none, and not to be echoed as one (Requests) */
 	if (r->rpc.id.p != NULL && !slice_is(r->rpc.id, "null"))
 		request_set_text(r, &r->rpc_id, r->rpc.id);
-	if (code == 0 || r->refused.row != NULL)
+	if (code == 0 || r->refused.row != NULL) {
 		note(r, &r->rpc);
+		note_trace(r, &r->rpc);
+	}
 	return (code);
+}
+
+/* What the message says of its trace counts before what its head said. */
+static void
+note_trace(struct request *r, const struct rpc *rpc)
+{
+	if (rpc->traceparent.p == NULL ||
+	    !trace_adopt(&r->trace, rpc->traceparent))
+		return;
+	r->meta_parent = (size_t)(rpc->traceparent.p - buf_data(&r->body));
+	if (rpc->tracestate.p != NULL && trace_state_ok(rpc->tracestate)) {
+		request_keep_text(r, &r->tracestate, rpc->tracestate);
+		r->trace.in_head = 0;
+	}
 }
 
 /* What the log says of the message. */
@@ -743,6 +763,8 @@ propose(struct request *r, struct slice proposed)
 	buf_append(&made, body, before);
 	buf_puts(&made, offer);
 	buf_append(&made, body + after, r->body.len - after);
+	if (r->meta_parent > before)
+		r->meta_parent += strlen(offer) - proposed.len;
 	buf_free(&r->body);
 	r->body = made;
 	return (buf_check(&r->body));
