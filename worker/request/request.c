@@ -180,7 +180,7 @@ request_record(struct request *r)
 	e.bytes_out = r->bytes_out;
 	e.transport = slice_of(r->transport);
 	/* the client is told less */
-	e.error = slice_of(r->why != NULL ? r->why : r->error);
+	e.error = r->why.set ? request_text(r, r->why) : slice_of(r->error);
 	e.brief = request_strange(r);
 	e.told = r->unrecordable;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)

@@ -136,8 +136,8 @@ struct request {
 	uint64_t	 bytes_out;
 	const char	*transport;	/* static text, or NULL */
 	const char	*error;		/* static text, or NULL */
-	const char	*why;		/* a credential was refused; the same */
 	struct buf	 text;
+	struct text	 why;		/* a credential was refused */
 	struct text	 session_id;
 	struct text	 rpc_method;
 	struct text	 rpc_id;	/* raw JSON */

@@ -491,7 +491,6 @@ identified(struct request *r, const struct verdict *v)
 	r->has_auth = 1;
 	r->auth = v->result;
 	r->until = v->until;
-	r->why = v->result == AUTH_OK ? NULL : v->why;
 	request_keep_text(r, &r->client_id, v->client_id);
 	request_keep_text(r, &r->sub, v->sub);
 	request_keep_text(r, &r->token, v->token);
@@ -503,9 +502,10 @@ identified(struct request *r, const struct verdict *v)
 	request_keep_text(r, &r->scopes, v->scopes);
 	if (v->result == AUTH_OK)
 		return (GO);
-	if (r->why != NULL && log_verbose())
+	request_set_text(r, &r->why, slice_of(v->why));
+	if (v->why != NULL && log_verbose())
 		log_debug("request %s: credential refused, %s: %s", r->id,
-		    auth_result_name(r->auth), r->why);
+		    auth_result_name(r->auth), v->why);
 	return (refused(r, refusal_of_auth(v->result, v->crowding)));
 }
 

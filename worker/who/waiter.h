@@ -34,7 +34,7 @@ struct verdict {
 	int64_t		 until;		/* ms since the epoch when it is good
 					 * no more, leeway included; 0: never */
 	const char	*why;		/* refused, for logs and not for
-					 * clients: static text; or NULL */
+					 * clients; or NULL */
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
 					 * which asks too much */
 	uint8_t		 digest[32];	/* that token points to */
@@ -60,7 +60,7 @@ struct waiter {
 	uint64_t	 asked;		/* when it began to wait */
 	uint64_t	 kid;		/* hash of the one it waits for */
 	enum auth_result missing;	/* what it is without a new key */
-	const char	*why;		/* the same */
+	char		*why;		/* the same, in words; owned */
 	unsigned	 round;		/* it was looked at in this one */
 };
 
