@@ -132,6 +132,10 @@ void	cfg_user(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_on_failure(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* int */
+void	cfg_log_format(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* int: is it JSON? */
+void	cfg_log_level(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t, syslog(3)'s */
 void	cfg_revisions(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint32_t, bits */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,

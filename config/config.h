@@ -46,6 +46,9 @@ struct config {
 						 * over a network in clear */
 	struct config_files *up_files;	/* by the upstream's index */
 	size_t		 nup_files;
+	/* log */
+	int		 log_json;
+	uint32_t	 log_level;	/* LOG_ERR to LOG_DEBUG */
 	/* session: what workers get of it is in w */
 	char		*session_secret;
 	char		*session_secret_file;

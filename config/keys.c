@@ -4,6 +4,8 @@
  * their own are listed below.  A new plain key is a row and a paragraph in
  * mcpgw.yaml(5).
  */
+#include <syslog.h>
+
 #include "config/cfg.h"
 
 #define AT(field)	offsetof(struct config, field)
@@ -34,6 +36,9 @@ static const struct schema_row config_rows[] = {
 	ROW_STR(S, default_upstream, "default_upstream", FORM_NONE,
 	    SCHEMA_ABSENT, CONF_STR_MAX),
 	ROW_STR(S, audit_path, "audit.path", FORM_NONE, 0, CFG_FILE_MAX),
+	ROW_FLAG(S, log_json, "log.format", 0),
+	ROW_NUMBER(S, log_level, U32, "log.level", 0, LOG_ERR, LOG_DEBUG,
+	    LOG_INFO),
 	ROW_STR(S, ca_file, "auth.oauth.ca_file", FORM_PATH, SCHEMA_ABSENT,
 	    CFG_FILE_MAX),
 	ROW_ARRAY(S, up_files, nup_files, NULL, 0, CONF_UPSTREAMS_MAX,
@@ -84,6 +89,8 @@ static const struct cfg_key keys[] = {
 	    AT(f.telemetry), 0, 0 },
 	{ "telemetry.customer.sample_ratio", cfg_sample_ratio, AT(w.sample),
 	    0, 0 },
+	{ "log.format", cfg_log_format, AT(log_json), 0, 0 },
+	{ "log.level", cfg_log_level, AT(log_level), 0, 0 },
 	{ "allowed_origins", cfg_origins, AT(w), 0, 0 },
 	{ "allowed_hosts", cfg_hosts, AT(w), 0, 0 },
 	{ "trusted_proxies", cfg_proxies, AT(w), 0, 0 },

@@ -28,7 +28,8 @@ generation_new(struct config *conf)
 	g->keeper_part = config_keeper_part(conf);
 	if (g->worker_part == -1 || g->fetcher_part == -1 ||
 	    g->keeper_part == -1) {
-		log_warn("configuration for children");
+		log_err("config.pack_failed", NULL,
+		    "configuration for children");
 		if (g->worker_part != -1)
 			close(g->worker_part);
 		if (g->fetcher_part != -1)

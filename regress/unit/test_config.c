@@ -177,6 +177,7 @@ test_every_key(void **state)
 	    "default_upstream: b-_9\n"
 	    "audit: {path: /a/b, on_failure: allow,\n"
 	    "  refusals_per_second: off}\n"
+	    "log: {format: json, level: warning}\n"
 	    "allowed_origins: ['https://A.example:443', \"*\",\n"
 	    "  'http://localhost:6274', vscode-webview://abc]\n"
 	    "trusted_proxies: [10.0.0.0/8, '::1', fe80::/10, 0.0.0.0/0]\n"
@@ -197,6 +198,8 @@ test_every_key(void **state)
 	assert_string_equal(conf->w.oauth.public_url,
 	    "http://[::1]:8443/mcp");
 	assert_int_equal(conf->workers, 3);
+	assert_int_equal(conf->log_json, 1);
+	assert_int_equal(conf->log_level, 4);
 	assert_string_equal(conf->user, "nobody");
 	assert_string_equal(conf->pid_file, "/tmp/x.pid");
 	assert_int_equal(conf->w.t_drain, 7200000);

@@ -254,9 +254,9 @@ void
 audit_go(void)
 {
 	if (lost > 0) {
-		log_warnx("audit: %llu lines of refused requests were lost "
-		    "while the log could not be written",
-		    (unsigned long long)lost);
+		log_warnx("record.lines_lost", LOG_KV(KV("lines", lost)),
+		    "audit: %llu lines of refused requests were lost while "
+		    "the log could not be written", (unsigned long long)lost);
 		lost = 0;
 	}
 	broken = 0;

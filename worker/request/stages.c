@@ -504,7 +504,10 @@ identified(struct request *r, const struct verdict *v)
 		return (GO);
 	request_set_text(r, &r->why, slice_of(v->why));
 	if (v->why != NULL && log_verbose())
-		log_debug("request %s: credential refused, %s: %s", r->id,
+		log_debug("request.refused", LOG_KV(KV("request_id", r->id),
+		    KV("auth_result", auth_result_name(r->auth)),
+		    KV("reason", v->why)),
+		    "request %s: credential refused, %s: %s", r->id,
 		    auth_result_name(r->auth), v->why);
 	return (refused(r, refusal_of_auth(v->result, v->crowding)));
 }

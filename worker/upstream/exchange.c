@@ -318,7 +318,9 @@ exchange_other_server(struct exchange *ex)
 	if (ex->pinned || ex->sent_any ||
 	    (s = balance_next(u, ex->tried)) == NULL)
 		return (-1);
-	log_debug("upstream %s: trying %s%s", u->conf->name,
+	log_debug("upstream.trying", LOG_KV(KV("upstream", u->conf->name),
+	    KV("server", s->conf->authority), KV("path", s->conf->path)),
+	    "upstream %s: trying %s%s", u->conf->name,
 	    s->conf->authority, s->conf->path);
 	ex->server = s;
 	ex->tried |= 1ULL << (s - u->servers);
@@ -337,7 +339,9 @@ exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
 {
 	if (ex->over)
 		return;
-	log_debug("upstream %s: %s", ex->server->up->conf->name, why);
+	log_debug("upstream.exchange_failed", LOG_KV(
+	    KV("upstream", ex->server->up->conf->name), KV("error", why)),
+	    "upstream %s: %s", ex->server->up->conf->name, why);
 	exchange_end(ex);
 	ex->cb->fail(ex->arg, error, why);
 }

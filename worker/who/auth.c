@@ -586,12 +586,13 @@ take_keys(struct imsg *m)
 	int		 fd = imsg_take_fd(m);
 
 	if (memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
-		log_warn("key set");
+		log_warn("jwks.unreadable", NULL, "key set");
 		close(fd);
 		return (0);
 	}
 	if ((set = jwk_set_unpack(p, len)) == NULL)
-		log_warnx("key set: malformed; the last one stays");
+		log_warnx("jwks.malformed", NULL,
+		    "key set: malformed; the last one stays");
 	else {
 		set_keys(set);
 		on_change();
