@@ -23,7 +23,8 @@ enum kind {
 	K_NUMBER,
 	K_STRINGS,		/* one, or an array of them */
 	K_OBJECT,
-	K_NONE			/* no access token has it */
+	K_NONE,			/* no access token has it */
+	K_ANY
 };
 
 static const struct {
@@ -48,7 +49,8 @@ static const struct {
 	[C_EVENTS] = { "events", K_NONE },
 	[C_AT_HASH] = { "at_hash", K_NONE },
 	[C_C_HASH] = { "c_hash", K_NONE },
-	[C_S_HASH] = { "s_hash", K_NONE }
+	[C_S_HASH] = { "s_hash", K_NONE },
+	[C_ACT] = { "act", K_ANY }
 };
 
 static const char *const kind_names[] = {
@@ -56,7 +58,8 @@ static const char *const kind_names[] = {
 	[K_NUMBER] = "a number",
 	[K_STRINGS] = "a string or an array of strings",
 	[K_OBJECT] = "an object",
-	[K_NONE] = NULL			/* not to be there */
+	[K_NONE] = NULL,		/* not to be there */
+	[K_ANY] = NULL
 };
 
 /* A walk over an array. */
@@ -100,6 +103,8 @@ static int	 find_client(struct judging *);
 static int	 find_scopes(struct judging *);
 static int	 find_audience(struct judging *);
 static const char *keep(struct slice);
+static char	*put(char **, const char *);
+static const char *actor_of(const struct judging *);
 static int	 is_kind(const struct json_member *, enum kind);
 static void	 on_type(void *, enum json_event, struct slice);
 static void	 on_string(void *, enum json_event, struct slice);
@@ -240,6 +245,8 @@ is_kind(const struct json_member *m, enum kind kind)
 	case K_STRINGS:
 		return (m->type == JSON_T_STRING ||
 		    (each(m, on_type, &bad) == 0 && !bad));
+	case K_ANY:
+		return (1);
 	case K_NONE:
 		break;
 	}
@@ -541,25 +548,32 @@ claims_seconds(const struct json_member *m, double *t)
 struct jwt_claims *
 claims_make(const struct judging *t)
 {
+	const struct identity	*id = &t->policy->identity;
 	struct jwt_claims	*c;
+	char			 subject[IDENTITY_MAX + 1];
+	char			 actor[IDENTITY_MAX + 1];
+	char			 jti[IDENTITY_MAX + 1];
 	const char		*sub = claims_string(&t->m[C_SUB]);
 	size_t			 bits = t->all ? 0 :
-				    (t->policy->nresources + 7) / 8;
+				    (t->policy->nresources + 7) / 8, n;
 	double			 exp = 0;
 	char			*p;
 
 	sub = sub == NULL ? "" : sub;
+	n = identity_name(id, sub, subject);
+	n += identity_name(id, actor_of(t), actor);
+	n += identity_name(id, claims_string(&t->m[C_JTI]), jti);
 	c = malloc(sizeof(*c) + strlen(t->client) + strlen(sub) +
-	    t->scopes.len + 3 + bits);
+	    t->scopes.len + n + 6 + bits);
 	if (c == NULL)
 		return (NULL);
 	p = (char *)(c + 1);
-	c->client_id = p;
-	p = stpcpy(p, t->client) + 1;
-	c->sub = p;
-	p = stpcpy(p, sub) + 1;
-	c->scopes = p;
-	p = stpcpy(p, t->scopes.p) + 1;
+	c->client_id = put(&p, t->client);
+	c->sub = put(&p, sub);
+	c->scopes = put(&p, t->scopes.p);
+	c->subject = subject[0] == '\0' ? NULL : put(&p, subject);
+	c->actor = actor[0] == '\0' ? NULL : put(&p, actor);
+	c->jti = jti[0] == '\0' ? NULL : put(&p, jti);
 	c->open = NULL;
 	if (!t->all && t->some) {
 		c->open = (uint8_t *)p;
@@ -569,6 +583,30 @@ claims_make(const struct judging *t)
 	c->exp = (int64_t)exp;
 	memcpy(c->key_id, t->key->id, sizeof(c->key_id));
 	return (c);
+}
+
+/* A copy there, after which the next one goes. */
+static char *
+put(char **p, const char *s)
+{
+	char	*at = *p;
+
+	*p = stpcpy(at, s) + 1;
+	return (at);
+}
+
+/* Who acts for the subject now: the outermost act.  Only the record has it:
+ * one that cannot be read is none. */
+static const char *
+actor_of(const struct judging *t)
+{
+	struct json_member	 sub = { .name = "sub" };
+
+	if (t->m[C_ACT].type != JSON_T_OBJECT || json_members(
+	    t->m[C_ACT].raw.p, t->m[C_ACT].raw.len, &sub, 1) != JSON_OK ||
+	    sub.type != JSON_T_STRING)
+		return (NULL);
+	return (keep(sub.raw));
 }
 
 void

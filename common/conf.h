@@ -137,6 +137,14 @@ struct conf_hash {
 	struct phc	 hash;
 };
 
+/* How the record names people. */
+enum conf_identity {
+	CONF_IDENTITY_FULL,
+	CONF_IDENTITY_HASHED,
+	CONF_IDENTITY_NONE,
+	CONF_IDENTITY_MAX
+};
+
 /* What a worker gets.  All times in milliseconds, sizes in bytes; a time of
  * 0 means off. */
 struct worker_conf {
@@ -154,6 +162,8 @@ struct worker_conf {
 	char		*system_ca;	/* PEM, for https upstreams without a
 					 * tls.ca_file; NULL: there is none */
 	uint8_t		 session_secret[CONF_SECRET_LEN];
+	int		 session_secret_set;	/* it is the file's: stays the
+						 * same over restarts */
 	uint8_t		 ticket_secret[CONF_SECRET_LEN];	/* of this
 						 * generation: TLS sessions */
 	uint32_t	 revisions;	/* mcp.revisions: a bit each, in the
@@ -172,6 +182,7 @@ struct worker_conf {
 	struct conf_net	*proxy_peers;	/* proxy_protocol.trusted_cidrs */
 	size_t		 nproxy_peers;
 	int		 audit_allow;	/* audit.on_failure: allow */
+	uint32_t	 identity;	/* audit.identity: enum conf_identity */
 	uint64_t	 refusals;	/* audit.refusals_per_second; 0: any */
 	int		 traces;	/* telemetry.customer.enabled */
 	uint64_t	 sample;	/* of CONF_SAMPLE_ALL traces that begin

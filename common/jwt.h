@@ -12,6 +12,7 @@
 #include "common/auth_result.h"
 #include "common/conf.h"
 #include "common/detail.h"
+#include "common/identity.h"
 #include "common/jwk.h"
 #include "common/jwt_form.h"
 #include "common/slice.h"
@@ -39,6 +40,7 @@ struct jwt_policy {
 	char			**resources;	/* of upstreams; NULL: not
 						 * taken for an audience */
 	size_t			 nresources;
+	struct identity		 identity;	/* full, unless changed */
 	const char		*names[JWT_NAMES_MAX];	/* of members */
 	size_t			 nnames;
 	struct jwt_claim_list	 client;
@@ -51,6 +53,10 @@ struct jwt_claims {
 	char		*client_id;	/* of client_claims; "" when none */
 	char		*scopes;	/* space-joined; "" when none */
 	char		*sub;		/* "" when none */
+	/* for the record, as audit.identity says; each may be NULL */
+	char		*subject;	/* sub, */
+	char		*actor;		/* act.sub (RFC 8693 section 4.1), */
+	char		*jti;		/* and jti */
 	int64_t		 exp;		/* seconds since the epoch */
 	uint8_t		*open;		/* upstreams that it opens, a bit each;
 					 * NULL: all of them */

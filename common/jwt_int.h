@@ -15,7 +15,7 @@ enum jwt_header { H_ALG, H_TYP, H_KID, H_CRIT, H_B64, NHEADER };
 
 enum claim { C_ISS, C_SUB, C_AUD, C_EXP, C_NBF, C_IAT, C_JTI, C_CLIENT_ID,
     C_AZP, C_SCOPE, C_SCP, C_CNF, C_TYP, C_TOKEN_USE, C_EVENTS, C_AT_HASH,
-    C_C_HASH, C_S_HASH, NCLAIM };
+    C_C_HASH, C_S_HASH, C_ACT, NCLAIM };
 
 /* Members are those of a header or of a payload, whose text is there as long
  * as its own checks run. */

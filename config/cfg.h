@@ -136,6 +136,8 @@ void	cfg_log_format(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* int: is it JSON? */
 void	cfg_log_level(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint32_t, syslog(3)'s */
+void	cfg_identity(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t */
 void	cfg_revisions(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint32_t, bits */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,

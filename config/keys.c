@@ -81,6 +81,7 @@ static const struct cfg_key keys[] = {
 	{ "default_upstream", cfg_name, AT(default_upstream), 0, 0 },
 	{ "audit.path", cfg_path, AT(audit_path), 0, 0 },
 	{ "audit.on_failure", cfg_on_failure, AT(w.audit_allow), 0, 0 },
+	{ "audit.identity", cfg_identity, AT(w.identity), 0, 0 },
 	{ "audit.refusals_per_second", cfg_number_off, AT(w.refusals), 1,
 	    1000000 },
 	{ "telemetry.customer.endpoint", cfg_otlp_endpoint,

@@ -276,6 +276,29 @@ cfg_log_level(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 }
 
 void
+cfg_identity(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	static const char *const names[CONF_IDENTITY_MAX] = {
+		[CONF_IDENTITY_FULL] = "full",
+		[CONF_IDENTITY_HASHED] = "hashed",
+		[CONF_IDENTITY_NONE] = "none"
+	};
+	const char	*s;
+	uint32_t	 i;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, "full, hashed or none")) == NULL)
+		return;
+	for (i = 0; i < CONF_IDENTITY_MAX; i++)
+		if (strcmp(s, names[i]) == 0) {
+			*(uint32_t *)dst = i;
+			return;
+		}
+	cfg_expected(c, n, "full, hashed or none");
+}
+
+void
 cfg_revisions(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {

@@ -141,6 +141,8 @@ test_defaults(void **state)
 	assert_int_equal(conf->w.default_upstream, 0);
 	assert_false(conf->w.audit_allow);
 	assert_int_equal(conf->w.refusals, 20);
+	assert_int_equal(conf->w.identity, CONF_IDENTITY_FULL);
+	assert_false(conf->w.session_secret_set);
 	assert_false(conf->w.auth_enabled);
 	assert_false(conf->w.oauth.enabled);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
@@ -176,7 +178,7 @@ test_every_key(void **state)
 	    "- {name: b-_9, url: 'http://[::1]:80/x%20y/'}\n"
 	    "default_upstream: b-_9\n"
 	    "audit: {path: /a/b, on_failure: allow,\n"
-	    "  refusals_per_second: off}\n"
+	    "  refusals_per_second: off, identity: none}\n"
 	    "log: {format: json, level: warning}\n"
 	    "allowed_origins: ['https://A.example:443', \"*\",\n"
 	    "  'http://localhost:6274', vscode-webview://abc]\n"
@@ -225,6 +227,7 @@ test_every_key(void **state)
 	assert_string_equal(conf->audit_path, "/a/b");
 	assert_true(conf->w.audit_allow);
 	assert_int_equal(conf->w.refusals, 0);
+	assert_int_equal(conf->w.identity, CONF_IDENTITY_NONE);
 	assert_int_equal(conf->w.norigins, 4);
 	assert_string_equal(conf->w.origins[0], "https://a.example");
 	assert_string_equal(conf->w.origins[1], "*");

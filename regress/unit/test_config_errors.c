@@ -122,6 +122,10 @@ static const struct error_row mistakes[] = {
 	    "got \"xml\"" },
 	{ "log: {level: notice}\n", "1:14: log.level: expected error, "
 	    "warning, info or debug, got \"notice\"" },
+	{ "audit: {identity: sometimes}\n", "1:19: audit.identity: "
+	    "expected full, hashed or none, got \"sometimes\"" },
+	{ "audit: {identity: [full]}\n", "1:19: audit.identity: "
+	    "expected full, hashed or none, got a list" },
 	{ "audit: {refusals_per_second: 0}\n", "1:30: "
 	    "audit.refusals_per_second: expected a number from 1 to "
 	    "1000000, or off, got \"0\"" },

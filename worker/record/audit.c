@@ -16,7 +16,7 @@
 #include "worker/record/audit.h"
 
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
-#define LINE_MAX_BYTES	(13 * 6 * AUDIT_VALUE_MAX + 1024)
+#define LINE_MAX_BYTES	(16 * 6 * AUDIT_VALUE_MAX + 1024)
 
 #define ALL		AUDIT_VALUE_MAX
 
@@ -108,6 +108,9 @@ audit_add(const struct audit_entry *e)
 	p = put_value(p, slice_of(",\"tool\":"), e->tool, most);
 	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, ALL);
 	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, ALL);
+	p = put_value(p, slice_of(",\"subject\":"), e->subject, most);
+	p = put_value(p, slice_of(",\"actor\":"), e->actor, most);
+	p = put_value(p, slice_of(",\"jti\":"), e->jti, most);
 	if (e->status != 0)
 		p = put_number(p, slice_of(",\"status\":"),
 		    (uint64_t)e->status);

@@ -28,6 +28,9 @@ struct audit_entry {
 	struct slice	 client_id;
 	struct slice	 scopes;
 	struct slice	 key_id;	/* of an API key */
+	struct slice	 subject;	/* of a token, like the next two */
+	struct slice	 actor;
+	struct slice	 jti;
 	uint64_t	 latency_ms;
 	struct slice	 request_id;
 	struct slice	 trace_id;

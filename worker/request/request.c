@@ -167,6 +167,9 @@ request_record(struct request *r)
 	e.auth = r->auth;
 	e.client_id = request_text(r, r->client_id);
 	e.key_id = request_text(r, r->key_id);
+	e.subject = request_text(r, r->subject);
+	e.actor = request_text(r, r->actor);
+	e.jti = request_text(r, r->jti);
 	e.scopes = request_text(r, r->scopes);
 	e.latency_ms = clock_mono() - r->began;
 	e.request_id = slice_of(r->id);

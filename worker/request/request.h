@@ -148,6 +148,9 @@ struct request {
 	struct text	 key_id;
 	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;
+	struct text	 subject;	/* as the record is to say it; so */
+	struct text	 actor;
+	struct text	 jti;
 	struct text	 client_ip;
 	struct proto_addr addr;		/* the same */
 	struct share	*share;		/* of it; or NULL */

@@ -493,6 +493,9 @@ identified(struct request *r, const struct verdict *v)
 	r->until = v->until;
 	request_keep_text(r, &r->client_id, v->client_id);
 	request_keep_text(r, &r->sub, v->sub);
+	request_keep_text(r, &r->subject, v->subject);
+	request_keep_text(r, &r->actor, v->actor);
+	request_keep_text(r, &r->jti, v->jti);
 	request_keep_text(r, &r->token, v->token);
 	request_keep_text(r, &r->key_id, v->key_id);
 	r->key_mark = v->key_mark;

@@ -123,6 +123,8 @@ auth_setup(const struct worker_conf *conf, void (*changed)(void))
 	peer_handle(ROLE_FETCHER, MSG_FETCH_DONE, take_fetch_done);
 	peer_renewed(ROLE_FETCHER, ask_again);
 	jwt_policy_init(&policy, o, conf->upstreams, conf->nupstreams);
+	if (identity_init(&policy.identity, conf) == -1)
+		fatalx("identity_init");
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
 	if (getrandom(&absent_seed, sizeof(absent_seed), 0) !=
 	    sizeof(absent_seed))
@@ -394,6 +396,9 @@ say_who(const struct jwt_claims *claims, const struct token_hash *hash,
 	if (claims->client_id[0] != '\0')
 		v->client_id = slice_of(claims->client_id);
 	v->sub = slice_of(claims->sub);
+	v->subject = slice_of(claims->subject);
+	v->actor = slice_of(claims->actor);
+	v->jti = slice_of(claims->jti);
 	if (claims->client_id[0] == '\0' && claims->sub[0] == '\0') {
 		memcpy(v->digest, hash->b, sizeof(v->digest));
 		v->token = (struct slice){ (const char *)v->digest,

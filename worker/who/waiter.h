@@ -25,6 +25,9 @@ struct verdict {
 	enum auth_result result;
 	struct slice	 client_id;	/* p NULL: unknown */
 	struct slice	 sub;		/* of a token */
+	struct slice	 subject;	/* the same, for the record, */
+	struct slice	 actor;		/* who acts for it, */
+	struct slice	 jti;		/* and which token it is */
 	struct slice	 token;		/* a digest of one that names neither
 					 * a client nor sub, else p NULL */
 	struct slice	 key_id;	/* of an API key */
