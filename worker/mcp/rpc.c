@@ -260,16 +260,18 @@ find(struct walk *w, struct slice name)
 	const struct known	*k = NULL;
 	char			 plain[NAME_RAW_MAX];
 
+	if (w->depth == 1)
+		k = top;
+	else if (w->depth == 2 && w->at[0] == M_PARAMS)
+		k = params;
+	else if (w->depth != 3 || w->at[1] != M_META)
+		return (M_OTHER);
 	if (memchr(name.p, '\\', name.len) != NULL) {
 		if (name.len > sizeof(plain))
 			return (M_OTHER);
 		name.len = json_unescape(name, plain);
 		name.p = plain;
 	}
-	if (w->depth == 1)
-		k = top;
-	else if (w->depth == 2 && w->at[0] == M_PARAMS)
-		k = params;
 	for (; k != NULL && k->name.p != NULL; k++) {
 		if (slice_eq(name, k->name))
 			return (k->member);
@@ -284,9 +286,7 @@ find(struct walk *w, struct slice name)
 		else
 			w->alias = 1;
 	}
-	if (w->depth == 3 && w->at[1] == M_META)
-		return (find_meta(name));
-	return (M_OTHER);
+	return (w->depth == 3 ? find_meta(name) : M_OTHER);
 }
 
 /* Those of a trace have no prefix (SEP-414). */
