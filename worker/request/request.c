@@ -4,11 +4,13 @@
  */
 #include <sys/random.h>
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "worker/base/clock.h"
+#include "worker/base/pool.h"
 #include "worker/base/share.h"
 #include "worker/mcp/session.h"
 #include "worker/record/flood.h"
@@ -18,9 +20,9 @@
 #include "worker/wire/sse.h"
 
 static const struct worker_conf	*conf;
+static struct pool		 requests = { sizeof(struct request), NULL, 0 };
 
 static void	 request_free(struct request *);
-static void	 put_hex(char *, uint64_t);
 static int	 request_strange(const struct request *);
 
 void
@@ -35,26 +37,21 @@ request_setup(const struct worker_conf *c)
 void
 request_make_id(char *id)
 {
-	static char		 first[16];
-	static uint64_t		 random, count;
+	static char	 next[REQUEST_ID_LEN + 1];
+	uint64_t	 random;
+	char		*p = next + REQUEST_ID_LEN;
 
-	if (random == 0) {
+	if (next[0] == '\0') {
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			fatal("getrandom");
-		put_hex(first, random);
+		snprintf(next, sizeof(next), "%016" PRIx64 "%016x", random,
+		    0);
 	}
-	memcpy(id, first, sizeof(first));
-	put_hex(id + sizeof(first), ++count);
-	id[REQUEST_ID_LEN] = '\0';
-}
-
-static void
-put_hex(char *out, uint64_t v)
-{
-	int	 i;
-
-	for (i = 15; i >= 0; i--, v >>= 4)
-		out[i] = "0123456789abcdef"[v & 15];
+	/* counted on in its digits */
+	while (*--p == 'f')
+		*p = '0';
+	*p += *p == '9' ? 'a' - '9' : 1;
+	memcpy(id, next, sizeof(next));
 }
 
 struct request *
@@ -62,7 +59,7 @@ request_new(struct client *c)
 {
 	struct request	*r;
 
-	if ((r = calloc(1, sizeof(*r))) == NULL)
+	if ((r = pool_get(&requests)) == NULL)
 		return (NULL);
 	r->client = c;
 	r->state = REQ_BODY;
@@ -100,7 +97,7 @@ request_free(struct request *r)
 	buf_free(&r->text);
 	if (r->client->req == r)
 		r->client->req = NULL;
-	free(r);
+	pool_put(&requests, r);
 }
 
 void

@@ -6,10 +6,10 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/base/pool.h"
 #include "worker/upstream/balance.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/response.h"
@@ -45,6 +45,8 @@ struct exchange {
 	int		 over;		/* done, failed or cancelled */
 };
 
+static struct pool		 exchanges = { sizeof(struct exchange),
+				    NULL, 0 };
 static struct upstream		*ups;
 static size_t			 nups;
 static TAILQ_HEAD(, exchange)	 dead = TAILQ_HEAD_INITIALIZER(dead);
@@ -111,7 +113,7 @@ exchange_start(const struct exchange_request *x)
 	struct upstream	*u = x->upstream < nups ? &ups[x->upstream] : NULL;
 
 	if (u == NULL || x->server >= u->nservers ||
-	    (ex = calloc(1, sizeof(*ex))) == NULL)
+	    (ex = pool_get(&exchanges)) == NULL)
 		return (NULL);
 	ex->cb = x->cb;
 	ex->arg = x->arg;
@@ -127,7 +129,7 @@ exchange_start(const struct exchange_request *x)
 		up_wait_init(&ex->wait, u, x->source, x->standing);
 	if (exchange_attach(ex) == -1) {
 		up_wait_end(&ex->wait);
-		free(ex);
+		pool_put(&exchanges, ex);
 		return (NULL);
 	}
 	ex->body = *x->body;
@@ -233,7 +235,7 @@ exchange_turn_end(void)
 		TAILQ_REMOVE(&dead, ex, link);
 		exchange_forget(ex);
 		response_free(&ex->response);
-		free(ex);
+		pool_put(&exchanges, ex);
 	}
 }
 
