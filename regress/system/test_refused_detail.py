@@ -212,9 +212,11 @@ def test_another_upstreams(gateway, auth_server, upstream):
         AUDIENCE, gw.PUBLIC_URL)), error
 
 
-def test_a_verdict_that_waits_for_a_key_says_the_same(site):
+def test_a_verdict_that_waits_for_a_key_says_the_same(gateway, auth_server,
+                                                      upstream):
     """The token waits for a fetch; its words do not go with what it held."""
-    a = site.auth
+    a = auth_server
+    site = types.SimpleNamespace(gw=gateway(), auth=a, up=upstream)
     key = tokens.Key.make("ec256", "late-kid")
     before = a.fetches
     error = why(site, a.mint(key=key), "unknown_key")
@@ -234,3 +236,32 @@ def test_api_keys(gateway, auth_server, upstream):
     assert m and abs(int(m[2]) - 3600) <= 10, error
     assert judge(s, few.key).refused("insufficient_scope").line["error"] == \
         'scopes: got "a b", wanted also "mcp:read"'
+
+
+# -- how far it came ---------------------------------------------------------------
+
+def test_stage_of_the_line(site):
+    """A refused request's line names the check; an allowed one's does not."""
+    g, t = site.gw, site.auth.mint()
+    for stage, ask in (
+            ("head", lambda c: (c.send(b"GET\r\n\r\n"),
+                                c.read_response())),
+            ("method", lambda c: c.request(
+                "PUT", "/mcp", g.headers(t))),
+            ("credential", lambda c: c.request(
+                "POST", "/mcp", g.headers("x"), b"{}")),
+            ("upstream", lambda c: c.request(
+                "POST", "/mcp/none", g.headers(t), b"{}")),
+            ("type", lambda c: c.request(
+                "POST", "/mcp", [("Authorization", "Bearer " + t)], b"{}")),
+            ("envelope", lambda c: c.request(
+                "POST", "/mcp", g.headers(t), b"{")),
+            ("rules", lambda c: c.request(
+                "POST", "/mcp", g.headers(t, {
+                    "MCP-Protocol-Version": "2026-07-28"}),
+                json.dumps(gw.rpc()).encode()))):
+        mark = g.audit_mark()
+        with g.client() as c:
+            ask(c)
+        assert g.audit_one(mark)["stage"] == stage
+    assert "stage" not in judge(site, t).admitted().line

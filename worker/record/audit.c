@@ -129,6 +129,7 @@ audit_add(const struct audit_entry *e)
 		p = put_number(p, slice_of(",\"suppressed\":"),
 		    e->suppressed);
 	p = put_plain(p, slice_of(",\"transport\":"), e->transport);
+	p = put_plain(p, slice_of(",\"stage\":"), e->stage);
 	p = put_value(p, slice_of(ERROR), e->error, ALL);
 	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));

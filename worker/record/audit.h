@@ -41,6 +41,7 @@ struct audit_entry {
 	uint64_t	 bytes_in;
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
+	struct slice	 stage;		/* how far it came */
 	struct slice	 error;
 	int		 brief;		/* a stranger's: cut sooner */
 	uint64_t	 suppressed;	/* it stands for so many requests; 0:

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/stage.h"
 #include "worker/base/clock.h"
 #include "worker/base/pool.h"
 #include "worker/base/share.h"
@@ -181,6 +182,9 @@ request_record(struct request *r)
 	e.transport = slice_of(r->transport);
 	/* the client is told less */
 	e.error = r->why.set ? request_text(r, r->why) : slice_of(r->error);
+	if (r->action != AUDIT_ALLOW)
+		e.stage = slice_of(r->stage < STAGE_MAX ?
+		    stage_name(r->stage) : STAGE_HEAD_NAME);
 	e.brief = request_strange(r);
 	e.told = r->unrecordable;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)

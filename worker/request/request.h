@@ -77,7 +77,8 @@ struct request {
 	int		 signed_by;	/* a token's key: jwk.id */
 	uint8_t		 signer[32];
 	enum request_state state;
-	unsigned	 stage;		/* of stages.c: where it is */
+	unsigned	 stage;		/* where it is; STAGE_MAX: before them
+					 * all, since it cannot be read */
 	enum route	 route;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */

@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/stage.h"
 #include "worker/base/refusal.h"
 #include "worker/base/state.h"
 #include "worker/mcp/accord.h"
@@ -33,12 +34,6 @@ enum outcome {
 	GO,
 	WAIT,		/* it goes on by itself, and may have done so */
 	ANSWERED	/* or will be, with what was decided */
-};
-
-struct stage {
-	const char	*name;	/* for people: in spans and explanations */
-	/* head: NULL once it is gone, from "envelope" on */
-	enum outcome	 (*run)(struct request *, const struct http1_head *);
 };
 
 static const struct worker_conf	*conf;
@@ -68,33 +63,35 @@ STAGE(choose);
 STAGE(send);
 #undef STAGE
 
-static const struct stage stages[] = {
+/* head: NULL once it is gone, from "envelope" on */
+typedef enum outcome stage_fn(struct request *, const struct http1_head *);
+
+static stage_fn	*const stages[STAGE_MAX] = {
 	/* anybody's, by the head */
-	{ "route", stage_route },
-	{ "late", stage_late },
-	{ "document", stage_document },
-	{ "recordable", stage_recordable },
-	{ "loop", stage_loop },
-	{ "origin", stage_origin },
-	{ "method", stage_method },
-	{ "size", stage_size },
-	{ "credential", stage_credential },
+	[STAGE_ROUTE] = stage_route,
+	[STAGE_LATE] = stage_late,
+	[STAGE_DOCUMENT] = stage_document,
+	[STAGE_RECORDABLE] = stage_recordable,
+	[STAGE_LOOP] = stage_loop,
+	[STAGE_ORIGIN] = stage_origin,
+	[STAGE_METHOD] = stage_method,
+	[STAGE_SIZE] = stage_size,
+	[STAGE_CREDENTIAL] = stage_credential,
 	/* of who may come in: whether there is such an upstream is not told
 	 * to others */
-	{ "upstream", stage_upstream },
-	{ "type", stage_type },
-	{ "revision", stage_revision },
-	{ "session", stage_session },
-	{ "body", stage_body },
+	[STAGE_UPSTREAM] = stage_upstream,
+	[STAGE_TYPE] = stage_type,
+	[STAGE_REVISION] = stage_revision,
+	[STAGE_SESSION] = stage_session,
+	[STAGE_BODY] = stage_body,
 	/* by the message */
-	{ "envelope", stage_envelope },
-	{ "withdrawn", stage_withdrawn },
-	{ "rules", stage_rules },
-	{ "policy", stage_policy },
-	{ "choose", stage_choose },
-	{ "send", stage_send }
+	[STAGE_ENVELOPE] = stage_envelope,
+	[STAGE_WITHDRAWN] = stage_withdrawn,
+	[STAGE_RULES] = stage_rules,
+	[STAGE_POLICY] = stage_policy,
+	[STAGE_CHOOSE] = stage_choose,
+	[STAGE_SEND] = stage_send
 };
-#define STAGES	(sizeof(stages) / sizeof(stages[0]))
 
 static void	 run(struct request *, const struct http1_head *);
 static struct request *begin(struct client *);
@@ -121,14 +118,14 @@ stages_setup(const struct worker_conf *c)
 const char *
 stages_name(size_t i)
 {
-	return (i < STAGES ? stages[i].name : NULL);
+	return (stage_name(i));
 }
 
 /* The last one never lets it go on. */
 static void
 run(struct request *r, const struct http1_head *h)
 {
-	while (stages[r->stage].run(r, h) == GO)
+	while (stages[r->stage](r, h) == GO)
 		r->stage++;
 }
 
@@ -163,6 +160,7 @@ stages_malformed(struct client *c, int status, const char *why)
 		return;
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
+	r->stage = STAGE_MAX;
 	trace_begin(&r->trace, NULL);
 	forward_client_ip(r, NULL);
 	answer_refuse_as(r, refusal_of_syntax(status), why == NULL ?
