@@ -72,9 +72,23 @@ $(O)/%.o: %.c $(O)/compile config.mk
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
+# What is made of other files first.
+
+MADE_monitor = monitor/page_data.c
+
+$(O)/monitor/page_data.c: monitor/page.html monitor/page.sh
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)sh monitor/page.sh monitor/page.html >$@
+
+$(O)/%.o: $(O)/%.c $(O)/compile config.mk
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
 # Libraries: lib(folder) is the path, or nothing for a folder without sources.
 
-sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c)) \
+	$(MADE_$(1))
 objects = $(patsubst %.c,$(O)/%.o,$(call sources,$(1)))
 lib = $(if $(call sources,$(1)),$(O)/$(1)/lib$(1).a)
 

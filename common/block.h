@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define BLOCK	16
 
 typedef uint8_t block __attribute__((vector_size(BLOCK)));
@@ -28,6 +32,11 @@ block_load(const void *p)
 static inline size_t
 block_first(block hit)
 {
+#ifdef __SSE2__
+	/* in one step, where compilers do not find it by themselves */
+	return ((size_t)__builtin_ctz(1U << BLOCK |
+	    (unsigned)_mm_movemask_epi8((__m128i)hit)));
+#else
 	uint64_t	 half[2];
 
 	memcpy(half, &hit, sizeof(half));
@@ -36,15 +45,20 @@ block_first(block hit)
 	if (half[1] != 0)
 		return (8 + (size_t)__builtin_ctzll(le64toh(half[1])) / 8);
 	return (BLOCK);
+#endif
 }
 
 static inline int
 block_any(block hit)
 {
+#ifdef __SSE2__
+	return (_mm_movemask_epi8((__m128i)hit) != 0);
+#else
 	uint64_t	 half[2];
 
 	memcpy(half, &hit, sizeof(half));
 	return ((half[0] | half[1]) != 0);
+#endif
 }
 
 #endif

@@ -18,7 +18,7 @@
 #define HELLO_MS	10000
 
 static void	 take_slot(enum proto_role);
-static void	 log_to_master(void *, int, const char *);
+static void	 log_to_master(void *, const struct log_record *);
 static void	 become(const struct proto_hello *);
 static void	 limit(int, const char *);
 
@@ -63,7 +63,8 @@ child_hello(struct proto_hello *h, enum proto_role me)
 		    h->generation);
 	else
 		snprintf(name, sizeof(name), "%s", proto_role_name(me));
-	log_init(name, 1, h->verbose);
+	log_init(name, 1, 0);
+	log_set_level(h->level);
 	take_slot(me);
 }
 
@@ -98,14 +99,24 @@ child_log_to(struct channel *ch)
 }
 
 static void
-log_to_master(void *arg, int pri, const char *text)
+log_to_master(void *arg, const struct log_record *r)
 {
 	struct channel	*ch = arg;
 
-	proto_send_log(ch, pri, text);
+	proto_send_log(ch, r);
 	/* a last word must leave before we do */
-	if (pri == LOG_CRIT)
+	if (r->pri == LOG_CRIT)
 		channel_flush(ch, 1000);
+}
+
+void
+child_log_level(const struct imsg *m)
+{
+	int	 pri;
+
+	if (proto_get_log_level(m, &pri) == -1)
+		fatalx("MSG_LOG_LEVEL: malformed");
+	log_set_level(pri);
 }
 
 void

@@ -17,6 +17,8 @@ void	child_signals(void);
 void	child_hello(struct proto_hello *, enum proto_role me);
 /* Answer the hello; from now on every log line goes to the master. */
 void	child_log_to(struct channel *);
+/* On MSG_LOG_LEVEL, in whatever state. */
+void	child_log_level(const struct imsg *);
 /*
  * Give up what a child does not need: (if do_chroot) the file system, and
  * groups and ids where the hello says so; in any case the working directory,

@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include "common/claims.h"
+#include "common/jwt_int.h"
 #include "common/log.h"
 #include "common/resource.h"
 #include "common/scopes.h"
 
 #define CLAIM_MAX	1024	/* bytes of a client's name and of sub */
+#define INSIDE		"inside of an object"
+#define TOO_LONG	"of at most 1024 bytes"
 #define SECONDS_MAX	1e15	/* of a NumericDate: later is as late */
-
-enum claim { C_ISS, C_SUB, C_AUD, C_EXP, C_NBF, C_IAT, C_JTI, C_CLIENT_ID,
-    C_AZP, C_SCOPE, C_SCP, C_CNF, C_TYP, C_TOKEN_USE, C_EVENTS, C_AT_HASH,
-    C_C_HASH, C_S_HASH, NCLAIM };
 
 /* What a claim must be. */
 enum kind {
@@ -24,51 +23,43 @@ enum kind {
 	K_NUMBER,
 	K_STRINGS,		/* one, or an array of them */
 	K_OBJECT,
-	K_NONE			/* no access token has it */
+	K_NONE,			/* no access token has it */
+	K_ANY
 };
 
 static const struct {
 	const char	*name;
 	enum kind	 kind;
-	const char	*why;		/* when it is something else */
 } claims_known[NCLAIM] = {
-	[C_ISS] = { "iss", K_STRING, "iss is not a string" },
-	[C_SUB] = { "sub", K_STRING, "sub is not a string" },
-	[C_AUD] = { "aud", K_STRINGS,
-	    "aud is neither a string nor an array of strings" },
-	[C_EXP] = { "exp", K_NUMBER, "exp is not a number" },
-	[C_NBF] = { "nbf", K_NUMBER, "nbf is not a number" },
-	[C_IAT] = { "iat", K_NUMBER, "iat is not a number" },
-	[C_JTI] = { "jti", K_STRING, "jti is not a string" },
-	[C_CLIENT_ID] = { "client_id", K_STRING,
-	    "client_id is not a string" },
-	[C_AZP] = { "azp", K_STRING, "azp is not a string" },
-	[C_SCOPE] = { "scope", K_STRINGS,
-	    "scope is neither a string nor an array of strings" },
-	[C_SCP] = { "scp", K_STRINGS,
-	    "scp is neither a string nor an array of strings" },
-	[C_CNF] = { "cnf", K_OBJECT, "cnf is not an object" },
-	[C_TYP] = { "typ", K_STRING, "the claim typ is not a string" },
-	[C_TOKEN_USE] = { "token_use", K_STRING,
-	    "token_use is not a string" },
+	[C_ISS] = { "iss", K_STRING },
+	[C_SUB] = { "sub", K_STRING },
+	[C_AUD] = { "aud", K_STRINGS },
+	[C_EXP] = { "exp", K_NUMBER },
+	[C_NBF] = { "nbf", K_NUMBER },
+	[C_IAT] = { "iat", K_NUMBER },
+	[C_JTI] = { "jti", K_STRING },
+	[C_CLIENT_ID] = { "client_id", K_STRING },
+	[C_AZP] = { "azp", K_STRING },
+	[C_SCOPE] = { "scope", K_STRINGS },
+	[C_SCP] = { "scp", K_STRINGS },
+	[C_CNF] = { "cnf", K_OBJECT },
+	[C_TYP] = { "typ", K_STRING },
+	[C_TOKEN_USE] = { "token_use", K_STRING },
 	/* RFC 8417; OpenID Connect Core 1.0, sections 2 and 3.3.2.11 */
-	[C_EVENTS] = { "events", K_NONE,
-	    "a logout token or event (events), not an access token" },
-	[C_AT_HASH] = { "at_hash", K_NONE,
-	    "an ID token (at_hash), not an access token" },
-	[C_C_HASH] = { "c_hash", K_NONE,
-	    "an ID token (c_hash), not an access token" },
-	[C_S_HASH] = { "s_hash", K_NONE,
-	    "an ID token (s_hash), not an access token" }
+	[C_EVENTS] = { "events", K_NONE },
+	[C_AT_HASH] = { "at_hash", K_NONE },
+	[C_C_HASH] = { "c_hash", K_NONE },
+	[C_S_HASH] = { "s_hash", K_NONE },
+	[C_ACT] = { "act", K_ANY }
 };
 
-/* What was found out about a token. */
-struct found {
-	const char	*client;
-	const char	*scopes;
-	int		 all;		/* opens every upstream */
-	uint8_t		 open[CONF_UPSTREAMS_MAX / 8];
-	int		 some;		/* a bit of open is set */
+static const char *const kind_names[] = {
+	[K_STRING] = "a string",
+	[K_NUMBER] = "a number",
+	[K_STRINGS] = "a string or an array of strings",
+	[K_OBJECT] = "an object",
+	[K_NONE] = NULL,		/* not to be there */
+	[K_ANY] = NULL
 };
 
 /* A walk over an array. */
@@ -78,10 +69,16 @@ struct elements {
 	unsigned	 depth;
 };
 
+/* A walk over strings. */
+struct strings {
+	void		(*cb)(void *, struct slice);
+	void		*arg;
+	size_t		 n;
+};
+
 /* A walk over an audience. */
 struct audience {
-	const struct jwt_policy *policy;
-	struct found	*found;
+	struct judging	*t;
 	int		 resource;	/* may be the name of a resource */
 };
 
@@ -99,33 +96,23 @@ static size_t	 scratch_len;
 static char	 scopes[2 * JWT_TOKEN_MAX];
 static size_t	 scopes_len;
 
-static const char *wrong_type(const struct json_member *);
-static const char *wrong_kind(const struct json_member *);
-static const char *find_client(const struct jwt_policy *,
-		    const struct json_member *, struct found *);
-static const char *find_scopes(const struct jwt_policy *,
-		    const struct json_member *, struct found *);
-static const char *find_audience(const struct jwt_policy *,
-		    const struct json_member *, struct found *);
-static enum auth_result judge(const struct jwt_policy *,
-		    const struct json_member *, const struct found *, int64_t,
-		    const char **);
-static enum auth_result judge_times(const struct jwt_policy *,
-		    const struct json_member *, int64_t, const char **);
-static int	 at(const struct json_member *, const struct jwt_claim *,
-		    struct json_member *);
+static int	 wrong(struct judging *, const char *, const struct jwt_claim *,
+		    const struct json_member *, const char *);
+static int	 types(struct judging *);
+static int	 find_client(struct judging *);
+static int	 find_scopes(struct judging *);
+static int	 find_audience(struct judging *);
 static const char *keep(struct slice);
+static char	*put(char **, const char *);
+static const char *actor_of(const struct judging *);
 static int	 is_kind(const struct json_member *, enum kind);
 static void	 on_type(void *, enum json_event, struct slice);
-static void	 on_audience(void *, enum json_event, struct slice);
-static void	 match(const struct audience *, struct slice);
+static void	 on_string(void *, enum json_event, struct slice);
+static void	 match(void *, struct slice);
 static void	 on_scope(void *, enum json_event, struct slice);
 static void	 scope_add(struct joined *, const char *, size_t);
-static int	 bound(const struct json_member *);
-static int	 seconds(const struct json_member *, double *);
-static struct jwt_claims *make(const struct jwt_policy *,
-		    const struct json_member *, const struct found *,
-		    const uint8_t[32]);
+static double	 leeway(const struct judging *);
+static enum auth_result began(const struct judging *, enum claim);
 static int	 each(const struct json_member *, json_cb, void *);
 static void	 on_element(void *, enum json_event, struct slice);
 static int	 has_nul(const char *, size_t);
@@ -202,47 +189,45 @@ jwt_opens(const struct jwt_claims *c, size_t upstream)
 	    (c->open[upstream / 8] >> upstream % 8 & 1)));
 }
 
+/* Types of all of them, and what the three lists find. */
 enum auth_result
-claims_judge(const struct jwt_policy *policy, char *text, size_t len,
-    int64_t now_ms, const uint8_t key_id[32], struct jwt_claims **claims,
-    const char **why)
+claims_shape(struct judging *t)
 {
-	struct json_member	 m[JWT_NAMES_MAX];
-	struct found		 f;
-	enum auth_result	 r;
-
-	memset(&f, 0, sizeof(f));
 	scratch_len = 0;
-	if (claims_members(text, len, policy->names, m,
-	    policy->nnames) == -1) {
-		*why = "the payload is no JSON object fit to be judged";
+	t->client = "";
+	if (types(t) == -1 || find_client(t) == -1 || find_scopes(t) == -1 ||
+	    find_audience(t) == -1)
 		return (AUTH_INVALID);
-	}
-	if ((*why = wrong_type(m)) != NULL ||
-	    (*why = wrong_kind(m)) != NULL ||
-	    (*why = find_client(policy, m, &f)) != NULL ||
-	    (*why = find_scopes(policy, m, &f)) != NULL ||
-	    (*why = find_audience(policy, m, &f)) != NULL)
-		return (AUTH_INVALID);
-	r = judge(policy, m, &f, now_ms, why);
-	if (r != AUTH_INVALID &&
-	    (*claims = make(policy, m, &f, key_id)) == NULL) {
-		*why = "the client's name or sub is longer than 1024 bytes";
-		r = AUTH_INVALID;
-	}
-	return (r);
+	t->read = 1;
+	return (AUTH_OK);
 }
 
-static const char *
-wrong_type(const struct json_member *m)
+/* -1, with what is wrong. */
+static int
+wrong(struct judging *t, const char *name, const struct jwt_claim *claim,
+    const struct json_member *m, const char *wanted)
 {
-	size_t	 i;
+	t->bad_name = name;
+	t->bad_claim = claim;
+	t->bad = *m;
+	t->wanted = wanted;
+	return (-1);
+}
+
+static int
+types(struct judging *t)
+{
+	const struct json_member	*m = t->m;
+	size_t				 i;
 
 	for (i = 0; i < NCLAIM; i++)
 		if (m[i].type != JSON_T_ABSENT &&
 		    !is_kind(&m[i], claims_known[i].kind))
-			return (claims_known[i].why);
-	return (NULL);
+			return (wrong(t, claims_known[i].name, NULL, &m[i],
+			    kind_names[claims_known[i].kind]));
+	if (m[C_SUB].type == JSON_T_STRING && m[C_SUB].raw.len > CLAIM_MAX)
+		return (wrong(t, "sub", NULL, &m[C_SUB], TOO_LONG));
+	return (0);
 }
 
 static int
@@ -260,6 +245,8 @@ is_kind(const struct json_member *m, enum kind kind)
 	case K_STRINGS:
 		return (m->type == JSON_T_STRING ||
 		    (each(m, on_type, &bad) == 0 && !bad));
+	case K_ANY:
+		return (1);
 	case K_NONE:
 		break;
 	}
@@ -275,54 +262,54 @@ on_type(void *arg, enum json_event event, struct slice raw)
 
 /* Tokens of other kinds by the same issuer.  Keycloak says typ inside, Cognito
  * token_use.  A nonce alone is no sign: old Keycloaks put it everywhere. */
-static const char *
-wrong_kind(const struct json_member *m)
+enum auth_result
+claims_use(struct judging *t)
 {
 	static const char *const access[] = { "Bearer", "DPoP", "at+jwt",
 	    "application/at+jwt", "JWT", "access", "access_token" };
-	const char	*typ = claims_string(&m[C_TYP]);
-	const char	*use = claims_string(&m[C_TOKEN_USE]);
+	const char	*typ = claims_string(&t->m[C_TYP]);
+	const char	*use = claims_string(&t->m[C_TOKEN_USE]);
 	size_t		 i;
 
 	if (use != NULL && strcmp(use, "access") != 0)
-		return ("token_use says that it is no access token");
+		return (AUTH_INVALID);
 	if (typ == NULL)
-		return (NULL);
+		return (AUTH_OK);
 	for (i = 0; i < sizeof(access) / sizeof(access[0]); i++)
 		if (strcasecmp(typ, access[i]) == 0)
-			return (NULL);
-	return ("the claim typ says that it is no access token");
+			return (AUTH_OK);
+	return (AUTH_INVALID);
 }
 
 /* The first that says something. */
-static const char *
-find_client(const struct jwt_policy *policy, const struct json_member *m,
-    struct found *f)
+static int
+find_client(struct judging *t)
 {
-	struct json_member	 v;
-	const char		*s;
-	size_t			 i;
+	const struct jwt_claim_list	*list = &t->policy->client;
+	struct json_member		 v;
+	const char			*s;
+	size_t				 i;
 
-	f->client = "";
-	for (i = 0; i < policy->client.n; i++) {
-		if (at(m, &policy->client.claims[i], &v) == -1)
-			return ("a claim of auth.oauth.client_claims is "
-			    "inside of what is no object");
+	for (i = 0; i < list->n; i++) {
+		if (claims_at(t->m, &list->claims[i], &v) == -1)
+			return (wrong(t, NULL, &list->claims[i], &v, INSIDE));
 		if (v.type == JSON_T_ABSENT)
 			continue;
 		if ((s = claims_string(&v)) == NULL)
-			return ("a claim of auth.oauth.client_claims is not "
-			    "a string");
-		if (f->client[0] == '\0')
-			f->client = s;
+			return (wrong(t, NULL, &list->claims[i], &v,
+			    kind_names[K_STRING]));
+		if (t->client[0] == '\0' && v.raw.len > CLAIM_MAX)
+			return (wrong(t, NULL, &list->claims[i], &v,
+			    TOO_LONG));
+		if (t->client[0] == '\0')
+			t->client = s;
 	}
-	return (NULL);
+	return (0);
 }
 
 /* All of them together. */
-static const char *
-find_scopes(const struct jwt_policy *policy, const struct json_member *m,
-    struct found *f)
+static int
+find_scopes(struct judging *t)
 {
 	const struct jwt_claim	*c;
 	struct json_member	 v;
@@ -332,17 +319,14 @@ find_scopes(const struct jwt_policy *policy, const struct json_member *m,
 
 	scopes_len = 0;
 	scopes[0] = '\0';
-	f->scopes = scopes;
-	for (i = 0; i < policy->scope.n; i++) {
-		c = &policy->scope.claims[i];
-		if (at(m, c, &v) == -1)
-			return ("a claim of auth.oauth.scope_claims is "
-			    "inside of what is no object");
+	for (i = 0; i < t->policy->scope.n; i++) {
+		c = &t->policy->scope.claims[i];
+		if (claims_at(t->m, c, &v) == -1)
+			return (wrong(t, NULL, c, &v, INSIDE));
 		if (v.type == JSON_T_ABSENT)
 			continue;
 		if (!is_kind(&v, K_STRINGS))
-			return ("a claim of auth.oauth.scope_claims is "
-			    "neither a string nor an array of strings");
+			return (wrong(t, NULL, c, &v, kind_names[K_STRINGS]));
 		j = (struct joined){ scopes_len, c->ninner == 0 &&
 		    (c->at == C_SCOPE || c->at == C_SCP), 0 };
 		if ((s = claims_string(&v)) == NULL)
@@ -352,9 +336,11 @@ find_scopes(const struct jwt_policy *policy, const struct json_member *m,
 			scope_add(&j, s, n);
 		}
 		if (j.bad)
-			return ("its scopes are malformed or too many");
+			return (wrong(t, NULL, c, &v, "of scopes without a "
+			    "space in them, at most 32768 bytes in all,"));
 	}
-	return (NULL);
+	t->scopes = (struct slice){ scopes, scopes_len };
+	return (0);
 }
 
 static void
@@ -395,136 +381,159 @@ scope_add(struct joined *j, const char *s, size_t n)
 
 /* The first claim that is there decides: a token for another audience is not
  * one for its client. */
-static const char *
-find_audience(const struct jwt_policy *policy, const struct json_member *m,
-    struct found *f)
+static int
+find_audience(struct judging *t)
 {
-	struct audience		 a = { policy, f, 0 };
-	struct json_member	 v;
-	size_t			 i;
+	const struct jwt_claim_list	*list = &t->policy->audience;
+	struct audience			 a = { t, 0 };
+	struct json_member		 v;
+	size_t				 i;
 
-	for (i = 0; i < policy->audience.n; i++) {
-		if (at(m, &policy->audience.claims[i], &v) == -1)
-			return ("a claim of auth.oauth.audience_claims is "
-			    "inside of what is no object");
+	for (i = 0; i < list->n; i++) {
+		if (claims_at(t->m, &list->claims[i], &v) == -1)
+			return (wrong(t, NULL, &list->claims[i], &v, INSIDE));
 		if (v.type == JSON_T_ABSENT)
 			continue;
 		if (!is_kind(&v, K_STRINGS))
-			return ("a claim of auth.oauth.audience_claims is "
-			    "neither a string nor an array of strings");
+			return (wrong(t, NULL, &list->claims[i], &v,
+			    kind_names[K_STRINGS]));
 		/* a client may be named by any URL, ours too */
-		a.resource = policy->resources != NULL &&
-		    policy->audience.claims[i].at == C_AUD;
-		if (v.type == JSON_T_STRING)
-			match(&a, slice_of(v.raw.p));
-		else
-			(void)each(&v, on_audience, &a);
-		return (NULL);
+		a.resource = t->policy->resources != NULL &&
+		    list->claims[i].at == C_AUD;
+		(void)claims_each(&v, match, &a);
+		return (0);
 	}
-	return (NULL);
+	return (0);
+}
+
+size_t
+claims_each(const struct json_member *v, void (*cb)(void *, struct slice),
+    void *arg)
+{
+	struct strings	 s = { cb, arg, 0 };
+
+	if (v->type == JSON_T_STRING) {
+		cb(arg, slice_of(v->raw.p));
+		return (1);
+	}
+	(void)each(v, on_string, &s);
+	return (s.n);
 }
 
 static void
-on_audience(void *arg, enum json_event event, struct slice raw)
+on_string(void *arg, enum json_event event, struct slice raw)
 {
-	const char	*s;
+	struct strings	*s = arg;
+	const char	*p;
 	size_t		 mark = scratch_len;
 
-	if (event == JSON_STRING && (s = keep(raw)) != NULL)
-		match(arg, slice_of(s));
+	if (event == JSON_STRING && (p = keep(raw)) != NULL) {
+		s->cb(s->arg, slice_of(p));
+		s->n++;
+	}
 	scratch_len = mark;
 }
 
 static void
-match(const struct audience *a, struct slice v)
+match(void *arg, struct slice v)
 {
-	const struct conf_oauth	*o = a->policy->conf;
+	const struct audience	*a = arg;
+	struct judging		*t = a->t;
+	const struct conf_oauth	*o = t->policy->conf;
 	size_t			 i;
 
 	for (i = 0; i < o->audiences.n; i++)
 		if (slice_is(v, o->audiences.v[i]))
-			a->found->all = 1;
+			t->all = 1;
 	if (!a->resource)
 		return;
 	if (resource_is(o->public_url, v))
-		a->found->all = 1;
-	for (i = 0; i < a->policy->nresources; i++)
-		if (slice_is(v, a->policy->resources[i])) {
-			a->found->open[i / 8] |= (uint8_t)(1 << i % 8);
-			a->found->some = 1;
+		t->all = 1;
+	for (i = 0; i < t->policy->nresources; i++)
+		if (slice_is(v, t->policy->resources[i])) {
+			t->open[i / 8] |= (uint8_t)(1 << i % 8);
+			t->some = 1;
 		}
 }
 
-static enum auth_result
-judge(const struct jwt_policy *policy, const struct json_member *m,
-    const struct found *f, int64_t now_ms, const char **why)
+enum auth_result
+claims_iss(struct judging *t)
 {
-	const struct conf_oauth	*o = policy->conf;
-	const char		*iss = claims_string(&m[C_ISS]);
-	enum auth_result	 r;
+	const char	*iss = claims_string(&t->m[C_ISS]);
 
-	if (iss == NULL || strcmp(iss, o->issuer) != 0) {
-		*why = "iss is not auth.oauth.issuer";
-		return (AUTH_BAD_ISSUER);
-	}
-	if (!f->all && !f->some) {
-		*why = "its audience is not this gateway";
-		return (AUTH_BAD_AUDIENCE);
-	}
-	if ((r = judge_times(policy, m, now_ms, why)) != AUTH_OK)
-		return (r);
-	if (bound(m)) {
-		*why = "bound to a key (cnf) whose proof is not checked here";
-		return (AUTH_UNBOUND);
-	}
-	if (scopes_missing((struct slice){ f->scopes, scopes_len }, o->scopes,
-	    o->nscopes) != NULL) {
-		*why = "a scope of auth.oauth.required_scopes is missing";
-		return (AUTH_INSUFFICIENT_SCOPE);
-	}
-	return (AUTH_OK);
+	return (iss != NULL && strcmp(iss, t->policy->conf->issuer) == 0 ?
+	    AUTH_OK : AUTH_BAD_ISSUER);
 }
 
-/* RFC 7800, RFC 8705, RFC 9449: good only from who has that key. */
-static int
-bound(const struct json_member *m)
+enum auth_result
+claims_aud(struct judging *t)
 {
-	const char	*typ = claims_string(&m[C_TYP]);
-
-	return (m[C_CNF].type != JSON_T_ABSENT ||
-	    (typ != NULL && strcasecmp(typ, "DPoP") == 0));
+	return (t->all || t->some ? AUTH_OK : AUTH_BAD_AUDIENCE);
 }
 
-static enum auth_result
-judge_times(const struct jwt_policy *policy, const struct json_member *m,
-    int64_t now_ms, const char **why)
+enum auth_result
+claims_exp(struct judging *t)
 {
-	double	 now = (double)now_ms / 1000, t;
-	double	 leeway = (double)policy->conf->leeway_ms / 1000;
+	double	 at;
 
-	if (!seconds(&m[C_EXP], &t)) {
-		*why = "there is no exp";
+	if (!claims_seconds(&t->m[C_EXP], &at))
 		return (AUTH_INVALID);
-	}
-	if (now >= t + leeway) {
-		*why = "exp has passed";
-		return (AUTH_EXPIRED);
-	}
-	if (seconds(&m[C_NBF], &t) && now < t - leeway) {
-		*why = "nbf is to come";
-		return (AUTH_NOT_YET_VALID);
-	}
-	if (seconds(&m[C_IAT], &t) && now < t - leeway) {
-		*why = "iat is to come";
-		return (AUTH_NOT_YET_VALID);
-	}
-	return (AUTH_OK);
+	return ((double)t->now_ms / 1000 < at + leeway(t) ? AUTH_OK :
+	    AUTH_EXPIRED);
 }
 
-/* 1 a NumericDate (RFC 7519 section 2) of any size, 0 absent; then t stays as
- * it is.  What follows a number in JSON ends it for strtod(3) too. */
-static int
-seconds(const struct json_member *m, double *t)
+enum auth_result
+claims_nbf(struct judging *t)
+{
+	return (began(t, C_NBF));
+}
+
+enum auth_result
+claims_iat(struct judging *t)
+{
+	return (began(t, C_IAT));
+}
+
+static enum auth_result
+began(const struct judging *t, enum claim claim)
+{
+	double	 at;
+
+	return (claims_seconds(&t->m[claim], &at) &&
+	    (double)t->now_ms / 1000 < at - leeway(t) ? AUTH_NOT_YET_VALID :
+	    AUTH_OK);
+}
+
+static double
+leeway(const struct judging *t)
+{
+	return ((double)t->policy->conf->leeway_ms / 1000);
+}
+
+/* RFC 7800, RFC 8705, RFC 9449: bound to a key, it is good only from who has
+ * that. */
+enum auth_result
+claims_cnf(struct judging *t)
+{
+	const char	*typ = claims_string(&t->m[C_TYP]);
+
+	return (t->m[C_CNF].type != JSON_T_ABSENT ||
+	    (typ != NULL && strcasecmp(typ, "DPoP") == 0) ? AUTH_UNBOUND :
+	    AUTH_OK);
+}
+
+enum auth_result
+claims_scopes(struct judging *t)
+{
+	const struct conf_oauth	*o = t->policy->conf;
+
+	return (scopes_missing(t->scopes, o->scopes, o->nscopes) == NULL ?
+	    AUTH_OK : AUTH_INSUFFICIENT_SCOPE);
+}
+
+/* What follows a number in JSON ends it for strtod(3) too. */
+int
+claims_seconds(const struct json_member *m, double *t)
 {
 	double	 v;
 
@@ -536,40 +545,68 @@ seconds(const struct json_member *m, double *t)
 	return (1);
 }
 
-static struct jwt_claims *
-make(const struct jwt_policy *policy, const struct json_member *m,
-    const struct found *f, const uint8_t key_id[32])
+struct jwt_claims *
+claims_make(const struct judging *t)
 {
+	const struct identity	*id = &t->policy->identity;
 	struct jwt_claims	*c;
-	const char		*sub = claims_string(&m[C_SUB]);
-	size_t			 bits = f->all ? 0 :
-				    (policy->nresources + 7) / 8;
+	char			 subject[IDENTITY_MAX + 1];
+	char			 actor[IDENTITY_MAX + 1];
+	char			 jti[IDENTITY_MAX + 1];
+	const char		*sub = claims_string(&t->m[C_SUB]);
+	size_t			 bits = t->all ? 0 :
+				    (t->policy->nresources + 7) / 8, n;
 	double			 exp = 0;
 	char			*p;
 
 	sub = sub == NULL ? "" : sub;
-	if (strlen(f->client) > CLAIM_MAX || strlen(sub) > CLAIM_MAX)
-		return (NULL);
-	c = malloc(sizeof(*c) + strlen(f->client) + strlen(sub) +
-	    scopes_len + 3 + bits);
+	n = identity_name(id, sub, subject);
+	n += identity_name(id, actor_of(t), actor);
+	n += identity_name(id, claims_string(&t->m[C_JTI]), jti);
+	c = malloc(sizeof(*c) + strlen(t->client) + strlen(sub) +
+	    t->scopes.len + n + 6 + bits);
 	if (c == NULL)
 		return (NULL);
 	p = (char *)(c + 1);
-	c->client_id = p;
-	p = stpcpy(p, f->client) + 1;
-	c->sub = p;
-	p = stpcpy(p, sub) + 1;
-	c->scopes = p;
-	p = stpcpy(p, f->scopes) + 1;
+	c->client_id = put(&p, t->client);
+	c->sub = put(&p, sub);
+	c->scopes = put(&p, t->scopes.p);
+	c->subject = subject[0] == '\0' ? NULL : put(&p, subject);
+	c->actor = actor[0] == '\0' ? NULL : put(&p, actor);
+	c->jti = jti[0] == '\0' ? NULL : put(&p, jti);
 	c->open = NULL;
-	if (!f->all && f->some) {
+	if (!t->all && t->some) {
 		c->open = (uint8_t *)p;
-		memcpy(c->open, f->open, bits);
+		memcpy(c->open, t->open, bits);
 	}
-	(void)seconds(&m[C_EXP], &exp);
+	(void)claims_seconds(&t->m[C_EXP], &exp);
 	c->exp = (int64_t)exp;
-	memcpy(c->key_id, key_id, sizeof(c->key_id));
+	memcpy(c->key_id, t->key->id, sizeof(c->key_id));
 	return (c);
+}
+
+/* A copy there, after which the next one goes. */
+static char *
+put(char **p, const char *s)
+{
+	char	*at = *p;
+
+	*p = stpcpy(at, s) + 1;
+	return (at);
+}
+
+/* Who acts for the subject now: the outermost act.  Only the record has it:
+ * one that cannot be read is none. */
+static const char *
+actor_of(const struct judging *t)
+{
+	struct json_member	 sub = { .name = "sub" };
+
+	if (t->m[C_ACT].type != JSON_T_OBJECT || json_members(
+	    t->m[C_ACT].raw.p, t->m[C_ACT].raw.len, &sub, 1) != JSON_OK ||
+	    sub.type != JSON_T_STRING)
+		return (NULL);
+	return (keep(sub.raw));
 }
 
 void
@@ -578,11 +615,8 @@ jwt_claims_free(struct jwt_claims *c)
 	free(c);
 }
 
-/* The member that a claim is, wherever it lies: absent, or a string as of
- * claims_members(), or anything else as it came.  0, or -1: it would be inside
- * of what is no object. */
-static int
-at(const struct json_member *m, const struct jwt_claim *c,
+int
+claims_at(const struct json_member *m, const struct jwt_claim *c,
     struct json_member *v)
 {
 	const char	*s;

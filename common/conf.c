@@ -198,6 +198,8 @@ const struct schema conf_oauth_schema =
 
 /* -- the worker's part --------------------------------------------------- */
 
+#define TELEMETRY	"telemetry.customer."
+
 ROWS_OF(worker) {
 #define S struct worker_conf
 	ROW_FLAG(S, auth_enabled, "auth.enabled", 0),
@@ -216,6 +218,7 @@ ROWS_OF(worker) {
 	    CONF_PEM_MAX),
 	ROW_STR(S, system_ca, NULL, FORM_NONE, SCHEMA_ABSENT, CONF_PEM_MAX),
 	ROW_BYTES(S, session_secret, SCHEMA_SECRET),
+	ROW_FLAG(S, session_secret_set, NULL, 0),
 	ROW_BYTES(S, ticket_secret, SCHEMA_SECRET),
 	ROW_NUMBER(S, revisions, U32, "mcp.revisions", 0, 1,
 	    (1U << CONF_REVISIONS) - 1, (1U << CONF_REVISIONS) - 1),
@@ -234,8 +237,14 @@ ROWS_OF(worker) {
 	ROW_ARRAY(S, proxy_peers, nproxy_peers,
 	    "proxy_protocol.trusted_cidrs", 0, CONF_LIST_MAX, &net_schema),
 	ROW_FLAG(S, audit_allow, "audit.on_failure", 0),
+	ROW_NUMBER(S, identity, U32, "audit.identity", 0, 0,
+	    CONF_IDENTITY_MAX - 1, CONF_IDENTITY_FULL),
 	ROW_NUMBER(S, refusals, U64, "audit.refusals_per_second", SCHEMA_OFF,
 	    1, 1000000, 20),
+	ROW_FLAG(S, traces, TELEMETRY "enabled", 0),
+	ROW_NUMBER(S, sample, U64, TELEMETRY "sample_ratio", 0, 0,
+	    CONF_SAMPLE_ALL, CONF_SAMPLE_ALL),
+	ROW_FLAG(S, sample_parent, NULL, 1),
 	ROW_SIZE(S, max_body, "limits.max_body", KiB, GiB, 4 * MiB),
 	ROW_SIZE(S, max_header, "limits.max_header", KiB, 64 * KiB,
 	    16 * KiB),
@@ -299,6 +308,47 @@ ROWS_OF(host) {
 static const struct schema host_schema =
 	SCHEMA_OF(conf_host, host_rows, NULL);
 
+ROWS_OF(attr) {
+#define S struct conf_field
+	ROW_STR(S, name, NULL, FORM_NONE, SCHEMA_VISIBLE, 256),
+	ROW_STR(S, value, NULL, FORM_NONE, SCHEMA_LINE | SCHEMA_EMPTY,
+	    1024),
+#undef S
+};
+
+static const struct schema attr_schema =
+	SCHEMA_OF(conf_field, attr_rows, NULL);
+
+ROWS_OF(telemetry) {
+#define S struct conf_telemetry
+	ROW_FLAG(S, enabled, NULL, 0),
+	ROW_STR(S, endpoint, TELEMETRY "endpoint", FORM_NONE,
+	    SCHEMA_VISIBLE | SCHEMA_ABSENT, CONF_STR_MAX),
+	ROW_STR(S, service_name, TELEMETRY "service_name", FORM_TEXT,
+	    SCHEMA_LINE | SCHEMA_ABSENT, 256),
+	ROW_ARRAY(S, attrs, nattrs, TELEMETRY "resource_attrs", 0,
+	    CONF_ATTRS_MAX, &attr_schema),
+	ROW_ARRAY(S, headers, nheaders, NULL, 0, CONF_FIELDS_MAX,
+	    &header_schema),
+	ROW_STR(S, ca, TELEMETRY "ca_file", FORM_NONE, SCHEMA_ABSENT,
+	    CONF_PEM_MAX),
+	ROW_TIME(S, delay_ms, NULL, 0, 0, HOUR, 5 * SECOND),
+#undef S
+};
+
+static int
+telemetry_sane(const void *p)
+{
+	const struct conf_telemetry	*t = p;
+
+	return (!t->enabled || (t->endpoint != NULL &&
+	    t->service_name != NULL && (strncmp(t->endpoint, "http://",
+	    7) == 0 || strncmp(t->endpoint, "https://", 8) == 0)));
+}
+
+static const struct schema telemetry_schema =
+	SCHEMA_OF(conf_telemetry, telemetry_rows, telemetry_sane);
+
 ROWS_OF(fetcher) {
 #define S struct fetcher_conf
 	ROW_FLAG(S, oauth, NULL, 0),
@@ -315,6 +365,7 @@ ROWS_OF(fetcher) {
 	    CONF_PEM_MAX),
 	ROW_NUMBER(S, ca_len, U64, NULL, 0, 0, CONF_PEM_MAX, 0),
 	ROW_ARRAY(S, hosts, nhosts, NULL, 0, CONF_HOSTS_MAX, &host_schema),
+	ROW_STRUCT(S, telemetry, &telemetry_schema),
 #undef S
 };
 

@@ -33,6 +33,8 @@
 #define CONF_PEM_MAX		(1024 * 1024)	/* certificates, or a key */
 #define CONF_CLAIMS_MAX		8	/* claims that may say one thing */
 #define CONF_CLAIM_DEPTH	7	/* objects that one lies in */
+#define CONF_ATTRS_MAX		64	/* telemetry.customer.resource_attrs */
+#define CONF_SAMPLE_ALL		(1ULL << 56)
 #define CONF_HASH_MEMORY_MAX	(1024 * 1024)	/* KiB, of one hash */
 
 /* One of the servers that an upstream is made of: a URL. */
@@ -137,6 +139,14 @@ struct conf_hash {
 	struct phc	 hash;
 };
 
+/* How the record names people. */
+enum conf_identity {
+	CONF_IDENTITY_FULL,
+	CONF_IDENTITY_HASHED,
+	CONF_IDENTITY_NONE,
+	CONF_IDENTITY_MAX
+};
+
 /* What a worker gets.  All times in milliseconds, sizes in bytes; a time of
  * 0 means off. */
 struct worker_conf {
@@ -154,6 +164,8 @@ struct worker_conf {
 	char		*system_ca;	/* PEM, for https upstreams without a
 					 * tls.ca_file; NULL: there is none */
 	uint8_t		 session_secret[CONF_SECRET_LEN];
+	int		 session_secret_set;	/* it is the file's: stays the
+						 * same over restarts */
 	uint8_t		 ticket_secret[CONF_SECRET_LEN];	/* of this
 						 * generation: TLS sessions */
 	uint32_t	 revisions;	/* mcp.revisions: a bit each, in the
@@ -172,7 +184,12 @@ struct worker_conf {
 	struct conf_net	*proxy_peers;	/* proxy_protocol.trusted_cidrs */
 	size_t		 nproxy_peers;
 	int		 audit_allow;	/* audit.on_failure: allow */
+	uint32_t	 identity;	/* audit.identity: enum conf_identity */
 	uint64_t	 refusals;	/* audit.refusals_per_second; 0: any */
+	int		 traces;	/* telemetry.customer.enabled */
+	uint64_t	 sample;	/* of CONF_SAMPLE_ALL traces that begin
+					 * here, so many */
+	int		 sample_parent;	/* of others their word counts */
 	uint64_t	 max_body;
 	uint64_t	 max_header;
 	uint64_t	 max_message;	/* of an answer that is looked at */
@@ -198,6 +215,20 @@ struct conf_host {
 	uint16_t	 port;
 };
 
+/* Where spans go, and what is said of who sends them: telemetry.customer. */
+struct conf_telemetry {
+	int		 enabled;
+	char		*endpoint;	/* http[s] URL that takes traces; or
+					 * NULL, unless enabled */
+	char		*service_name;	/* the same */
+	struct conf_field *attrs;	/* resource_attrs */
+	size_t		 nattrs;
+	struct conf_field *headers;	/* of headers_file: secrets */
+	size_t		 nheaders;
+	char		*ca;		/* PEM bundle, or NULL: the system's */
+	uint64_t	 delay_ms;	/* before a batch is sent */
+};
+
 /* What the fetcher gets for one generation. */
 struct fetcher_conf {
 	int		 oauth;		/* 0: no key set to fetch */
@@ -211,6 +242,7 @@ struct fetcher_conf {
 	struct conf_host *hosts;	/* of all servers of all upstreams, one
 					 * after the other */
 	size_t		 nhosts;
+	struct conf_telemetry telemetry;
 };
 
 /* What the keeper gets for one generation. */

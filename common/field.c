@@ -4,7 +4,7 @@
  * of every field of every head.
  */
 #include <stdint.h>
-#include <strings.h>
+#include <string.h>
 
 #include "common/field.h"
 
@@ -199,6 +199,7 @@ static void	 sort(void);
 static unsigned	 slot(struct slice);
 static unsigned	 group(struct slice);
 static const struct field *find_row(struct slice);
+static int	 same(const char *, const char *, size_t);
 
 const struct field *
 field_row(size_t i)
@@ -234,13 +235,32 @@ find_row(struct slice name)
 
 	for (at = slot(name); (i = slots[at]) != 0; at = (at + 1) % SLOTS)
 		if (lens[i - 1] == name.len &&
-		    strncasecmp(rows[i - 1].name, name.p, name.len) == 0)
+		    same(rows[i - 1].name, name.p, name.len))
 			return (&rows[i - 1]);
 	for (i = groups[group(name)]; i != 0; i = next[i - 1])
 		if (lens[i - 1] <= name.len &&
-		    strncasecmp(rows[i - 1].name, name.p, lens[i - 1]) == 0)
+		    same(rows[i - 1].name, name.p, lens[i - 1]))
 			return (&rows[i - 1]);
 	return (NULL);
+}
+
+/* But for case.  Rows are of letters, digits and '-', and no character of a
+ * token differs from one of these by 0x20, unless both are letters. */
+static int
+same(const char *row, const char *p, size_t n)
+{
+	const uint64_t	 letters = ~0x2020202020202020ULL;
+	uint64_t	 a, b;
+
+	for (; n >= sizeof(a); n -= sizeof(a)) {
+		memcpy(&a, row + n - sizeof(a), sizeof(a));
+		memcpy(&b, p + n - sizeof(b), sizeof(b));
+		if (((a ^ b) & letters) != 0)
+			return (0);
+	}
+	while (n > 0 && ((row[n - 1] ^ p[n - 1]) & ~0x20) == 0)
+		n--;
+	return (n == 0);
 }
 
 static void

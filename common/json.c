@@ -32,6 +32,7 @@ struct check {
 	uint32_t	 objects;	/* begun so far */
 	unsigned	 depth;
 	unsigned	 strict;	/* as deep as that: json_walk_lax() */
+	int		 escaped;	/* the last string has an escape */
 	uint32_t	 open[JSON_DEPTH_MAX];	/* object number; 0: array */
 	json_cb		 cb;		/* or NULL */
 	void		*arg;
@@ -59,6 +60,7 @@ static enum json_error check_number(struct check *);
 static enum json_error check_literal(struct check *, const char *);
 static void	 tell(struct check *, enum json_event, size_t, size_t);
 static size_t	 plain(const unsigned char *, size_t);
+static size_t	 copy_plain(const unsigned char *, size_t, char *);
 static enum json_error name_add(struct check *, size_t, size_t);
 static enum json_error names_grow(struct check *);
 static uint32_t	 name_hash(const struct check *, size_t, size_t);
@@ -351,6 +353,7 @@ check_string(struct check *c, size_t *off, size_t *len)
 	unsigned char	 ch;
 
 	*off = ++c->pos;
+	c->escaped = 0;
 	for (;;) {
 		c->pos += plain(c->p + c->pos, c->len - c->pos);
 		if (c->pos == c->len)
@@ -362,6 +365,7 @@ check_string(struct check *c, size_t *off, size_t *len)
 		}
 		if (ch < 0x20)
 			return (JSON_SYNTAX);
+		c->escaped |= ch == '\\';
 		e = ch == '\\' ? check_escape(c) : check_utf8(c);
 		if (e != JSON_OK)
 			return (e);
@@ -533,18 +537,18 @@ json_unescape(struct slice in, char *out)
 	return (n);
 }
 
-/* Over the unescaped bytes, eight at a time, from a secret start. */
+/* Of the last string, over the unescaped bytes, eight at a time, from a secret
+ * start. */
 static uint32_t
 name_hash(const struct check *c, size_t off, size_t len)
 {
 	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
 	uint64_t	 h, v;
 	size_t		 n;
-	int		 escaped = memchr(b.p, '\\', len) != NULL;
 
 	h = mix(seed, c->open[c->depth - 1]);
 	do {
-		if (escaped)
+		if (c->escaped)
 			n = word_escaped(&b, &v);
 		else {
 			n = word(b.p + b.i, len - b.i,
@@ -711,9 +715,9 @@ json_escape(struct slice s, size_t max, char *out)
 	if (len > max)
 		len = max;
 	for (;;) {
-		while (i < len && p[i] >= 0x20 && p[i] < 0x7f &&
-		    p[i] != '"' && p[i] != '\\')
-			out[n++] = (char)p[i++];
+		k = copy_plain(p + i, len - i, out + n);
+		i += k;
+		n += k;
 		if (i == len)
 			break;
 		k = utf8_len(p + i, s.len - i);
@@ -750,5 +754,27 @@ json_escape(struct slice s, size_t max, char *out)
 		}
 		i += k;
 	}
+	return (n);
+}
+
+/* Copy what can stand in a string as it is, up to what cannot.  Blocks are
+ * copied whole: behind what counts, out may hold anything as far as len. */
+static size_t
+copy_plain(const unsigned char *p, size_t len, char *out)
+{
+	size_t	 n = 0, k;
+	block	 b;
+
+	for (; len - n >= BLOCK; n += BLOCK) {
+		b = block_load(p + n);
+		memcpy(out + n, &b, sizeof(b));
+		k = block_first((block)((b == '"') | (b == '\\') |
+		    (b < 0x20) | (b >= 0x7f)));
+		if (k < BLOCK)
+			return (n + k);
+	}
+	for (; n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' &&
+	    p[n] != '\\'; n++)
+		out[n] = (char)p[n];
 	return (n);
 }

@@ -50,6 +50,17 @@ jws_alg_parse(const char *p, size_t len)
 	return (JWS_NONE);
 }
 
+const char *
+jws_alg_name(enum jws_alg alg)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(algs) / sizeof(algs[0]); i++)
+		if (algs[i].alg == alg)
+			return (algs[i].name);
+	return ("none");
+}
+
 int
 jwk_allows(const struct jwk *k, enum jws_alg alg)
 {

@@ -91,5 +91,7 @@ void	jwk_set_free(struct jwk_set *);		/* NULL is fine */
 /* Does this key's type, curve and own alg allow the algorithm?  1 or 0. */
 int	jwk_allows(const struct jwk *, enum jws_alg);
 enum jws_alg jws_alg_parse(const char *, size_t);
+/* Never NULL. */
+const char *jws_alg_name(enum jws_alg);
 
 #endif

@@ -2,7 +2,6 @@
  * Logging: to stderr, to syslog(3), or (in a child) to whoever the sink is.
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,26 +13,35 @@
 static char	 name[32] = "mcpgw";
 static int	 to_stderr = 1;
 static int	 err_fd = STDERR_FILENO;
-static int	 verbose;
+static int	 level = LOG_INFO;
+static enum log_format format = LOG_FORMAT_TEXT;
 static log_sink	 sink;
 static void	*sink_arg;
 
-static void	 vlog(int, int, const char *, va_list)
-		    __attribute__((format(printf, 3, 0)));
-static void	 escape(char *, size_t, const char *);
-static size_t	 printable(const unsigned char *);
-static void	 write_line(const char *, int, const char *);
-static const char *level(int);
+static void	 vlog(int, const char *, const struct log_pair *, int,
+		    const char *, va_list)
+		    __attribute__((format(printf, 5, 0)));
+static void	 add(struct log_record *, const struct log_pair *);
+static void	 say(const char *, const struct log_record *);
+static const char *now(char *, size_t);
 
 void
-log_init(const char *proc, int use_stderr, int v)
+log_init(const char *proc, int use_stderr, int verbose)
 {
 	log_setname(proc);
-	to_stderr = use_stderr;
-	verbose = v;
-	if (!to_stderr)
-		openlog("mcpgw", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	to_stderr = 1;
+	level = verbose ? LOG_DEBUG : LOG_INFO;
+	format = LOG_FORMAT_TEXT;
+	if (!use_stderr)
+		log_to_syslog();
 	tzset();
+}
+
+void
+log_to_syslog(void)
+{
+	to_stderr = 0;
+	openlog("mcpgw", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
 void
@@ -54,10 +62,28 @@ log_name(void)
 	return (name);
 }
 
+void
+log_set_level(int pri)
+{
+	level = pri;
+}
+
+int
+log_level(void)
+{
+	return (level);
+}
+
 int
 log_verbose(void)
 {
-	return (verbose);
+	return (level >= LOG_DEBUG);
+}
+
+void
+log_set_format(enum log_format f)
+{
+	format = f;
 }
 
 void
@@ -68,176 +94,169 @@ log_set_sink(log_sink s, void *arg)
 }
 
 void
-log_relay(const char *from, int pri, const char *text)
+log_relay(const char *from, const struct log_record *r)
 {
-	char	 line[LOG_LINE_MAX];
+	if (r->pri <= level)
+		say(from, r);
+}
 
-	if (pri == LOG_DEBUG && !verbose)
-		return;
-	escape(line, sizeof(line), text);
-	write_line(from, pri, line);
+struct log_pair
+log_pair_str(const char *key, const char *value)
+{
+	struct log_pair	 p = { key, value != NULL ? value : "", 0, 0 };
+
+	return (p);
+}
+
+struct log_pair
+log_pair_int(const char *key, long long value)
+{
+	struct log_pair	 p = { key, NULL, (uint64_t)value, value < 0 };
+
+	if (value < 0)
+		p.number = 0 - (uint64_t)value;
+	return (p);
+}
+
+struct log_pair
+log_pair_num(const char *key, unsigned long long value)
+{
+	struct log_pair	 p = { key, NULL, value, 0 };
+
+	return (p);
 }
 
 static void
-vlog(int pri, int error, const char *fmt, va_list ap)
+vlog(int pri, const char *event, const struct log_pair *pairs, int error,
+    const char *fmt, va_list ap)
 {
-	char	 text[LOG_LINE_MAX], line[LOG_LINE_MAX];
-	size_t	 n;
-	int	 saved = errno;
+	struct log_record	 r;
+	int			 saved = errno;
 
-	if (pri == LOG_DEBUG && !verbose)
+	if (pri > level)
 		return;
-	vsnprintf(text, sizeof(text), fmt, ap);
-	n = strlen(text);
-	if (error != 0)
-		snprintf(text + n, sizeof(text) - n, ": %s", strerror(error));
-	escape(line, sizeof(line), text);
+	log_record_init(&r, pri, event);
+	log_record_text(&r, fmt, ap);
+	for (; pairs != NULL && pairs->key != NULL; pairs++)
+		add(&r, pairs);
+	if (error != 0) {
+		log_record_append(&r, ": ");
+		log_record_append(&r, strerror(error));
+		(void)log_record_add(&r, "error", strerror(error), 0);
+	}
 	if (sink != NULL)
-		sink(sink_arg, pri, line);
+		sink(sink_arg, &r);
 	else
-		write_line(name, pri, line);
+		say(name, &r);
 	errno = saved;
 }
 
-/* One call is one line, whatever came in with its arguments. */
 static void
-escape(char *out, size_t size, const char *in)
+add(struct log_record *r, const struct log_pair *p)
 {
-	static const char	 hex[] = "0123456789abcdef";
-	const unsigned char	*p = (const unsigned char *)in;
-	size_t			 len, n = 0;
+	char	 digits[24];
 
-	while (*p != '\0' && n + 5 < size) {
-		if ((len = printable(p)) > 0) {
-			memcpy(out + n, p, len);
-			n += len;
-			p += len;
-			continue;
-		}
-		out[n++] = '\\';
-		out[n++] = 'x';
-		out[n++] = hex[*p >> 4];
-		out[n++] = hex[*p++ & 15];
-	}
-	out[n] = '\0';
-}
-
-/* Length of the UTF-8 character at p; 0 when it is none, or a control
- * character (C1 too: terminals obey them). */
-static size_t
-printable(const unsigned char *p)
-{
-	static const uint32_t	 least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
-	uint32_t		 c = *p;
-	size_t			 i, len;
-
-	if (c < 0x80)
-		return (c >= 0x20 && c != 0x7f);
-	len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	if (c < 0xc2 || c > 0xf4)
-		return (0);
-	c &= 0x7fU >> len;
-	for (i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)	/* the final NUL too */
-			return (0);
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return (0);
-	return (len);
+	if (p->key[0] == '\0')
+		return;
+	if (p->string == NULL)
+		snprintf(digits, sizeof(digits), "%s%llu",
+		    p->negative ? "-" : "", (unsigned long long)p->number);
+	(void)log_record_add(r, p->key,
+	    p->string != NULL ? p->string : digits, p->string == NULL);
 }
 
 static void
-write_line(const char *from, int pri, const char *text)
+say(const char *from, const struct log_record *r)
 {
-	char		 line[LOG_LINE_MAX + 128], when[32];
-	struct timespec	 ts;
-	struct tm	 tm;
+	char		 line[LOG_LINE_MAX], when[32];
+	struct log_head	 h = { .process = from };
 	ssize_t		 w;
-	int		 n;
+	size_t		 n;
 
+	if (to_stderr || format == LOG_FORMAT_JSON)
+		h.when = now(when, sizeof(when));
+	n = format == LOG_FORMAT_JSON ? log_record_json(r, &h, line) :
+	    log_record_line(r, &h, line);
 	if (!to_stderr) {
-		syslog(pri, "%s: %s", from, text);
+		syslog(r->pri, "%.*s", (int)n - 1, line);
 		return;
 	}
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	n = snprintf(line, sizeof(line), "%s.%03ldZ %s %s: %s\n", when,
-	    ts.tv_nsec / 1000000, level(pri), from, text);
-	if (n < 0)
-		return;
-	if ((size_t)n >= sizeof(line))
-		n = (int)sizeof(line) - 1;
 	/* one write: lines of several processes do not mix */
-	w = write(err_fd, line, (size_t)n);
+	w = write(err_fd, line, n);
 	(void)w;
 }
 
 static const char *
-level(int pri)
+now(char *when, size_t size)
 {
-	switch (pri) {
-	case LOG_DEBUG:
-		return ("debug");
-	case LOG_INFO:
-		return ("info");
-	case LOG_WARNING:
-		return ("warn");
-	case LOG_ERR:
-		return ("error");
-	default:
-		return ("fatal");
-	}
+	struct timespec	 ts;
+	struct tm	 tm;
+	size_t		 n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(when, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(when + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
+	return (when);
 }
 
 void
-log_debug(const char *fmt, ...)
+log_debug(const char *event, const struct log_pair *pairs, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_DEBUG, 0, fmt, ap);
+	vlog(LOG_DEBUG, event, pairs, 0, fmt, ap);
 	va_end(ap);
 }
 
 void
-log_info(const char *fmt, ...)
+log_info(const char *event, const struct log_pair *pairs, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_INFO, 0, fmt, ap);
+	vlog(LOG_INFO, event, pairs, 0, fmt, ap);
 	va_end(ap);
 }
 
 void
-log_warn(const char *fmt, ...)
+log_warn(const char *event, const struct log_pair *pairs, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_WARNING, errno, fmt, ap);
+	vlog(LOG_WARNING, event, pairs, errno, fmt, ap);
 	va_end(ap);
 }
 
 void
-log_warnx(const char *fmt, ...)
+log_warnx(const char *event, const struct log_pair *pairs, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_WARNING, 0, fmt, ap);
+	vlog(LOG_WARNING, event, pairs, 0, fmt, ap);
 	va_end(ap);
 }
 
 void
-log_errx(const char *fmt, ...)
+log_err(const char *event, const struct log_pair *pairs, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_ERR, 0, fmt, ap);
+	vlog(LOG_ERR, event, pairs, errno, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_errx(const char *event, const struct log_pair *pairs, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_ERR, event, pairs, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -247,7 +266,7 @@ fatal(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_CRIT, errno, fmt, ap);
+	vlog(LOG_CRIT, "process.fatal", NULL, errno, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -258,7 +277,7 @@ fatalx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	vlog(LOG_CRIT, 0, fmt, ap);
+	vlog(LOG_CRIT, "process.fatal", NULL, 0, fmt, ap);
 	va_end(ap);
 	exit(1);
 }

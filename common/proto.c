@@ -28,7 +28,9 @@ struct rule {
 	int		 fd;		/* carries a descriptor */
 };
 
-#define LOG_BODY	(1 + 4 + PROTO_TEXT_MAX - 1)
+#define LOG_BODY_MIN	(2 + 4 + 4 + 1)
+#define LOG_BODY	(LOG_BODY_MIN + LOG_EVENT_MAX - 1 + LOG_TEXT_MAX - 1 + \
+	LOG_PAIRS_MAX * (4 + LOG_KEY_MAX - 1 + 1 + 4 + LOG_VALUE_MAX - 1))
 #define PRIMED_BODY	(4 + 1 + 4 + PROTO_TEXT_MAX - 1)
 #define HELLO_BODY	(4 * 4 + 2 + 4 + 4 + 4)
 #define CHROOT_MAX	255
@@ -45,8 +47,8 @@ static const struct rule rules[MSG_MAX] = {
 	    HELLO_BODY, HELLO_BODY + CHROOT_MAX, 0 },
 	[MSG_HELLO_ACK] = { "MSG_HELLO_ACK", { ROUTE(F | K | W | O, M) },
 	    4, 4, 0 },
-	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | K | W | O, M) }, 5, LOG_BODY,
-	    0 },
+	[MSG_LOG] = { "MSG_LOG", { ROUTE(F | K | W | O, M) },
+	    LOG_BODY_MIN, LOG_BODY, 0 },
 	[MSG_READY] = { "MSG_READY", { ROUTE(F | W | O, M) }, 0, 0, 0 },
 	[MSG_FETCH_CONFIG] = { "MSG_FETCH_CONFIG", { ROUTE(M, F) }, 4, 4, 1 },
 	[MSG_PRIMED] = { "MSG_PRIMED", { ROUTE(F, M) }, 9, PRIMED_BODY, 0 },
@@ -92,12 +94,15 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_CONTROL_RESULT] = { "MSG_CONTROL_RESULT", { ROUTE(M, O) },
 	    RESULT_BODY, RESULT_BODY + PROTO_RESULT_MAX - 1, 0 },
 	[MSG_PING] = { "MSG_PING", { ROUTE(M, F | K | W | O) }, 0, 0, 0 },
-	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W | O, M) }, 0, 0, 0 }
+	[MSG_PONG] = { "MSG_PONG", { ROUTE(F | K | W | O, M) }, 0, 0, 0 },
+	[MSG_LOG_LEVEL] = { "MSG_LOG_LEVEL", { ROUTE(M, F | K | W | O) },
+	    1, 1, 0 }
 };
 
 static int	 send_buf(struct channel *, enum proto_type, int,
 		    struct wbuf *);
 static int	 get_flag(struct rbuf *);
+static int	 get_field(struct rbuf *, struct log_record *);
 
 int
 proto_check(enum proto_role from, enum proto_role to, const struct imsg *m,
@@ -185,7 +190,7 @@ proto_send_hello(struct channel *ch, const struct proto_hello *h)
 	wire_put_u32(&w, h->role);
 	wire_put_u32(&w, h->instance);
 	wire_put_u32(&w, h->generation);
-	wire_put_u8(&w, h->verbose != 0);
+	wire_put_u8(&w, h->level);
 	wire_put_u8(&w, h->drop != 0);
 	wire_put_u32(&w, (uint32_t)h->uid);
 	wire_put_u32(&w, (uint32_t)h->gid);
@@ -204,11 +209,13 @@ proto_get_hello(const struct imsg *m, struct proto_hello *h)
 	h->role = wire_get_u32(&r);
 	h->instance = wire_get_u32(&r);
 	h->generation = wire_get_u32(&r);
-	h->verbose = (uint8_t)get_flag(&r);
+	h->level = wire_get_u8(&r);
 	h->drop = (uint8_t)get_flag(&r);
 	h->uid = (uid_t)wire_get_u32(&r);
 	h->gid = (gid_t)wire_get_u32(&r);
 	wire_get_cstr(&r, h->chroot_dir, sizeof(h->chroot_dir));
+	if (h->level < LOG_ERR || h->level > LOG_DEBUG)
+		return (-1);
 	return (wire_end(&r));
 }
 
@@ -241,27 +248,83 @@ proto_get_u32(const struct imsg *m, uint32_t *v)
 }
 
 int
-proto_send_log(struct channel *ch, int pri, const char *text)
+proto_send_log(struct channel *ch, const struct log_record *l)
 {
 	struct wbuf	 w;
+	size_t		 i;
 
 	wbuf_init(&w, LOG_BODY);
-	wire_put_u8(&w, (uint8_t)pri);
-	wire_put_bytes(&w, text, strnlen(text, PROTO_TEXT_MAX - 1));
+	wire_put_u8(&w, (uint8_t)l->pri);
+	wire_put_u8(&w, l->cut);
+	wire_put_str(&w, l->event);
+	wire_put_str(&w, l->text);
+	wire_put_u8(&w, l->n);
+	for (i = 0; i < l->n; i++) {
+		wire_put_str(&w, l->field[i].key);
+		wire_put_u8(&w, l->field[i].number);
+		wire_put_str(&w, l->field[i].value);
+	}
 	return (send_buf(ch, MSG_LOG, -1, &w));
 }
 
+/* Made anew, as by the sender: whatever it sends is escaped, each key is one,
+ * and there once. */
 int
-proto_get_log(const struct imsg *m, int *pri, char text[PROTO_TEXT_MAX])
+proto_get_log(const struct imsg *m, struct log_record *l)
+{
+	struct rbuf	 r;
+	char		 event[LOG_EVENT_MAX], text[LOG_TEXT_MAX];
+	uint8_t		 pri, n;
+	int		 cut;
+
+	rbuf_init(&r, m->data, m->len);
+	pri = wire_get_u8(&r);
+	cut = get_flag(&r);
+	wire_get_cstr(&r, event, sizeof(event));
+	wire_get_cstr(&r, text, sizeof(text));
+	n = wire_get_u8(&r);
+	/* syslogd shows an emergency on every terminal: not a child's to
+	 * say, and neither is the facility */
+	if (r.failed || pri < LOG_CRIT || pri > LOG_DEBUG ||
+	    n > LOG_PAIRS_MAX || !log_record_event_ok(event))
+		return (-1);
+	log_record_init(l, pri, event);
+	l->cut = (uint8_t)cut;
+	log_record_words(l, text);
+	while (n-- > 0)
+		if (get_field(&r, l) == -1)
+			return (-1);
+	return (wire_end(&r));
+}
+
+static int
+get_field(struct rbuf *r, struct log_record *l)
+{
+	char	 key[LOG_KEY_MAX], value[LOG_VALUE_MAX];
+	int	 number;
+
+	wire_get_cstr(r, key, sizeof(key));
+	number = get_flag(r);
+	wire_get_cstr(r, value, sizeof(value));
+	return (r->failed ? -1 : log_record_add(l, key, value, number));
+}
+
+int
+proto_send_log_level(struct channel *ch, int pri)
+{
+	uint8_t	 level = (uint8_t)pri;
+
+	return (channel_send(ch, MSG_LOG_LEVEL, 0, -1, &level, 1));
+}
+
+int
+proto_get_log_level(const struct imsg *m, int *pri)
 {
 	struct rbuf	 r;
 
 	rbuf_init(&r, m->data, m->len);
 	*pri = wire_get_u8(&r);
-	wire_get_cstr(&r, text, PROTO_TEXT_MAX);
-	/* syslogd shows an emergency on every terminal: not a child's to
-	 * say, and neither is the facility */
-	if (*pri < LOG_CRIT || *pri > LOG_DEBUG)
+	if (*pri < LOG_ERR || *pri > LOG_DEBUG)
 		return (-1);
 	return (wire_end(&r));
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/imsg.h"
+#include "common/log_record.h"
 
 #define PROTO_VERSION		1
 #define PROTO_CHANNEL_FD	3	/* where a child finds its channel */
@@ -36,8 +37,9 @@ enum proto_type {
 	MSG_HELLO = 1,
 	/* child to master: u32 PROTO_VERSION, its answer to MSG_HELLO */
 	MSG_HELLO_ACK,
-	/* child to master: u8 syslog priority, LOG_CRIT to LOG_DEBUG, str
-	 * text */
+	/* child to master: u8 syslog priority, LOG_CRIT to LOG_DEBUG, u8 cut,
+	 * str event, str text, u8 count, count times (str key, u8 number, str
+	 * value); struct log_record, and nothing that is not one */
 	MSG_LOG,
 	/* child to master: empty; set up, sandboxed, and config understood.
 	 * From a worker: it will serve as soon as it gets MSG_START. */
@@ -151,10 +153,14 @@ enum proto_type {
 	/* child to master: empty; the answer, each once */
 	MSG_PONG,
 
+	/* master to any child: u8 the least priority to log from now on,
+	 * LOG_ERR to LOG_DEBUG */
+	MSG_LOG_LEVEL,
+
 	MSG_MAX
 };
 
-#define PROTO_TEXT_MAX	1024	/* MSG_LOG text, MSG_PRIMED reason */
+#define PROTO_TEXT_MAX	1024	/* reason of MSG_PRIMED */
 #define PROTO_ADDRS_MAX	16
 #define PROTO_CONN_MAX	(IMSG_BODY_MAX - 17)	/* input in MSG_CONN */
 #define PROTO_TBS_MAX	1024	/* bytes to be signed */
@@ -191,7 +197,7 @@ struct proto_hello {
 	uint32_t role;		/* enum proto_role: what you are */
 	uint32_t instance;	/* worker number, from 0 */
 	uint32_t generation;
-	uint8_t	 verbose;
+	uint8_t	 level;		/* of the log: LOG_ERR to LOG_DEBUG */
 	uint8_t	 drop;		/* 1: chroot and set ids (master is root) */
 	uid_t	 uid;
 	gid_t	 gid;
@@ -219,8 +225,10 @@ int	proto_send_empty(struct channel *, enum proto_type);
 int	proto_send_fd(struct channel *, enum proto_type, int fd);
 int	proto_send_u32(struct channel *, enum proto_type, uint32_t, int fd);
 int	proto_get_u32(const struct imsg *, uint32_t *);
-int	proto_send_log(struct channel *, int pri, const char *text);
-int	proto_get_log(const struct imsg *, int *pri, char text[PROTO_TEXT_MAX]);
+int	proto_send_log(struct channel *, const struct log_record *);
+int	proto_get_log(const struct imsg *, struct log_record *);
+int	proto_send_log_level(struct channel *, int pri);
+int	proto_get_log_level(const struct imsg *, int *pri);
 int	proto_send_primed(struct channel *, uint32_t gen, int ok,
 	    const char *reason);
 int	proto_get_primed(const struct imsg *, uint32_t *gen, int *ok,

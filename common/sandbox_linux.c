@@ -112,9 +112,11 @@ landlock_abi(void)
 	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1)
-		log_debug("sandbox: this kernel has no Landlock");
+		log_debug("sandbox.no_landlock", NULL,
+		    "sandbox: this kernel has no Landlock");
 	else if (abi < 4)
-		log_debug("sandbox: this kernel's Landlock (version %d) does "
+		log_debug("sandbox.old_landlock", LOG_KV(KV("version", abi)),
+		    "sandbox: this kernel's Landlock (version %d) does "
 		    "not restrict TCP ports", abi);
 	return (abi);
 }

@@ -2,9 +2,9 @@
  * What the files of the configuration share among themselves; nobody else
  * includes this.  config.c holds the interface, keys.c the tables of keys,
  * walk.c the walk along them; value.c, auth.c, claims.c, upstream.c and net.c
- * read values; tls.c and session.c read files; check.c has what several keys
- * must agree on, error.c the errors, file.c the files, url.c URLs, cpus.c the
- * CPUs.
+ * read values; tls.c, session.c and telemetry.c read files; check.c has what
+ * several keys must agree on, error.c the errors, file.c the files, url.c
+ * URLs, cpus.c the CPUs.
  */
 #ifndef CONFIG_CFG_H
 #define CONFIG_CFG_H
@@ -133,6 +133,12 @@ void	cfg_user(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */
 void	cfg_on_failure(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* int */
+void	cfg_log_format(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* int: is it JSON? */
+void	cfg_log_level(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t, syslog(3)'s */
+void	cfg_identity(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint32_t */
 void	cfg_revisions(struct cfg *, const struct ynode *,
 	    const struct cfg_key *, void *);	/* uint32_t, bits */
 void	cfg_scopes(struct cfg *, const struct ynode *, const struct cfg_key *,
@@ -179,6 +185,17 @@ void	cfg_secret(struct cfg *, const struct ynode *, const struct cfg_key *,
 void	cfg_secret_file(struct cfg *, const char *key, const char *path,
 	    uint8_t digest[CONF_SECRET_LEN]);
 void	cfg_check_session(struct cfg *);	/* after the walk */
+
+/* telemetry.c */
+void	cfg_otlp_endpoint(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* char * */
+void	cfg_resource_attrs(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* struct conf_telemetry */
+void	cfg_sample_ratio(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* uint64_t, of
+						 * CONF_SAMPLE_ALL */
+/* What the environment adds, and the files; after the walk. */
+void	cfg_check_telemetry(struct cfg *);
 
 /* upstream.c */
 void	cfg_upstreams(struct cfg *, const struct ynode *,

@@ -66,6 +66,7 @@ cfg_check(struct cfg *c)
 	check_user(c);
 	check_ca(c);
 	cfg_check_admin(c);
+	cfg_check_telemetry(c);
 	if (c->nerrors + c->ndropped > 0)
 		return;
 	fill_strings(c);

@@ -209,6 +209,7 @@ config_fetcher_part(const struct config *conf)
 		f.jwks_url = f.ca = NULL;
 		f.ca_len = 0;
 	}
+	f.telemetry.enabled = conf->w.traces;
 	wbuf_init(&b, CONF_PACKED_MAX);
 	fetcher_conf_pack(&f, &b);
 	/* The strings are the configuration's. */

@@ -48,8 +48,16 @@ struct config {
 	char		*audit_path;
 	char		*ca_file;	/* or NULL */
 	int		 public_url_set; /* written in the file */
+	/* telemetry.customer; the contents are the fetcher's */
+	char		*telemetry_headers_file;	/* or NULL */
+	char		*telemetry_ca_file;
+	int		 telemetry_exposed;	/* what headers_file says goes
+						 * over a network in clear */
 	struct config_files *up_files;	/* by the upstream's index */
 	size_t		 nup_files;
+	/* log */
+	int		 log_json;
+	uint32_t	 log_level;	/* LOG_ERR to LOG_DEBUG */
 	/* session: what workers get of it is in w */
 	char		*session_secret;
 	char		*session_secret_file;

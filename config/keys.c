@@ -4,6 +4,8 @@
  * their own are listed below.  A new plain key is a row and a paragraph in
  * mcpgw.yaml(5).
  */
+#include <syslog.h>
+
 #include "config/cfg.h"
 
 #define AT(field)	offsetof(struct config, field)
@@ -42,6 +44,9 @@ static const struct schema_row config_rows[] = {
 	ROW_STR(S, default_upstream, "default_upstream", FORM_NONE,
 	    SCHEMA_ABSENT, CONF_STR_MAX),
 	ROW_STR(S, audit_path, "audit.path", FORM_NONE, 0, CFG_FILE_MAX),
+	ROW_FLAG(S, log_json, "log.format", 0),
+	ROW_NUMBER(S, log_level, U32, "log.level", 0, LOG_ERR, LOG_DEBUG,
+	    LOG_INFO),
 	ROW_STR(S, ca_file, "auth.oauth.ca_file", FORM_PATH, SCHEMA_ABSENT,
 	    CFG_FILE_MAX),
 	ROW_ARRAY(S, up_files, nup_files, NULL, 0, CONF_UPSTREAMS_MAX,
@@ -55,6 +60,10 @@ static const struct schema_row config_rows[] = {
 	ROW_STR(S, tls_key_file, "tls.key_file", FORM_PATH, SCHEMA_ABSENT,
 	    CFG_FILE_MAX),
 	ROW_STR(S, tls_client_ca_file, "tls.client_ca", FORM_PATH,
+	    SCHEMA_ABSENT, CFG_FILE_MAX),
+	ROW_STR(S, telemetry_headers_file, "telemetry.customer.headers_file",
+	    FORM_PATH, SCHEMA_ABSENT, CFG_FILE_MAX),
+	ROW_STR(S, telemetry_ca_file, "telemetry.customer.ca_file", FORM_PATH,
 	    SCHEMA_ABSENT, CFG_FILE_MAX),
 	ROW_SIZE(S, argon2_memory, "auth.argon2.max_memory", 8 * KiB, GiB,
 	    64 * MiB),
@@ -84,8 +93,17 @@ static const struct cfg_key keys[] = {
 	{ "default_upstream", cfg_name, AT(default_upstream), 0, 0 },
 	{ "audit.path", cfg_path, AT(audit_path), 0, 0 },
 	{ "audit.on_failure", cfg_on_failure, AT(w.audit_allow), 0, 0 },
+	{ "audit.identity", cfg_identity, AT(w.identity), 0, 0 },
 	{ "audit.refusals_per_second", cfg_number_off, AT(w.refusals), 1,
 	    1000000 },
+	{ "telemetry.customer.endpoint", cfg_otlp_endpoint,
+	    AT(f.telemetry.endpoint), 0, 0 },
+	{ "telemetry.customer.resource_attrs", cfg_resource_attrs,
+	    AT(f.telemetry), 0, 0 },
+	{ "telemetry.customer.sample_ratio", cfg_sample_ratio, AT(w.sample),
+	    0, 0 },
+	{ "log.format", cfg_log_format, AT(log_json), 0, 0 },
+	{ "log.level", cfg_log_level, AT(log_level), 0, 0 },
 	{ "allowed_origins", cfg_origins, AT(w), 0, 0 },
 	{ "allowed_hosts", cfg_hosts, AT(w), 0, 0 },
 	{ "trusted_proxies", cfg_proxies, AT(w), 0, 0 },

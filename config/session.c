@@ -65,6 +65,8 @@ cfg_check_session(struct cfg *c)
 		    conf->session_secret_file, conf->w.session_secret);
 	else
 		secret_made(conf);
+	conf->w.session_secret_set = conf->session_secret != NULL ||
+	    conf->session_secret_file != NULL;
 	/* another for each generation, whatever the file says */
 	if (getrandom(conf->w.ticket_secret, CONF_SECRET_LEN, 0) !=
 	    CONF_SECRET_LEN)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/log_record.h"
 #include "config/cfg.h"
 #include "config/duration.h"
 
@@ -238,6 +239,63 @@ cfg_on_failure(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		*(int *)dst = 1;
 	else
 		cfg_expected(c, n, "deny or allow");
+}
+
+void
+cfg_log_format(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	const char	*s;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, "text or json")) == NULL)
+		return;
+	if (strcmp(s, "text") == 0)
+		*(int *)dst = 0;
+	else if (strcmp(s, "json") == 0)
+		*(int *)dst = 1;
+	else
+		cfg_expected(c, n, "text or json");
+}
+
+void
+cfg_log_level(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	static const char	 levels[] = "error, warning, info or debug";
+	const char		*s;
+	int			 pri;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, levels)) == NULL)
+		return;
+	if ((pri = log_level_parse(s)) == -1)
+		cfg_expected(c, n, "%s", levels);
+	else
+		*(uint32_t *)dst = (uint32_t)pri;
+}
+
+void
+cfg_identity(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	static const char *const names[CONF_IDENTITY_MAX] = {
+		[CONF_IDENTITY_FULL] = "full",
+		[CONF_IDENTITY_HASHED] = "hashed",
+		[CONF_IDENTITY_NONE] = "none"
+	};
+	const char	*s;
+	uint32_t	 i;
+
+	(void)k;
+	if ((s = cfg_scalar(c, n, "full, hashed or none")) == NULL)
+		return;
+	for (i = 0; i < CONF_IDENTITY_MAX; i++)
+		if (strcmp(s, names[i]) == 0) {
+			*(uint32_t *)dst = i;
+			return;
+		}
+	cfg_expected(c, n, "full, hashed or none");
 }
 
 void

@@ -23,6 +23,9 @@
 #include "ctl/key_list.h"
 #include "ctl/key_revoke.h"
 #include "ctl/key_verify.h"
+#include "ctl/orders.h"
+#include "ctl/status.h"
+#include "ctl/text.h"
 
 #define ROW(group, verb, json, run, text, help, options) \
 	{ group, verb, json, run, text, help, options }
@@ -35,7 +38,23 @@ static const struct command	 commands[] = {
 	ROW("key", "revoke", 0, key_revoke, KEY_REVOKE_USAGE,
 	    "remove an API key and reload", KEY_REVOKE_OPTIONS),
 	ROW("key", "verify", 1, key_verify, KEY_VERIFY_USAGE,
-	    "say which API key is on standard input", NULL)
+	    "say which API key is on standard input", NULL),
+	ROW("status", NULL, 1, status, STATUS_USAGE,
+	    "how the running gateway is", NULL),
+	ROW("workers", NULL, 1, workers, WORKERS_USAGE,
+	    "its processes", NULL),
+	ROW("upstreams", NULL, 1, upstreams, UPSTREAMS_USAGE,
+	    "its upstreams and their servers", NULL),
+	ROW("jwks", NULL, 1, jwks, JWKS_USAGE,
+	    "its key sets, and what of them was skipped", NULL),
+	ROW("sessions", NULL, 1, sessions, SESSIONS_USAGE,
+	    "how many sessions were opened", NULL),
+	ROW("reload", NULL, 1, order_reload, RELOAD_USAGE,
+	    "read the configuration again, and say what came of it", NULL),
+	ROW("drain", NULL, 1, order_drain, DRAIN_USAGE,
+	    "tell load balancers to go elsewhere", DRAIN_OPTIONS),
+	ROW("log", NULL, 1, order_log, LOG_USAGE,
+	    "log more or less", LOG_OPTIONS)
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -59,6 +78,7 @@ main(int argc, char *argv[])
 	/* a closed pipe is an error of write(2), which is told */
 	signal(SIGPIPE, SIG_IGN);
 	log_init("mcpgwctl", 1, 0);
+	text_init();
 	helps = globals(argc, argv);
 	argc -= optind;
 	argv += optind;

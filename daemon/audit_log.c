@@ -42,10 +42,12 @@ audit_log_open(const char *path)
 	    st.st_size == 0)
 		return (0);
 	if (pread(log_fd, &last, 1, st.st_size - 1) == 1 && last != '\n') {
-		log_warnx("audit: the last line of %s is torn; going on "
-		    "below it", path);
+		log_warnx("audit.torn", LOG_KV(KV("file", path)),
+		    "audit: the last line of %s is torn; going on below it",
+		    path);
 		if (write(log_fd, "\n", 1) != 1)
-			log_warn("audit: %s", path);
+			log_warn("audit.failed", LOG_KV(KV("file", path)),
+			    "audit: %s", path);
 	}
 	return (0);
 }
@@ -60,7 +62,8 @@ open_path(const char *path)
 	if ((fd = open(path, O_RDWR | flags, 0640)) == -1)
 		fd = open(path, O_WRONLY | flags | O_NONBLOCK, 0640);
 	if (fd == -1)
-		log_warn("audit: %s", path);
+		log_err("audit.open_failed", LOG_KV(KV("file", path)),
+		    "audit: %s", path);
 	return (fd);
 }
 
@@ -122,17 +125,20 @@ audit_log_mend(void)
 	off_t		 keep;
 
 	if (fstat(log_fd, &st) == -1) {
-		log_warn("audit: %s", log_path);
+		log_warn("audit.failed", LOG_KV(KV("file", log_path)),
+		    "audit: %s", log_path);
 		return (-1);
 	}
 	if (!S_ISREG(st.st_mode))
 		return (takes_more() ? 0 : -1);
 	if ((keep = tail_start(st.st_size)) == -1) {
-		log_warn("audit: %s", log_path);
+		log_warn("audit.failed", LOG_KV(KV("file", log_path)),
+		    "audit: %s", log_path);
 		return (-1);
 	}
 	if (keep < st.st_size && ftruncate(log_fd, keep) == -1) {
-		log_warn("audit: %s", log_path);
+		log_warn("audit.failed", LOG_KV(KV("file", log_path)),
+		    "audit: %s", log_path);
 		return (-1);
 	}
 	return (has_room(keep) ? 0 : -1);

@@ -30,7 +30,8 @@ generation_new(struct config *conf)
 	g->monitor_part = config_monitor_part(conf);
 	if (g->worker_part == -1 || g->fetcher_part == -1 ||
 	    g->keeper_part == -1 || g->monitor_part == -1) {
-		log_warn("configuration for children");
+		log_err("config.pack_failed", NULL,
+		    "configuration for children");
 		close_parts(g);
 		config_free(conf);
 		free(g);

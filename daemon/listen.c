@@ -38,19 +38,23 @@ listen_open(const struct config *c)
 	fd = socket(c->listen_addr.ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1) {
-		log_warn("listen on %s: socket", c->listen);
+		log_err("listen.failed", LOG_KV(KV("listen", c->listen)),
+		    "listen on %s: socket", c->listen);
 		return (-1);
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
 	    sizeof(one)) == -1)
-		log_warn("SO_REUSEADDR");
+		log_warn("listen.option_failed",
+		    LOG_KV(KV("option", "SO_REUSEADDR")), "SO_REUSEADDR");
 	if (c->listen_addr.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero,
 	    sizeof(zero)) == -1)
-		log_warn("IPV6_V6ONLY");
+		log_warn("listen.option_failed",
+		    LOG_KV(KV("option", "IPV6_V6ONLY")), "IPV6_V6ONLY");
 	if (bind(fd, (const struct sockaddr *)&c->listen_addr,
 	    c->listen_len) == -1 || listen(fd, BACKLOG) == -1) {
-		log_warn("listen on %s", c->listen);
+		log_err("listen.failed", LOG_KV(KV("listen", c->listen)),
+		    "listen on %s", c->listen);
 		close(fd);
 		return (-1);
 	}
@@ -67,12 +71,14 @@ listen_heal(int fd)
 	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &zero,
 	    sizeof(zero)) == -1 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY,
 	    &zero, sizeof(zero)) == -1)
-		log_warn("listen: options");
+		log_warn("listen.option_failed",
+		    LOG_KV(KV("option", "SO_LINGER")), "listen: options");
 	if (number(fd, SO_ACCEPTCONN) == 1)
 		return;
-	log_warnx("listen: a worker ended the listen socket");
+	log_warnx("listen.ended", NULL,
+	    "listen: a worker ended the listen socket");
 	if (listens_again(fd) == -1)
-		log_warn("listen");
+		log_err("listen.failed", NULL, "listen");
 }
 
 /* It is still bound. */
@@ -158,7 +164,8 @@ listen_raise_nofile(const struct config *c)
 	if (need < nofile_master(c))
 		need = nofile_master(c);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1) {
-		log_warn("getrlimit");
+		log_err("limits.nofile", LOG_KV(KV("needed", need)),
+		    "getrlimit");
 		return (-1);
 	}
 	if (rl.rlim_cur >= need)
@@ -167,7 +174,10 @@ listen_raise_nofile(const struct config *c)
 	if (rl.rlim_max < need)
 		rl.rlim_max = need;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1) {
-		log_warn("limits.max_connections of %llu, and %u workers, "
+		log_err("limits.nofile", LOG_KV(KV("needed", need),
+		    KV("connections", c->w.max_connections),
+		    KV("workers", c->workers)),
+		    "limits.max_connections of %llu, and %u workers, "
 		    "need %llu open files (RLIMIT_NOFILE)",
 		    (unsigned long long)c->w.max_connections, c->workers,
 		    (unsigned long long)need);

@@ -41,7 +41,9 @@ liveness_pong(struct process *p)
 	if (!p->pinged)
 		return (-1);
 	if (p->waited >= SLOW_TICKS)
-		log_info("%s answers again", process_name(p));
+		log_info("child.answers", LOG_KV(PROCESS_KV(p),
+		    KV("seconds", p->waited)), "%s answers again",
+		    process_name(p));
 	p->pinged = 0;
 	p->silent = p->waited = 0;
 	return (0);
@@ -68,7 +70,9 @@ is_undead(struct process *p)
 {
 	if (++p->dying != DYING_TICKS)
 		return (0);
-	log_warnx("%s (pid %d) did not end in %d s: killed", process_name(p),
+	log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+	    KV("reason", "not_ended"), KV("seconds", DYING_TICKS)),
+	    "%s (pid %d) did not end in %d s: killed", process_name(p),
 	    (int)p->pid, DYING_TICKS);
 	return (1);
 }
@@ -82,7 +86,9 @@ is_hung(struct process *p)
 		p->silent += (unsigned)chance;
 		if (++p->waited < PATIENCE_TICKS && p->silent < BOOT_TICKS)
 			return (0);
-		log_warnx("%s (pid %d) did not start in %u s: killed",
+		log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+		    KV("reason", "not_started"), KV("seconds", p->waited)),
+		    "%s (pid %d) did not start in %u s: killed",
 		    process_name(p), (int)p->pid, p->waited);
 		return (1);
 	}
@@ -90,7 +96,9 @@ is_hung(struct process *p)
 	if (p->draining && !p->drained)
 		p->undrained += (unsigned)chance;
 	if (p->undrained >= HUNG_TICKS && !p->drained) {
-		log_warnx("%s (pid %d) did not stop to accept in %u s: killed",
+		log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+		    KV("reason", "not_drained"), KV("seconds", HUNG_TICKS)),
+		    "%s (pid %d) did not stop to accept in %u s: killed",
 		    process_name(p), (int)p->pid, HUNG_TICKS);
 		return (1);
 	}
@@ -107,18 +115,24 @@ is_silent(struct process *p, int chance)
 		p->silent = p->waited = 0;
 		if (proto_send_empty(p->channel, MSG_PING) == 0)
 			return (0);
-		log_warnx("%s (pid %d) reads no messages: killed",
+		log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+		    KV("reason", "reads_nothing")),
+		    "%s (pid %d) reads no messages: killed",
 		    process_name(p), (int)p->pid);
 		return (1);
 	}
 	p->silent += (unsigned)chance;
 	if (++p->waited == SLOW_TICKS)
-		log_warnx("%s (pid %d) has not answered for %d s",
+		log_warnx("child.slow", LOG_KV(PROCESS_KV(p),
+		    KV("seconds", p->waited)),
+		    "%s (pid %d) has not answered for %d s",
 		    process_name(p), (int)p->pid, SLOW_TICKS);
 	if (p->silent < (leaves ? DRAIN_TICKS : HUNG_TICKS) &&
 	    p->waited < (leaves ? PATIENCE_DRAIN_TICKS : PATIENCE_TICKS))
 		return (0);
-	log_warnx("%s (pid %d) has not answered for %u s: killed",
+	log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+	    KV("reason", "silent"), KV("seconds", p->waited)),
+	    "%s (pid %d) has not answered for %u s: killed",
 	    process_name(p), (int)p->pid, p->waited);
 	return (1);
 }

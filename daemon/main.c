@@ -22,6 +22,7 @@
 #include "common/proctitle.h"
 #include "config/config.h"
 #include "daemon/listen.h"
+#include "daemon/logging.h"
 #include "daemon/master.h"
 #include "daemon/process.h"
 
@@ -31,16 +32,14 @@
 
 static int	 verdict_fd = -1;	/* to the process that daemonised */
 static int	 tty_fd = -1;		/* standard error, until we serve */
-static int	 log_verbosely;		/* once we log to syslog */
 
 static void	 usage(void) __attribute__((noreturn));
-static void	 complain(void *, const char *);
 static int	 find_user(const struct config *, struct proto_hello *);
 static int	 make_chroot(const char *);
 static int	 own_path(char *, size_t);
 static char	*absolute(const char *);
 static int	 give_up(struct config *, int);
-static void	 daemonise(int);
+static void	 daemonise(void);
 static void	 tell_verdict(int);
 static struct pidfh *pid_file(const char *);
 static int	 run(struct master_options *, struct config *);
@@ -84,7 +83,8 @@ main(int argc, char *argv[])
 	if (argc != optind)
 		usage();
 	log_init("master", 1, verbose);
-	conf = config_load(opt.config_path, complain, NULL);
+	conf = config_load(opt.config_path, logging_config_error,
+	    (void *)(uintptr_t)opt.config_path);
 	if (conf == NULL)
 		return (EXIT_CONFIG);
 	if (check) {
@@ -92,8 +92,10 @@ main(int argc, char *argv[])
 		fprintf(stderr, "%s: configuration OK\n", opt.config_path);
 		return (0);
 	}
+	opt.verbose = verbose;
+	logging_apply(conf, verbose);
 	opt.hello.version = PROTO_VERSION;
-	opt.hello.verbose = (uint8_t)verbose;
+	opt.hello.level = (uint8_t)log_level();
 	if ((opt.config_path = absolute(opt.config_path)) == NULL ||
 	    own_path(self, sizeof(self)) == -1 ||
 	    find_user(conf, &opt.hello) == -1)
@@ -106,7 +108,7 @@ main(int argc, char *argv[])
 	umask(027);
 	/* PID 1 of a container cannot leave anything behind itself */
 	if (!foreground && getpid() != 1)
-		daemonise(verbose);
+		daemonise();
 	return (run(&opt, conf));
 }
 
@@ -115,13 +117,6 @@ usage(void)
 {
 	fprintf(stderr, "usage: mcpgw [-dnvV] [-f file]\n");
 	exit(1);
-}
-
-static void
-complain(void *arg, const char *text)
-{
-	(void)arg;
-	log_errx("%s", text);
 }
 
 /* Descriptors 0 to 2 must be open: nothing else may get their numbers. */
@@ -155,12 +150,13 @@ absolute(const char *path)
 	char	 cwd[PATH_MAX], *whole;
 
 	if (path[0] == '/')
-		return (strdup(path));
-	if (getcwd(cwd, sizeof(cwd)) == NULL ||
-	    asprintf(&whole, "%s/%s", cwd, path) == -1) {
-		log_warn("%s", path);
-		return (NULL);
-	}
+		whole = strdup(path);
+	else if (getcwd(cwd, sizeof(cwd)) == NULL ||
+	    asprintf(&whole, "%s/%s", cwd, path) == -1)
+		whole = NULL;
+	if (whole == NULL)
+		log_err("daemon.start_failed", LOG_KV(KV("file", path)),
+		    "%s", path);
 	return (whole);
 }
 
@@ -170,7 +166,8 @@ own_path(char *path, size_t size)
 	ssize_t	 n;
 
 	if ((n = readlink("/proc/self/exe", path, size - 1)) == -1) {
-		log_warn("/proc/self/exe");
+		log_err("daemon.start_failed",
+		    LOG_KV(KV("file", "/proc/self/exe")), "/proc/self/exe");
 		return (-1);
 	}
 	path[n] = '\0';
@@ -192,18 +189,21 @@ find_user(const struct config *c, struct proto_hello *h)
 	struct passwd	*pw;
 
 	if (geteuid() != 0) {
-		log_warnx("not started as root: no chroot, no change of "
-		    "user; everything else is the same");
+		log_warnx("daemon.unprivileged", NULL,
+		    "not started as root: no chroot, no change of user; "
+		    "everything else is the same");
 		return (0);
 	}
 	errno = 0;
 	if ((pw = getpwnam(c->user)) == NULL) {
-		log_errx("user: expected an existing user, got \"%s\"",
+		log_errx("daemon.bad_user", LOG_KV(KV("user", c->user)),
+		    "user: expected an existing user, got \"%s\"",
 		    c->user);
 		return (-1);
 	}
 	if (pw->pw_uid == 0 || pw->pw_gid == 0) {
-		log_errx("user: expected an unprivileged user, got \"%s\"",
+		log_errx("daemon.bad_user", LOG_KV(KV("user", c->user)),
+		    "user: expected an unprivileged user, got \"%s\"",
 		    c->user);
 		return (-1);
 	}
@@ -231,12 +231,14 @@ make_chroot(const char *dir)
 		*slash = '/';
 	}
 	if (mkdir(dir, 0755) == -1 && errno != EEXIST) {
-		log_warn("%s", dir);
+		log_err("daemon.bad_chroot", LOG_KV(KV("file", dir)), "%s",
+		    dir);
 		return (-1);
 	}
 	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) ||
 	    st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		log_errx("%s: expected a directory of root's, writable for "
+		log_errx("daemon.bad_chroot", LOG_KV(KV("file", dir)),
+		    "%s: expected a directory of root's, writable for "
 		    "root only", dir);
 		return (-1);
 	}
@@ -248,7 +250,7 @@ make_chroot(const char *dir)
  * with it, so that a start that failed is seen where it was asked for.
  */
 static void
-daemonise(int verbose)
+daemonise(void)
 {
 	int	 pipefd[2], fd, status = 1;
 	pid_t	 pid;
@@ -265,7 +267,6 @@ daemonise(int verbose)
 	}
 	close(pipefd[0]);
 	verdict_fd = pipefd[1];
-	log_verbosely = verbose;
 	if (setsid() == -1 || chdir("/") == -1)
 		fatal("daemonise");
 	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
@@ -287,7 +288,7 @@ tell_verdict(int code)
 
 	if (verdict_fd == -1)
 		return;
-	log_init("master", 0, log_verbosely);
+	log_to_syslog();
 	n = write(verdict_fd, &code, sizeof(code));
 	(void)n;
 	close(verdict_fd);
@@ -305,14 +306,17 @@ pid_file(const char *path)
 
 	if ((pfh = pidfile_open(path, 0644, &other)) == NULL) {
 		if (errno == EEXIST)
-			log_errx("%s: already running, pid %d", path,
-			    (int)other);
+			log_errx("daemon.already_running", LOG_KV(
+			    KV("file", path), KV("pid", other)),
+			    "%s: already running, pid %d", path, (int)other);
 		else
-			log_warn("%s", path);
+			log_err("daemon.bad_pid_file",
+			    LOG_KV(KV("file", path)), "%s", path);
 		return (NULL);
 	}
 	if (pidfile_write(pfh) == -1)
-		log_warn("%s", path);
+		log_warn("daemon.bad_pid_file", LOG_KV(KV("file", path)),
+		    "%s", path);
 	return (pfh);
 }
 
@@ -347,7 +351,12 @@ run(struct master_options *opt, struct config *conf)
 	pidfile_remove(pfh);
 	for (i = 0; i < 5; i++)
 		event_free(ev[i]);
-	log_info("exiting with status %d", code);
+	if (code == 0)
+		log_info("daemon.exit", LOG_KV(KV("status", code)),
+		    "exiting with status %d", code);
+	else
+		log_errx("daemon.exit", LOG_KV(KV("status", code)),
+		    "exiting with status %d", code);
 	return (code);
 }
 

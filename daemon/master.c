@@ -22,6 +22,7 @@
 #include "daemon/generation.h"
 #include "daemon/listen.h"
 #include "daemon/liveness.h"
+#include "daemon/logging.h"
 #include "daemon/master.h"
 #include "daemon/process.h"
 #include "daemon/slots.h"
@@ -81,10 +82,11 @@ static void	 audit_mend(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
 static void	 handle(struct process *, struct imsg *);
 static void	 child_log(struct process *, struct imsg *);
+static int	 masters_event(const char *);
 static void	 gone(struct process *, int);
 static void	 worker_gone(struct process *);
 static void	 stop_when_empty(void);
-static void	 rejected(void);
+static void	 rejected(const char *);
 static void	 set_draining(int);
 static void	 set_log_level(int);
 static void	 config_error(void *, const char *);
@@ -180,14 +182,17 @@ primed(struct process *p, struct imsg *m)
 	}
 	if ((g = generation_find(id)) == NULL || g->state != GEN_PRIMING) {
 		if (!ok && process_may_log(p, &dropped))
-			log_warnx("oauth: prime jwks: %s", reason);
+			log_warnx("jwks.prime_failed", LOG_KV(
+			    KV("generation", id), KV("error", reason)),
+			    "oauth: prime jwks: %s", reason);
 		return;
 	}
 	if (ok) {
 		start_workers(g);
 		return;
 	}
-	log_errx("oauth: prime jwks: %s", reason);
+	log_errx("jwks.prime_failed", LOG_KV(KV("generation", id),
+	    KV("error", reason)), "oauth: prime jwks: %s", reason);
 	give_up(g, "no key set");
 }
 
@@ -259,6 +264,7 @@ switch_to(struct generation *g)
 
 	evtimer_del(reload_ev);
 	g->state = GEN_SERVING;
+	logging_apply(g->conf, opt.verbose);
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->generation == g->id)
 			proto_send_empty(p->channel, MSG_START);
@@ -275,8 +281,11 @@ switch_to(struct generation *g)
 		drain(old, 1, g->conf->w.t_drain);
 	if (!started) {
 		started = 1;
-		log_info("serving on %s with %u workers", g->conf->listen,
-		    g->conf->workers);
+		log_info("daemon.serving", LOG_KV(
+		    KV("listen", g->conf->listen),
+		    KV("workers", g->conf->workers),
+		    KV("generation", g->id)), "serving on %s with %u workers",
+		    g->conf->listen, g->conf->workers);
 		opt.started(0);
 		reload_done();
 	}
@@ -343,12 +352,12 @@ give_up(struct generation *g, const char *why)
 	generation_free(g);
 	if (!started) {
 		exit_code = priming ? EXIT_CONFIG : 1;
+		log_errx("daemon.start_failed", LOG_KV(KV("reason", why)),
+		    "the start failed: %s", why);
 		master_stop();
 		return;
 	}
-	log_errx("configuration rejected: %s; the old one serves on", why);
-	control_error(why);
-	rejected();
+	rejected(why);
 	reload_done();
 }
 
@@ -371,8 +380,6 @@ reload_late(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (g == NULL)
 		return;
-	if (!started)
-		log_errx("no worker became ready in %d s", START_MS / 1000);
 	give_up(g, "its workers did not become ready in time");
 }
 
@@ -390,15 +397,15 @@ master_reload(void)
 		reload_again = 1;
 		return;
 	}
-	log_info("reloading %s", opt.config_path);
+	log_info("config.reloading", LOG_KV(KV("file", opt.config_path)),
+	    "reloading %s", opt.config_path);
 	control_reload_begins();
 	conf = config_load(opt.config_path, config_error, NULL);
 	if (conf == NULL ||
 	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1 ||
 	    (raised = listen_raise_nofile(conf)) == -1) {
 		config_free(conf);
-		log_errx("configuration rejected: the old one serves on");
-		rejected();
+		rejected(NULL);
 		return;
 	}
 	if (raised)
@@ -406,23 +413,12 @@ master_reload(void)
 	warn_about(conf);
 	board_number(conf);
 	if ((g = generation_new(conf)) == NULL) {
-		log_errx("configuration rejected: the old one serves on");
-		rejected();
+		rejected(NULL);
 		return;
 	}
 	if ((k = supervise_service(ROLE_KEEPER)) != NULL)
 		supervise_keep_config(k, g);
 	begin(g);
-}
-
-static void
-rejected(void)
-{
-	const struct generation	*g = generation_serving();
-
-	board_reloaded(control_first_error()[0] != '\0' ?
-	    control_first_error() : "rejected");
-	control_verdict(0, g == NULL ? 0 : g->id);
 }
 
 /* An old worker no longer accepts; when the last one says so, it is done. */
@@ -469,7 +465,8 @@ tell_reloaded(void)
 		return;
 	TAILQ_FOREACH(g, generation_all(), link)
 		g->told |= g->state == GEN_DRAINING;
-	log_info("configuration reloaded: generation %u serves", now->id);
+	log_info("config.reloaded", LOG_KV(KV("generation", now->id)),
+	    "configuration reloaded: generation %u serves", now->id);
 	board_reloaded(NULL);
 	control_verdict(1, now->id);
 	reload_done();
@@ -534,8 +531,9 @@ conn_lost(struct process *from)
 	n++;
 	if (mono_ms() - logged < PASSING_LOG_MS)
 		return;
-	log_warnx("%u connections that %s handed over are lost: nobody takes "
-	    "them", n, process_name(from));
+	log_warnx("child.connections_lost", LOG_KV(PROCESS_KV(from),
+	    KV("connections", n)), "%u connections that %s handed over are "
+	    "lost: nobody takes them", n, process_name(from));
 	logged = mono_ms();
 	n = 0;
 }
@@ -590,7 +588,8 @@ audit_stop(const char *why)
 	struct timeval	 tv = { 0, 10000 };
 
 	atomic_store(&shm->audit_broken, 1);
-	log_errx("audit: write: %s; requests are refused until it works", why);
+	log_errx("audit.broken", LOG_KV(KV("error", why)),
+	    "audit: write: %s; requests are refused until it works", why);
 	/* whoever is inside a write is soon out of it */
 	evtimer_add(mend_ev, &tv);
 }
@@ -651,11 +650,19 @@ audit_mend(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(mend_ev, &tv);
 		return;
 	}
-	log_info("audit: the log can be written again");
+	log_info("audit.mended", NULL, "audit: the log can be written again");
 	atomic_store(&shm->audit_broken, 0);
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->channel != NULL)
 			proto_send_empty(p->channel, MSG_AUDIT_GO);
+}
+
+void
+master_log_level(int pri)
+{
+	logging_level(pri);
+	log_info("daemon.log_level", LOG_KV(KV("to", log_level_name(pri))),
+	    "the log's level is %s", log_level_name(pri));
 }
 
 void
@@ -673,17 +680,19 @@ master_reopen(void)
 		if (p->role != ROLE_WORKER || p->channel == NULL)
 			continue;
 		if ((fd = audit_log_fd()) == -1) {
-			log_warn("audit: reopen");
+			log_err("audit.failed", LOG_KV(PROCESS_KV(p)),
+			    "audit: reopen");
 			return;
 		}
 		if (proto_send_fd(p->channel, MSG_AUDIT_FD, fd) == -1) {
 			/* it would go on with the file of the past */
-			log_warnx("%s reads no messages: killed",
-			    process_name(p));
+			log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+			    KV("reason", "reads_nothing")),
+			    "%s reads no messages: killed", process_name(p));
 			process_kill(p);
 		}
 	}
-	log_info("audit: log reopened");
+	log_info("daemon.audit_reopened", NULL, "audit: log reopened");
 	if (atomic_load(&shm->audit_broken)) {
 		evtimer_del(mend_ev);
 		audit_mend(-1, 0, NULL);
@@ -762,20 +771,40 @@ handle(struct process *p, struct imsg *m)
 static void
 child_log(struct process *p, struct imsg *m)
 {
-	char		 text[PROTO_TEXT_MAX];
-	unsigned	 dropped;
-	int		 pri;
+	struct log_record	 r;
+	unsigned		 dropped;
 
-	if (proto_get_log(m, &pri, text) == -1) {
+	if (proto_get_log(m, &r) == -1) {
 		process_broke(p, proto_name(m->type), "malformed");
+		return;
+	}
+	if (masters_event(r.event)) {
+		process_broke(p, proto_name(m->type), "the master's event");
 		return;
 	}
 	if (!process_may_log(p, &dropped))
 		return;
 	if (dropped > 0)
-		log_warnx("%s: %u lines of its log were dropped",
-		    process_name(p), dropped);
-	log_relay(process_name(p), pri, text);
+		log_warnx("child.log_dropped", LOG_KV(PROCESS_KV(p),
+		    KV("lines", dropped)), "%s: %u lines of its log were "
+		    "dropped", process_name(p), dropped);
+	log_relay(process_name(p), &r);
+}
+
+/* What only the master can know nobody else may say: who watches for such a
+ * line need not look at who speaks. */
+static int
+masters_event(const char *event)
+{
+	static const char *const	 first[] = { "audit.", "child.",
+					    "config.", "daemon.", "limits.",
+					    "listen." };
+	size_t				 i;
+
+	for (i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		if (strncmp(event, first[i], strlen(first[i])) == 0)
+			return (1);
+	return (0);
 }
 
 static void
@@ -824,10 +853,8 @@ master_stop(void)
 {
 	struct generation	*g;
 
-	if (stopping)
-		log_info("stopping at once");
-	else
-		log_info("stopping");
+	log_info("daemon.stopping", LOG_KV(KV("at_once", stopping)),
+	    stopping ? "stopping at once" : "stopping");
 	TAILQ_FOREACH(g, generation_all(), link)
 		drain(g, 0, stopping ? 0 : g->conf->w.t_drain);
 	stopping = 1;
@@ -867,14 +894,17 @@ set_draining(int on)
 		return;
 	atomic_store(&shm->draining, on != 0);
 	board_draining(on);
-	log_info(on ? "draining, as asked for: /readyz says not ready" :
-	    "draining no longer");
+	if (on)
+		log_info("drain.begun", NULL,
+		    "draining, as asked for: /readyz says not ready");
+	else
+		log_info("drain.ended", NULL, "draining no longer");
 }
 
 static void
 set_log_level(int pri)
 {
-	log_info("log level: %d", pri);
+	logging_level(pri);
 	board_log_level(pri);
 }
 
@@ -882,8 +912,25 @@ static void
 config_error(void *arg, const char *text)
 {
 	(void)arg;
-	log_errx("%s", text);
+	logging_config_error((void *)(uintptr_t)opt.config_path, text);
 	control_error(text);
+}
+
+/* The old one serves on. */
+static void
+rejected(const char *why)
+{
+	const struct generation	*g = generation_serving();
+
+	log_errx("config.rejected", LOG_KV(KV("file", opt.config_path),
+	    KV_IF(why != NULL, "reason", why)),
+	    "configuration rejected: %s%sthe old one serves on",
+	    why != NULL ? why : "", why != NULL ? "; " : "");
+	if (why != NULL)
+		control_error(why);
+	board_reloaded(control_first_error()[0] != '\0' ?
+	    control_first_error() : "rejected");
+	control_verdict(0, g == NULL ? 0 : g->id);
 }
 
 static void
@@ -891,21 +938,31 @@ kept_fixed(void *arg, const char *key)
 {
 	(void)arg;
 	if (key == NULL) {
-		log_errx("auth.oauth.audience: required until auth.oauth."
+		log_errx("config.error", LOG_KV(
+		    KV("key", "auth.oauth.audience")),
+		    "auth.oauth.audience: required until auth.oauth."
 		    "public_url takes effect, by a restart");
 		return;
 	}
-	log_warnx("%s changed, which needs a restart; the old value stays",
-	    key);
+	log_warnx("config.needs_restart", LOG_KV(KV("key", key)),
+	    "%s changed, which needs a restart; the old value stays", key);
 }
 
 static void
 warn_about(const struct config *c)
 {
 	if (c->w.oauth.enabled && c->listen_any && !c->public_url_set)
-		log_warnx("oauth metadata advertises listen address %s; set "
+		log_warnx("config.no_public_url", LOG_KV(
+		    KV("url", c->w.oauth.public_url)),
+		    "oauth metadata advertises listen address %s; set "
 		    "auth.oauth.public_url to the URL that clients see",
 		    c->w.oauth.public_url);
+	if (c->telemetry_exposed)
+		log_warnx("config.headers_in_clear", LOG_KV(
+		    KV("key", "telemetry.customer.headers_file")),
+		    "telemetry.customer.headers_file: what it says "
+		    "goes over the network in clear; use an https endpoint");
 	if (!c->w.auth_enabled)
-		log_warnx("authentication is off: every request passes");
+		log_warnx("config.no_auth", NULL,
+		    "authentication is off: every request passes");
 }

@@ -13,7 +13,8 @@
 struct master_options {
 	const char	*config_path;
 	const char	*self;		/* path of our executable */
-	struct proto_hello hello;	/* ids, chroot, verbosity */
+	struct proto_hello hello;	/* ids, chroot, level of the log */
+	int		 verbose;	/* debug, whatever log.level says */
 	int		 listen_fd;	/* taken over */
 	/* serving (0), or the exit code when the start failed; called once */
 	void		(*started)(int);
@@ -28,5 +29,9 @@ int	master_run(struct event_base *, const struct master_options *,
 void	master_reload(void);
 void	master_stop(void);
 void	master_reopen(void);
+
+/* From an operator: what all processes log from now on, LOG_ERR to LOG_DEBUG;
+ * until the next reload. */
+void	master_log_level(int pri);
 
 #endif

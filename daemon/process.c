@@ -43,6 +43,7 @@ struct spawn {
 };
 
 static int	 exe_open(const char *, const char *);
+static void	 start_failed(enum proto_role);
 static pid_t	 spawn(enum proto_role, int);
 static void	*spawn_thread(void *);
 static void	 spawn_child(const struct spawn *) __attribute__((noreturn));
@@ -88,11 +89,14 @@ exe_open(const char *self, const char *name)
 	else
 		n = snprintf(path, sizeof(path), "%s/%s", LIBEXECDIR, name);
 	if (n < 0 || (size_t)n >= sizeof(path)) {
-		log_warnx("path of %s is too long", name);
+		log_errx("daemon.program_missing",
+		    LOG_KV(KV("program", name)), "path of %s is too long",
+		    name);
 		return (-1);
 	}
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		log_warn("%s", path);
+		log_err("daemon.program_missing", LOG_KV(KV("program", name),
+		    KV("file", path)), "%s", path);
 	return (fd);
 }
 
@@ -105,7 +109,7 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 
 	if ((p = calloc(1, sizeof(*p))) == NULL ||
 	    (p->slot = slots_new()) == NULL || imsg_pair(sv) == -1) {
-		log_warn("cannot start a %s", exe_name[role]);
+		start_failed(role);
 		if (p != NULL && p->slot != NULL)
 			slots_end(p->slot);
 		free(p);
@@ -118,7 +122,7 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	p->pid = spawn(role, sv[1]);
 	close(sv[1]);
 	if (p->pid == -1) {
-		log_warn("cannot start a %s", exe_name[role]);
+		start_failed(role);
 		close(sv[0]);
 		slots_end(p->slot);
 		free(p);
@@ -133,7 +137,16 @@ process_start(enum proto_role role, uint32_t instance, uint32_t generation)
 	h.generation = generation;
 	proto_send_hello(p->channel, &h);
 	proto_send_fd(p->channel, MSG_STATS, slots_take_fd(p->slot));
+	log_debug("child.started", LOG_KV(PROCESS_KV(p)),
+	    "%s (pid %d) started", process_name(p), (int)p->pid);
 	return (p);
+}
+
+static void
+start_failed(enum proto_role role)
+{
+	log_err("child.start_failed", LOG_KV(KV("child", exe_name[role])),
+	    "cannot start a %s", exe_name[role]);
 }
 
 /*
@@ -227,7 +240,9 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 	}
 	if (m->lost) {
 		if (process_may_log(p, &dropped))
-			log_warnx("%s: %s: no descriptor was free, it is lost",
+			log_warnx("child.descriptor_lost", LOG_KV(
+			    PROCESS_KV(p), KV("message", proto_name(m->type))),
+			    "%s: %s: no descriptor was free, it is lost",
 			    process_name(p), proto_name(m->type));
 		return;
 	}
@@ -245,8 +260,10 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 void
 process_broke(struct process *p, const char *what, const char *why)
 {
-	log_warnx("%s broke the protocol: %s: %s; killed", process_name(p),
-	    what, why);
+	log_warnx("child.broke_protocol", LOG_KV(PROCESS_KV(p),
+	    KV("message", what), KV("reason", why)),
+	    "%s broke the protocol: %s: %s; killed", process_name(p), what,
+	    why);
 	stats_inc(STATS_PROTOCOL_ERRORS);
 	channel_free(p->channel);
 	p->channel = NULL;
@@ -273,7 +290,19 @@ process_raise_nofile(void)
 	TAILQ_FOREACH(p, &all, link)
 		if (p->role != ROLE_WORKER && prlimit(p->pid, RLIMIT_NOFILE,
 		    &rl, NULL) == -1)
-			log_warn("%s: RLIMIT_NOFILE", process_name(p));
+			log_warn("child.limit_failed", LOG_KV(PROCESS_KV(p)),
+			    "%s: RLIMIT_NOFILE", process_name(p));
+}
+
+void
+process_log_level(int pri)
+{
+	struct process	*p;
+
+	hello.level = (uint8_t)pri;
+	TAILQ_FOREACH(p, &all, link)
+		if (p->channel != NULL)
+			proto_send_log_level(p->channel, pri);
 }
 
 void
@@ -315,12 +344,16 @@ process_died(pid_t pid, int status)
 	if (p == NULL)
 		return;		/* inherited, as PID 1 */
 	if (WIFSIGNALED(status) && !p->expected)
-		log_warnx("%s (pid %d) terminated by signal %d (%s)",
+		log_warnx("child.exited", LOG_KV(PROCESS_KV(p),
+		    KV("signal", WTERMSIG(status))),
+		    "%s (pid %d) terminated by signal %d (%s)",
 		    process_name(p), (int)pid, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && (WEXITSTATUS(status) != 0 ||
 	    (!p->draining && !p->expected)))
-		log_warnx("%s (pid %d) exited with status %d",
+		log_warnx("child.exited", LOG_KV(PROCESS_KV(p),
+		    KV("status", WEXITSTATUS(status))),
+		    "%s (pid %d) exited with status %d",
 		    process_name(p), (int)pid, WEXITSTATUS(status));
 	TAILQ_REMOVE(&all, p, link);
 	channel_free(p->channel);

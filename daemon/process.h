@@ -53,6 +53,13 @@ struct process {
 
 TAILQ_HEAD(process_list, process);
 
+/* The pairs by which the log knows one. */
+#define PROCESS_KV(p)							\
+	KV("child", proto_role_name((p)->role)),			\
+	KV_IF((p)->role == ROLE_WORKER, "worker", (p)->instance),	\
+	KV_IF((p)->role == ROLE_WORKER, "generation", (p)->generation),	\
+	KV("pid", (p)->pid)
+
 /* Every message that proto_check() let through. */
 typedef void (*process_message_cb)(struct process *, struct imsg *);
 /* It was reaped; freed after the call.  status is waitpid(2)'s. */
@@ -75,6 +82,8 @@ void	process_kill(struct process *);
 /* RLIMIT_NOFILE was raised: raise it for the fetcher and the keeper, too,
  * which live on. */
 void	process_raise_nofile(void);
+/* What they may log from now on, LOG_ERR to LOG_DEBUG. */
+void	process_log_level(int);
 /* On SIGCHLD: reap whatever died, ours or (as PID 1) anybody's. */
 void	process_reap(void);
 struct process_list *process_all(void);

@@ -92,7 +92,8 @@ copy_fd(int fd)
 	int	 copy;
 
 	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 3)) == -1)
-		log_warn("duplicating a descriptor");
+		log_warn("child.descriptor_failed", NULL,
+		    "duplicating a descriptor");
 	return (copy);
 }
 
@@ -187,7 +188,9 @@ monitor_send(struct process *p, enum proto_type type, uint32_t v, int fd)
 	if (channel_queued(p->channel) < MONITOR_QUEUE &&
 	    proto_send_u32(p->channel, type, v, fd) == 0)
 		return;
-	log_warnx("%s reads no messages: killed", process_name(p));
+	log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+	    KV("reason", "reads_nothing")),
+	    "%s reads no messages: killed", process_name(p));
 	process_kill(p);
 }
 
@@ -263,7 +266,8 @@ connect_to(struct process *f, struct process *w)
 	int	 sv[2];
 
 	if (imsg_pair(sv) == -1) {
-		log_warn("socketpair");
+		log_warn("child.descriptor_failed", LOG_KV(PROCESS_KV(w)),
+		    "socketpair");
 		return;
 	}
 	w->wants_peer[f->role] = 0;
@@ -327,7 +331,8 @@ supervise_worker(struct generation *g, uint32_t instance,
 	sock = copy_fd(opt->listen_fd);
 	shm = copy_fd(shm_fd);
 	if ((audit = audit_log_fd()) == -1)
-		log_warn("audit log");
+		log_warn("child.descriptor_failed", LOG_KV(PROCESS_KV(p)),
+		    "audit log");
 	if (config == -1 || sock == -1 || audit == -1 || shm == -1) {
 		if (config != -1)
 			close(config);
@@ -383,8 +388,9 @@ again(const struct process *dead, const struct master_options *opt,
 	if (p->backoff == 0 || mono_ms() - dead->started > STABLE_MS)
 		p->backoff = BACKOFF_MIN;
 	tv = mono_timeval(p->backoff);
-	log_info("%s starts again in %llu ms", process_name(dead),
-	    (unsigned long long)p->backoff);
+	log_info("child.restarting", LOG_KV(PROCESS_KV(dead),
+	    KV("ms", p->backoff)), "%s starts again in %llu ms",
+	    process_name(dead), (unsigned long long)p->backoff);
 	if ((p->backoff *= 2) > BACKOFF_MAX)
 		p->backoff = BACKOFF_MAX;
 	if (!stopped)
@@ -477,7 +483,9 @@ limit_over(evutil_socket_t fd, short what, void *arg)
 	limit_free(l);
 	if (p == NULL)
 		return;
-	log_warnx("%s did not leave in time: killed", process_name(p));
+	log_warnx("child.killed", LOG_KV(PROCESS_KV(p),
+	    KV("reason", "not_left")), "%s did not leave in time: killed",
+	    process_name(p));
 	process_kill(p);
 }
 

@@ -82,7 +82,8 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		_exit(0);
 	if (m->lost && m->type == MSG_PEER) {
 		/* the worker sees its end and asks for another */
-		log_warnx("no descriptor is left for a worker's channel");
+		log_warnx("peer.no_descriptor", NULL,
+		    "no descriptor is left for a worker's channel");
 		return;
 	}
 	if (proto_check(ROLE_MASTER, ROLE_FETCHER, m, &why) == -1)
@@ -106,6 +107,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		if (proto_get_u32(m, &gen) == -1)
 			fatalx("MSG_KEYS: malformed");
 		source_restore(gen, imsg_take_fd(m));
+		break;
+	case MSG_LOG_LEVEL:
+		child_log_level(m);
 		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);

@@ -128,7 +128,10 @@ peer_message(struct channel *ch, struct imsg *m, void *arg)
 		return;
 	}
 	if (proto_check(ROLE_WORKER, ROLE_FETCHER, m, &why) == -1) {
-		log_warnx("worker %u (g%u) broke the protocol: %s: %s", p->id,
+		log_warnx("peer.broke_protocol", LOG_KV(KV("worker", p->id),
+		    KV("generation", p->gen),
+		    KV("message", proto_name(m->type)), KV("reason", why)),
+		    "worker %u (g%u) broke the protocol: %s: %s", p->id,
 		    p->gen, proto_name(m->type), why);
 		peer_free(p);
 		return;
@@ -151,7 +154,8 @@ peer_keys(struct peer *p, int fd)
 	int	 copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy == -1) {
-		log_warn("key set for a worker");
+		log_warn("peer.keys_failed", LOG_KV(KV("worker", p->id),
+		    KV("generation", p->gen)), "key set for a worker");
 		return;
 	}
 	proto_send_u32(p->channel, MSG_KEYS, p->gen, copy);

@@ -107,7 +107,8 @@ resolve_watch(const char *text)
 	}
 	if (strlen(text) >= NAME_MAX_LEN ||
 	    (n = calloc(1, sizeof(*n))) == NULL) {
-		log_warnx("cannot resolve %.64s", text);
+		log_warnx("resolver.no_room", LOG_KV(KV("host", text)),
+		    "cannot resolve %.64s", text);
 		return;
 	}
 	memcpy(n->text, text, strlen(text) + 1);
@@ -169,7 +170,8 @@ request_name(struct name *n)
 	memcpy(j.text, n->text, sizeof(j.text));
 	/* a full socket: it is asked again in AGAIN_S seconds */
 	if (send(ask[0], &j, sizeof(j), MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
-		log_debug("resolver is busy");
+		log_debug("resolver.busy", LOG_KV(KV("host", n->text)),
+		    "resolver is busy");
 	else
 		n->asked = 1;
 }
@@ -192,6 +194,7 @@ again(evutil_socket_t fd, short what, void *arg)
 static void
 replied(evutil_socket_t fd, short what, void *arg)
 {
+	const char	*why;
 	struct job	 j;
 	struct name	*n;
 	int		 new;
@@ -203,10 +206,11 @@ replied(evutil_socket_t fd, short what, void *arg)
 		return;
 	n->asked = 0;
 	if (j.error != 0 || j.n == 0) {
+		why = j.error != 0 ? gai_strerror(j.error) : "no address";
 		if (!n->failed)
-			log_warnx("upstream name %s: %s", n->text,
-			    j.error != 0 ? gai_strerror(j.error) :
-			    "no address");
+			log_warnx("resolver.failed", LOG_KV(
+			    KV("host", n->text), KV("error", why)),
+			    "upstream name %s: %s", n->text, why);
 		n->failed = 1;
 		/* the addresses that worked are kept */
 		new = !n->known;

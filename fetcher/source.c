@@ -248,7 +248,8 @@ source_restore(uint32_t gen, int fd)
 		s->restored = 1;
 		s->good = mono_ms();
 		stale_arm(s);
-		log_info("oauth: going on with the last good key set");
+		log_info("jwks.restored", LOG_KV(KV("url", s->url)),
+		    "oauth: going on with the last good key set");
 		prime_over(s, 1, "");
 	}
 	jwk_set_free(set);
@@ -331,10 +332,12 @@ fetched(void *arg, const struct http_reply *r)
 	s->get = NULL;
 	ok = take(s, r, why, sizeof(why)) == 0;
 	if (ok && s->retry != 0 && s->fd != -1)
-		log_info("oauth: refresh jwks: works again");
+		log_info("jwks.recovered", LOG_KV(KV("url", s->url)),
+		    "oauth: refresh jwks: works again");
 	if (!ok && s->fd != -1)
-		log_warnx("oauth: refresh jwks: %s: %s; keeping the last "
-		    "good key set", s->url, why);
+		log_warnx("jwks.refresh_failed", LOG_KV(KV("url", s->url),
+		    KV("error", why)), "oauth: refresh jwks: %s: %s; keeping "
+		    "the last good key set", s->url, why);
 	if (ok) {
 		s->retry = 0;
 		s->good = s->began;
@@ -401,19 +404,21 @@ stale_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct source	*s = arg;
 	struct jwk_set	 none = { NULL, 0 };
+	uint64_t	 left = s->max_stale - s->max_stale / 2;
 
 	(void)fd;
 	(void)what;
 	if (!s->warned) {
 		s->warned = 1;
-		log_warnx("oauth: the key set of %s is stale; in %llu s no "
-		    "token will be taken any more", s->url,
-		    (unsigned long long)(s->max_stale - s->max_stale / 2) /
-		    1000);
-		arm(s->stale, s->max_stale - s->max_stale / 2);
+		log_warnx("jwks.stale", LOG_KV(KV("url", s->url),
+		    KV("ms", left)), "oauth: the key set of %s is stale; in "
+		    "%llu s no token will be taken any more", s->url,
+		    (unsigned long long)left / 1000);
+		arm(s->stale, left);
 		return;
 	}
-	log_errx("oauth: the key set of %s is too old "
+	log_errx("jwks.expired", LOG_KV(KV("url", s->url)),
+	    "oauth: the key set of %s is too old "
 	    "(auth.oauth.jwks_max_stale): no token is taken until there is "
 	    "another one", s->url);
 	if (keep(s, &none) == -1)
@@ -493,7 +498,8 @@ keep(struct source *s, struct jwk_set *set)
 	s->fd = fd;
 	s->packed = w.data;
 	s->packed_len = w.len;
-	log_info("oauth: %zu keys from %s", set->n, s->url);
+	log_info("jwks.fetched", LOG_KV(KV("url", s->url),
+	    KV("keys", set->n)), "oauth: %zu keys from %s", set->n, s->url);
 	TAILQ_FOREACH(u, &s->users, link)
 		cb.keys(u->gen, fd);
 	return (1);
@@ -524,15 +530,23 @@ say_skipped(struct source *s, const struct skips *skips)
 	for (i = 0; i < skips->n && i < SAID_MAX; i++) {
 		k = &skips->skip[i];
 		if (k->is_private)
-			log_warnx("oauth: jwks %s: key %zu (kid \"%.64s\") "
+			log_warnx("jwks.private_key", LOG_KV(
+			    KV("url", s->url), KV("key", k->index),
+			    KV("kid", k->kid), KV("error", k->why)),
+			    "oauth: jwks %s: key %zu (kid \"%.64s\") "
 			    "skipped: %s; whoever has seen it can make "
 			    "tokens", s->url, k->index, k->kid, k->why);
 		else
-			log_info("oauth: jwks %s: key %zu (kid \"%.64s\") "
+			log_info("jwks.key_skipped", LOG_KV(
+			    KV("url", s->url), KV("key", k->index),
+			    KV("kid", k->kid), KV("error", k->why)),
+			    "oauth: jwks %s: key %zu (kid \"%.64s\") "
 			    "skipped: %s", s->url, k->index, k->kid, k->why);
 	}
 	if (i < skips->n)
-		log_info("oauth: jwks %s: %zu more keys skipped", s->url,
+		log_info("jwks.keys_skipped", LOG_KV(KV("url", s->url),
+		    KV("keys", skips->n - i)),
+		    "oauth: jwks %s: %zu more keys skipped", s->url,
 		    skips->n - i);
 }
 

@@ -142,7 +142,10 @@ peer_message(struct channel *ch, struct imsg *m, void *arg)
 		if ((m->type == MSG_SIGN ? sign_for(p, m) : ask(p, m)) == 0)
 			return;
 	}
-	log_warnx("worker %u (g%u) broke the protocol: %s: %s", p->id, p->gen,
+	log_warnx("peer.broke_protocol", LOG_KV(KV("worker", p->id),
+	    KV("generation", p->gen), KV("message", proto_name(m->type)),
+	    KV("reason", why)),
+	    "worker %u (g%u) broke the protocol: %s: %s", p->id, p->gen,
 	    proto_name(m->type), why);
 	peer_free(p);
 }
@@ -165,7 +168,9 @@ sign_for(struct peer *p, const struct imsg *m)
 	if ((key = store_sign_key(p->gen, number)) != NULL)
 		n = sign(key, alg, tbs, len, sig, sizeof(sig));
 	if (n == 0)
-		log_warnx("worker %u (g%u): a signature was refused", p->id,
+		log_warnx("sign.refused", LOG_KV(KV("worker", p->id),
+		    KV("generation", p->gen), KV("key", number)),
+		    "worker %u (g%u): a signature was refused", p->id,
 		    p->gen);
 	(void)proto_send_signature(p->channel, id, sig, n);
 	return (0);
@@ -314,7 +319,8 @@ checks_done(struct pool_job *job)
 		store_learn(&job->candidate[job->match], c->mark);
 	}
 	if (job->verdict == KEY_FAILED)
-		log_warnx("an API key could not be checked: no memory");
+		log_warnx("api_key.check_failed", NULL,
+		    "an API key could not be checked: no memory");
 	TAILQ_REMOVE(&checks, c, link);
 	TAILQ_FOREACH(w, &c->waiters, link)
 		/* one that does not read loses its answer, and its peer

@@ -73,13 +73,18 @@ first_config(void)
 	struct imsg	 m;
 	const char	*why;
 
-	if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body, CONFIG_MS) != 1)
-		fatalx("no configuration came");
-	if (proto_check(ROLE_MASTER, ROLE_KEEPER, &m, &why) == -1)
-		fatalx("%s: %s", proto_name(m.type), why);
-	if (m.type != MSG_KEEP_CONFIG)
-		fatalx("%s: not now", proto_name(m.type));
-	return (configure(&m));
+	for (;;) {
+		if (imsg_recv_wait(PROTO_CHANNEL_FD, &m, body,
+		    CONFIG_MS) != 1)
+			fatalx("no configuration came");
+		if (proto_check(ROLE_MASTER, ROLE_KEEPER, &m, &why) == -1)
+			fatalx("%s: %s", proto_name(m.type), why);
+		if (m.type == MSG_KEEP_CONFIG)
+			return (configure(&m));
+		if (m.type != MSG_LOG_LEVEL)
+			fatalx("%s: not now", proto_name(m.type));
+		child_log_level(&m);
+	}
 }
 
 static unsigned
@@ -122,7 +127,8 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	}
 	if (m->lost && m->type == MSG_PEER) {
 		/* the worker sees its end and asks for another */
-		log_warnx("no descriptor is left for a worker's channel");
+		log_warnx("peer.no_descriptor", NULL,
+		    "no descriptor is left for a worker's channel");
 		return;
 	}
 	if (proto_check(ROLE_MASTER, ROLE_KEEPER, m, &why) == -1)
@@ -140,6 +146,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		if (proto_get_peer(m, &gen, &id) == -1)
 			fatalx("MSG_PEER: malformed");
 		checks_attach(gen, id, imsg_take_fd(m));
+		break;
+	case MSG_LOG_LEVEL:
+		child_log_level(m);
 		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);

@@ -103,6 +103,9 @@ take(struct imsg *m)
 	case MSG_CONTROL_RESULT:
 		bad = ask_answered(m) == -1;
 		break;
+	case MSG_LOG_LEVEL:
+		child_log_level(m);
+		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);
 		break;

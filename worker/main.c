@@ -158,6 +158,9 @@ get_config(void)
 			if (shm_map(shm_fd, &shm) == -1)
 				fatal("shm_map");
 			break;
+		case MSG_LOG_LEVEL:
+			child_log_level(&m);
+			break;
 		default:
 			fatalx("%s: not now", proto_name(m.type));
 		}
@@ -256,8 +259,8 @@ loop(void)
 	}
 	flood_end();
 	if (audit_flush() == -1)
-		log_warnx("audit: leaving with lines that could not be "
-		    "written");
+		log_warnx("record.unwritten", NULL,
+		    "audit: leaving with lines that could not be written");
 	channel_flush(master, 1000);
 }
 
@@ -349,6 +352,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		auth_lose_tokens();
 		look_again();
 		break;
+	case MSG_LOG_LEVEL:
+		child_log_level(m);
+		break;
 	case MSG_PING:
 		proto_send_empty(master, MSG_PONG);
 		break;
@@ -376,8 +382,9 @@ lost(struct imsg *m)
 {
 	uint32_t	 role, zero;
 
-	log_warnx("%s: no descriptor was free, it is lost",
-	    proto_name(m->type));
+	log_warnx("service.no_descriptor",
+	    LOG_KV(KV("message", proto_name(m->type))),
+	    "%s: no descriptor was free, it is lost", proto_name(m->type));
 	switch (m->type) {
 	case MSG_CONN:
 		return (1);

@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/proto.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -51,6 +52,34 @@ same(const struct imsg *m)
 	if (imsg_recv_wait(in, &got, body, 0) != 1 || got.type != m->type ||
 	    got.fd != -1 || got.len != m->len ||
 	    (m->len > 0 && memcmp(got.data, m->data, m->len) != 0))
+		abort();
+}
+
+/* Whatever a child says is one line, in either form, and arrives as it is. */
+static void
+log_lines(const struct log_record *r)
+{
+	static uint8_t		 body[IMSG_BODY_MAX];
+	static struct log_record again;
+	static char		 line[LOG_LINE_MAX];
+	const struct log_head	 h = { "worker 0 (g1)", "now", 0 };
+	struct imsg		 m;
+	const char		*p;
+	size_t			 n;
+
+	proto_send_log(out, r);
+	if (imsg_recv_wait(in, &m, body, 0) != 1 ||
+	    proto_get_log(&m, &again) == -1 ||
+	    memcmp(&again, r, sizeof(again)) != 0)
+		abort();
+	n = log_record_json(r, &h, line);
+	if (n >= sizeof(line) || strcspn(line, "\n") != n - 1 ||
+	    json_check(line, n - 1) != JSON_OK)
+		abort();
+	n = log_record_line(r, &h, line);
+	if (n >= sizeof(line) || strcspn(line, "\n") != n - 1 ||
+	    (p = strstr(line, " event=")) == NULL ||
+	    strstr(p + 1, " event=") != NULL)
 		abort();
 }
 
@@ -105,6 +134,7 @@ variable(const struct imsg *m)
 {
 	struct proto_addr	 addrs[PROTO_ADDRS_MAX];
 	struct proto_hello	 hello;
+	struct log_record	 record;
 	enum key_verdict	 verdict;
 	const uint8_t		*key;
 	uint64_t		 id64, source;
@@ -122,10 +152,12 @@ variable(const struct imsg *m)
 		}
 		break;
 	case MSG_LOG:
-		if (proto_get_log(m, &v, text) == 0) {
-			if (v < LOG_CRIT || v > LOG_DEBUG)
-				abort();
-			proto_send_log(out, v, text);
+		if (proto_get_log(m, &record) == 0)
+			log_lines(&record);
+		break;
+	case MSG_LOG_LEVEL:
+		if (proto_get_log_level(m, &v) == 0) {
+			proto_send_log_level(out, v);
 			same(m);
 		}
 		break;

@@ -41,8 +41,8 @@ static char			 text[PROTO_TEXT_MAX];
 static void
 on_message(struct channel *ch, struct imsg *m, void *arg)
 {
-	const char	*why;
-	int		 pri;
+	struct log_record	 r;
+	const char		*why;
 
 	(void)ch;
 	(void)arg;
@@ -53,8 +53,11 @@ on_message(struct channel *ch, struct imsg *m, void *arg)
 	}
 	assert_int_equal(proto_check(ROLE_WORKER, ROLE_MASTER, m, &why), 0);
 	type = m->type;
-	if (type == MSG_LOG)
-		assert_int_equal(proto_get_log(m, &pri, text), 0);
+	if (type == MSG_LOG) {
+		assert_int_equal(proto_get_log(m, &r), 0);
+		snprintf(text, sizeof(text), "%s", r.text);
+		assert_int_equal(r.pri <= LOG_ERR, 1);
+	}
 	got++;
 }
 
@@ -134,6 +137,7 @@ fresh(void **state)
 	memset(&hello, 0, sizeof(hello));
 	hello.version = PROTO_VERSION;
 	hello.role = ROLE_WORKER;
+	hello.level = LOG_INFO;
 	hello.instance = 2;
 	hello.generation = 5;
 	return (0);
@@ -257,7 +261,7 @@ log_and_die(void)
 	    PROTO_CHANNEL_FD, on_message, NULL)) == NULL)
 		return (2);
 	child_log_to(ch);
-	log_warnx("one");
+	log_errx("test.one", NULL, "one");
 	fatalx("last words");
 }
 

@@ -111,6 +111,8 @@ worker_sample(void)
 	w.proxy_peers = nets + 1;
 	w.nproxy_peers = 1;
 	w.audit_allow = 1;
+	w.identity = CONF_IDENTITY_HASHED;
+	w.session_secret_set = 1;
 	w.refusals = 6;
 	w.max_body = 1024;
 	w.max_header = 2048;
@@ -289,6 +291,8 @@ test_worker(void **state)
 	assert_int_equal(x->nproxy_peers, 1);
 	assert_memory_equal(&x->proxy_peers[0], &nets[1], sizeof(nets[1]));
 	assert_int_equal(x->audit_allow, 1);
+	assert_int_equal(x->identity, CONF_IDENTITY_HASHED);
+	assert_int_equal(x->session_secret_set, 1);
 	assert_int_equal(x->refusals, 6);
 	assert_int_equal(x->max_body, 1024);
 	assert_int_equal(x->max_header, 2048);

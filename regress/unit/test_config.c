@@ -141,6 +141,8 @@ test_defaults(void **state)
 	assert_int_equal(conf->w.default_upstream, 0);
 	assert_false(conf->w.audit_allow);
 	assert_int_equal(conf->w.refusals, 20);
+	assert_int_equal(conf->w.identity, CONF_IDENTITY_FULL);
+	assert_false(conf->w.session_secret_set);
 	assert_false(conf->w.auth_enabled);
 	assert_false(conf->w.oauth.enabled);
 	assert_int_equal(conf->w.oauth.leeway_ms, 30000);
@@ -176,7 +178,8 @@ test_every_key(void **state)
 	    "- {name: b-_9, url: 'http://[::1]:80/x%20y/'}\n"
 	    "default_upstream: b-_9\n"
 	    "audit: {path: /a/b, on_failure: allow,\n"
-	    "  refusals_per_second: off}\n"
+	    "  refusals_per_second: off, identity: none}\n"
+	    "log: {format: json, level: warning}\n"
 	    "allowed_origins: ['https://A.example:443', \"*\",\n"
 	    "  'http://localhost:6274', vscode-webview://abc]\n"
 	    "trusted_proxies: [10.0.0.0/8, '::1', fe80::/10, 0.0.0.0/0]\n"
@@ -197,6 +200,8 @@ test_every_key(void **state)
 	assert_string_equal(conf->w.oauth.public_url,
 	    "http://[::1]:8443/mcp");
 	assert_int_equal(conf->workers, 3);
+	assert_int_equal(conf->log_json, 1);
+	assert_int_equal(conf->log_level, 4);
 	assert_string_equal(conf->user, "nobody");
 	assert_string_equal(conf->pid_file, "/tmp/x.pid");
 	assert_int_equal(conf->w.t_drain, 7200000);
@@ -222,6 +227,7 @@ test_every_key(void **state)
 	assert_string_equal(conf->audit_path, "/a/b");
 	assert_true(conf->w.audit_allow);
 	assert_int_equal(conf->w.refusals, 0);
+	assert_int_equal(conf->w.identity, CONF_IDENTITY_NONE);
 	assert_int_equal(conf->w.norigins, 4);
 	assert_string_equal(conf->w.origins[0], "https://a.example");
 	assert_string_equal(conf->w.origins[1], "*");

@@ -118,6 +118,14 @@ static const struct error_row mistakes[] = {
 	/* audit */
 	{ "audit: {on_failure: ignore}\n", "1:21: audit.on_failure: expected "
 	    "deny or allow, got \"ignore\"" },
+	{ "log: {format: xml}\n", "1:15: log.format: expected text or json, "
+	    "got \"xml\"" },
+	{ "log: {level: notice}\n", "1:14: log.level: expected error, "
+	    "warning, info or debug, got \"notice\"" },
+	{ "audit: {identity: sometimes}\n", "1:19: audit.identity: "
+	    "expected full, hashed or none, got \"sometimes\"" },
+	{ "audit: {identity: [full]}\n", "1:19: audit.identity: "
+	    "expected full, hashed or none, got a list" },
 	{ "audit: {refusals_per_second: 0}\n", "1:30: "
 	    "audit.refusals_per_second: expected a number from 1 to "
 	    "1000000, or off, got \"0\"" },

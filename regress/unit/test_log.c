@@ -22,11 +22,11 @@ static char	 got[8192];
 static int	 got_pri, lines;
 
 static void
-sink(void *arg, int pri, const char *text)
+sink(void *arg, const struct log_record *r)
 {
 	assert_ptr_equal(arg, got);
-	snprintf(got, sizeof(got), "%s", text);
-	got_pri = pri;
+	snprintf(got, sizeof(got), "%s", r->text);
+	got_pri = r->pri;
 	lines++;
 }
 
@@ -86,18 +86,18 @@ static void
 test_sink_gets_lines(void **state)
 {
 	(void)state;
-	log_info("%s is %d", "it", 7);
+	log_info("test.event", NULL, "%s is %d", "it", 7);
 	assert_string_equal(got, "it is 7");
 	assert_int_equal(got_pri, LOG_INFO);
-	log_warnx("w");
+	log_warnx("test.event", NULL, "w");
 	assert_int_equal(got_pri, LOG_WARNING);
-	log_errx("e");
+	log_errx("test.event", NULL, "e");
 	assert_int_equal(got_pri, LOG_ERR);
-	log_debug("d");
+	log_debug("test.event", NULL, "d");
 	assert_int_equal(got_pri, LOG_DEBUG);
 	assert_int_equal(lines, 4);
 	log_init("test", 1, 0);
-	log_debug("not wanted");
+	log_debug("test.event", NULL, "not wanted");
 	assert_int_equal(lines, 4);
 }
 
@@ -106,11 +106,11 @@ test_errno(void **state)
 {
 	(void)state;
 	errno = ENOENT;
-	log_warn("open %s", "f");
+	log_warn("test.event", NULL, "open %s", "f");
 	assert_string_equal(got, "open f: No such file or directory");
 	assert_int_equal(errno, ENOENT);
 	errno = EPIPE;
-	log_warnx("plain");
+	log_warnx("test.event", NULL, "plain");
 	assert_string_equal(got, "plain");
 	assert_int_equal(errno, EPIPE);
 }
@@ -142,7 +142,7 @@ test_escapes(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		log_info("%s", pairs[i][0]);
+		log_info("test.event", NULL, "%s", pairs[i][0]);
 		assert_string_equal(got, pairs[i][1]);
 	}
 }
@@ -155,27 +155,31 @@ test_long_lines_are_cut(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof(text) - 1);
-	log_info("%s", text);
+	log_info("test.event", NULL, "%s", text);
 	n = strlen(got);
-	assert_in_range(n, LOG_LINE_MAX - 10, LOG_LINE_MAX - 1);
+	assert_in_range(n, LOG_TEXT_MAX - 10, LOG_TEXT_MAX - 1);
 	assert_int_equal(strspn(got, "a"), n);
 	memset(text, '\n', sizeof(text) - 1);
-	log_info("%s", text);
+	log_info("test.event", NULL, "%s", text);
 	n = strlen(got);
-	assert_in_range(n, LOG_LINE_MAX - 10, LOG_LINE_MAX - 1);
+	assert_in_range(n, LOG_TEXT_MAX - 10, LOG_TEXT_MAX - 1);
 	assert_int_equal(strspn(got, "\\x0a"), n);
 }
 
 static void
 write_one(void)
 {
-	log_info("hello\nworld");
+	log_info("test.event", NULL, "hello\nworld");
 }
 
 static void
 relay_one(void)
 {
-	log_relay("worker 0 (g1)", LOG_WARNING, "x\n2026 fatal master: y");
+	struct log_record	 r;
+
+	log_record_init(&r, LOG_WARNING, "test.event");
+	log_record_words(&r, "x\n2026 fatal master: y");
+	log_relay("worker 0 (g1)", &r);
 }
 
 static void
@@ -185,7 +189,7 @@ test_stderr(void **state)
 	log_init("some-name", 1, 0);
 	on_stderr(write_one);
 	assert_matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
-	    "\\.[0-9]{3}Z info some-name: hello\\\\x0aworld\n$");
+	    "\\.[0-9]{3}Z info some-name: hello\\\\x0aworld event=test\\.event\n$");
 }
 
 /* A child's text cannot begin a line of its own. */
@@ -196,14 +200,18 @@ test_relay(void **state)
 	log_init("master", 1, 0);
 	on_stderr(relay_one);
 	assert_matches("Z warn worker 0 \\(g1\\): x\\\\x0a2026 fatal master: y"
-	    "\n$");
+	    " event=test\\.event\n$");
 	assert_ptr_equal(strchr(got, '\n'), got + strlen(got) - 1);
 }
 
 static void
 relay_debug(void)
 {
-	log_relay("worker", LOG_DEBUG, "not wanted");
+	struct log_record	 r;
+
+	log_record_init(&r, LOG_DEBUG, "test.event");
+	log_record_words(&r, "not wanted");
+	log_relay("worker", &r);
 }
 
 static void
@@ -215,7 +223,7 @@ test_relay_debug(void **state)
 	assert_string_equal(got, "");
 	log_init("master", 1, 1);
 	on_stderr(relay_debug);
-	assert_matches("Z debug worker: not wanted\n$");
+	assert_matches("Z debug worker: not wanted event=test\\.event\n$");
 }
 
 static void
@@ -247,7 +255,8 @@ test_fatal(void **state)
 	(void)state;
 	log_init("test", 1, 0);
 	on_stderr(die);
-	assert_matches("Z fatal test: gone: Cannot allocate memory\n$");
+	assert_matches("Z fatal test: gone: Cannot allocate memory "
+	    "event=process\\.fatal error=\"Cannot allocate memory\"\n$");
 }
 
 int

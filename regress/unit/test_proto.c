@@ -16,6 +16,7 @@
 #include "common/api_key.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "common/wire.h"
 
 #define M	(1 << ROLE_MASTER)
 #define F	(1 << ROLE_FETCHER)
@@ -33,7 +34,7 @@ static const struct entry {
 } catalogue[] = {
 	{ MSG_HELLO, M, F | K | W | O, 0, 0, 30, 285, 0 },
 	{ MSG_HELLO_ACK, F | K | W | O, M, 0, 0, 4, 4, 0 },
-	{ MSG_LOG, F | K | W | O, M, 0, 0, 5, 1028, 0 },
+	{ MSG_LOG, F | K | W | O, M, 0, 0, 11, 4517, 0 },
 	{ MSG_READY, F | W | O, M, 0, 0, 0, 0, 0 },
 	{ MSG_FETCH_CONFIG, M, F, 0, 0, 4, 4, 1 },
 	{ MSG_PRIMED, F, M, 0, 0, 9, 1032, 0 },
@@ -71,6 +72,7 @@ static const struct entry {
 	{ MSG_CONTROL_RESULT, M, O, 0, 0, 17, 8208, 0 },
 	{ MSG_PING, M, F | K | W | O, 0, 0, 0, 0, 0 },
 	{ MSG_PONG, F | K | W | O, M, 0, 0, 0, 0, 0 },
+	{ MSG_LOG_LEVEL, M, F | K | W | O, 0, 0, 1, 1, 0 },
 };
 #define NENTRIES	(sizeof(catalogue) / sizeof(catalogue[0]))
 
@@ -257,10 +259,9 @@ get_u32(const struct imsg *m)
 static int
 get_log(const struct imsg *m)
 {
-	char	 text[PROTO_TEXT_MAX];
-	int	 pri;
+	struct log_record	 r;
 
-	return (proto_get_log(m, &pri, text));
+	return (proto_get_log(m, &r));
 }
 
 static int
@@ -403,6 +404,7 @@ test_hello(void **state)
 {
 	struct proto_hello	 h, g;
 	struct imsg		 m;
+	int			 v;
 
 	(void)state;
 	memset(&h, 0, sizeof(h));
@@ -410,7 +412,7 @@ test_hello(void **state)
 	h.role = ROLE_WORKER;
 	h.instance = 3;
 	h.generation = 0xfffffffe;
-	h.verbose = 1;
+	h.level = LOG_DEBUG;
 	h.drop = 1;
 	h.uid = 1234;
 	h.gid = 5678;
@@ -420,8 +422,15 @@ test_hello(void **state)
 	assert_int_equal(proto_get_hello(&m, &g), 0);
 	assert_memory_equal(&g, &h, sizeof(h));
 	exact(&m, get_hello);
-	flag_at(&m, 16, get_hello);
 	flag_at(&m, 17, get_hello);
+	for (v = 0; v < 256; v++) {
+		h.level = (uint8_t)v;
+		assert_int_equal(proto_send_hello(out, &h), 0);
+		m = received(ROLE_MASTER, ROLE_WORKER, MSG_HELLO);
+		assert_int_equal(proto_get_hello(&m, &g),
+		    v >= LOG_ERR && v <= LOG_DEBUG ? 0 : -1);
+	}
+	h.level = LOG_INFO;
 	h.chroot_dir[0] = '\0';
 	assert_int_equal(proto_send_hello(out, &h), 0);
 	m = received(ROLE_MASTER, ROLE_FETCHER, MSG_HELLO);
@@ -521,42 +530,147 @@ test_sign_messages(void **state)
 	assert_int_equal(proto_send_signature(out, 9, big, sizeof(big)), -1);
 }
 
+/* What a sender that is not ours may put together. */
+static int
+sent_log(int pri, const char *event, const char *text, const char *pairs[][2],
+    size_t n)
+{
+	struct log_record	 r;
+	struct wbuf		 w;
+	struct imsg		 m;
+	size_t			 i;
+
+	wbuf_init(&w, IMSG_BODY_MAX);
+	wire_put_u8(&w, (uint8_t)pri);
+	wire_put_u8(&w, 0);
+	wire_put_str(&w, event);
+	wire_put_str(&w, text);
+	wire_put_u8(&w, (uint8_t)n);
+	for (i = 0; i < n; i++) {
+		wire_put_str(&w, pairs[i][0] + (*pairs[i][0] == '#'));
+		wire_put_u8(&w, *pairs[i][0] == '#');
+		wire_put_str(&w, pairs[i][1]);
+	}
+	assert_int_equal(w.failed, 0);
+	assert_int_equal(channel_send(out, MSG_LOG, 0, -1, w.data, w.len), 0);
+	wbuf_free(&w);
+	m = received(ROLE_WORKER, ROLE_MASTER, MSG_LOG);
+	return (proto_get_log(&m, &r));
+}
+
+static int
+sent_pair(const char *key, const char *value)
+{
+	const char	*pair[1][2] = { { key, value } };
+
+	return (sent_log(LOG_INFO, "a.b", "t", pair, 1));
+}
+
 static void
 test_log(void **state)
 {
-	char		 text[PROTO_TEXT_MAX], big[3000];
-	uint8_t		 copy[64];
-	struct imsg	 m;
-	int		 pri, v;
+	struct log_record	 r, g;
+	struct imsg		 m;
+	uint8_t			 copy[128];
+	int			 v;
 
 	(void)state;
-	assert_int_equal(proto_send_log(out, LOG_WARNING, "hello"), 0);
+	log_record_init(&r, LOG_WARNING, "upstream.down");
+	log_record_words(&r, "hello");
+	assert_int_equal(log_record_add(&r, "worker", "2", 1), 0);
+	assert_int_equal(log_record_add(&r, "error", "a \"b\"", 0), 0);
+	assert_int_equal(proto_send_log(out, &r), 0);
 	m = received(ROLE_WORKER, ROLE_MASTER, MSG_LOG);
-	assert_int_equal(proto_get_log(&m, &pri, text), 0);
-	assert_int_equal(pri, LOG_WARNING);
-	assert_string_equal(text, "hello");
+	assert_int_equal(proto_get_log(&m, &g), 0);
+	assert_memory_equal(&g, &r, sizeof(r));
 	exact(&m, get_log);
+	flag_at(&m, 1, get_log);
 	/* no emergencies for every terminal, no facility */
 	memcpy(copy, m.data, m.len);
 	m.data = copy;
 	for (v = 0; v < 256; v++) {
 		copy[0] = (uint8_t)v;
-		assert_int_equal(proto_get_log(&m, &pri, text),
+		assert_int_equal(proto_get_log(&m, &g),
 		    v >= LOG_CRIT && v <= LOG_DEBUG ? 0 : -1);
 	}
-	/* what is too long is cut where it begins */
-	memset(big, 'y', sizeof(big));
+}
+
+/* The longest that there is arrives as it was; so does each of its parts. */
+static void
+test_log_whole(void **state)
+{
+	struct log_record	 r, g;
+	struct imsg		 m;
+	char			 big[3000], key[8];
+	size_t			 i;
+
+	(void)state;
+	memset(big, '\xff', sizeof(big));
 	big[sizeof(big) - 1] = '\0';
-	assert_int_equal(proto_send_log(out, LOG_INFO, big), 0);
+	log_record_init(&r, LOG_INFO,
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbb");
+	log_record_words(&r, big);
+	assert_int_equal(r.cut, 1);
+	for (i = 0; i < LOG_PAIRS_MAX; i++) {
+		snprintf(key, sizeof(key), "k%zu", i);
+		assert_int_equal(log_record_add(&r, key, big, 0), 0);
+	}
+	assert_int_equal(log_record_add(&r, "more", "", 0), -1);
+	assert_int_equal(proto_send_log(out, &r), 0);
 	m = received(ROLE_FETCHER, ROLE_MASTER, MSG_LOG);
-	assert_int_equal(proto_get_log(&m, &pri, text), 0);
-	assert_int_equal(strlen(text), PROTO_TEXT_MAX - 1);
-	assert_int_equal(strspn(text, "y"), PROTO_TEXT_MAX - 1);
-	/* a NUL inside would hide the rest */
-	memcpy(copy, "\6\5\0\0\0a\0bcd", 10);
-	m.data = copy;
-	m.len = 10;
-	assert_int_equal(proto_get_log(&m, &pri, text), -1);
+	assert_int_equal(proto_get_log(&m, &g), 0);
+	assert_memory_equal(&g, &r, sizeof(r));
+}
+
+static void
+test_log_forged(void **state)
+{
+	static const char	*twice[][2] = { { "a", "1" }, { "a", "2" } };
+	static const char	*const keys[] = { "", "A", "a b", "a=b", "a\"",
+				    "ts", "level", "process", "event", "msg",
+				    "count", "truncated", "1a", "a.b",
+				    "aaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char	*const events[] = { "", "a", ".a", "a.", "a..b",
+				    "A.b", "a.b c", "a.b\n", "a.b=",
+				    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b"
+				    };
+	static const char	*const numbers[] = { "", "-", "01", "1.5",
+				    "1e3", "1,\"x\":2", " 1", "0x1", "true",
+				    "123456789012345678901" };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_int_equal(sent_pair(keys[i], "v"), -1);
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		assert_int_equal(sent_pair("#n", numbers[i]), -1);
+		assert_int_equal(sent_pair("n", numbers[i]), 0);
+	}
+	assert_int_equal(sent_pair("#n", "-1"), 0);
+	assert_int_equal(sent_pair("#n", "0"), 0);
+	assert_int_equal(sent_pair("#n", "18446744073709551615"), 0);
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		assert_int_equal(sent_log(LOG_INFO, events[i], "", NULL, 0),
+		    -1);
+	assert_int_equal(sent_log(LOG_INFO, "a.b", "", NULL, 0), 0);
+	assert_int_equal(sent_log(LOG_INFO, "a.b", "", twice, 1), 0);
+	assert_int_equal(sent_log(LOG_INFO, "a.b", "", twice, 2), -1);
+}
+
+static void
+test_log_level(void **state)
+{
+	struct imsg	 m;
+	int		 v, pri;
+
+	(void)state;
+	for (v = 0; v < 256; v++) {
+		assert_int_equal(proto_send_log_level(out, v), 0);
+		m = received(ROLE_MASTER, ROLE_KEEPER, MSG_LOG_LEVEL);
+		assert_int_equal(proto_get_log_level(&m, &pri),
+		    v >= LOG_ERR && v <= LOG_DEBUG ? 0 : -1);
+		assert_int_equal(pri, v);
+	}
 }
 
 static void
@@ -747,6 +861,9 @@ main(void)
 		cmocka_unit_test(test_key_messages),
 		cmocka_unit_test(test_sign_messages),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_whole),
+		cmocka_unit_test(test_log_forged),
+		cmocka_unit_test(test_log_level),
 		cmocka_unit_test(test_primed),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_again),

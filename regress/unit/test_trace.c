@@ -81,14 +81,18 @@ static void
 test_parents(void **state)
 {
 	struct http1_head	 h;
+	struct trace		 t;
 	char			 text[512], out[TRACE_PARENT_LEN];
 	size_t			 i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		parse(&h, text, sizeof(text), cases[i].value, 1);
-		assert_int_equal(trace_given(&h), cases[i].flags != NULL);
-		trace_make_parent(&h, out);
+		trace_begin(&t, &h);
+		assert_int_equal(t.given, cases[i].flags != NULL);
+		assert_int_equal(t.in_head, t.given);
+		trace_make_span(t.up);
+		trace_put(&t, out);
 		well_formed(out);
 		/* the span is ours */
 		assert_memory_not_equal(out + 36, S16, 16);
@@ -107,11 +111,66 @@ static void
 test_two(void **state)
 {
 	struct http1_head	 h;
+	struct trace		 t;
 	char			 text[512];
 
 	(void)state;
 	parse(&h, text, sizeof(text), cases[0].value, 2);
-	assert_false(trace_given(&h));
+	trace_begin(&t, &h);
+	assert_false(t.given);
+}
+
+/* What the message says counts; the head becomes a link where it says
+ * something else. */
+static void
+test_adopt(void **state)
+{
+	static const struct {
+		const char	*head, *meta;
+		int		 taken, linked, in_head;
+	} t[] = {
+		{ NULL, "00-" T32 "-" S16 "-01", 1, 0, 0 },
+		{ "00-" T32 "-" S16 "-01", "00-" T32 "-" S16 "-01", 1, 0, 1 },
+		{ "00-" T32 "-00000000000000ff-01", "00-" T32 "-" S16 "-01",
+		    1, 1, 1 },
+		{ "00-" Z16 S16 "-" S16 "-00", "00-" T32 "-" S16 "-01", 1, 1,
+		    0 },
+		{ NULL, "01-" T32 "-" S16 "-01", 1, 0, 0 },
+		/* none that could be replaced */
+		{ "00-" Z16 S16 "-" S16 "-00", "01-" T32 "-" S16 "-01-x", 0,
+		    0, 1 },
+		{ NULL, "00-" T32 "-" S16 "-0", 0, 0, 0 },
+		{ NULL, "00-" T32 "-" S16 "-\\u0030", 0, 0, 0 },
+		{ NULL, "", 0, 0, 0 }
+	};
+	struct http1_head	 h;
+	struct trace		 trace, before;
+	char			 text[512];
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		parse(&h, text, sizeof(text), t[i].head, 1);
+		trace_begin(&trace, &h);
+		before = trace;
+		assert_int_equal(trace_adopt(&trace, slice_of(t[i].meta)),
+		    t[i].taken);
+		assert_int_equal(trace.linked, t[i].linked);
+		assert_int_equal(trace.in_head, t[i].in_head);
+		if (!t[i].taken) {
+			assert_memory_equal(&trace, &before, sizeof(trace));
+			continue;
+		}
+		assert_memory_equal(trace.at.id, T32, 32);
+		assert_memory_equal(trace.at.span, S16, 16);
+		if (trace.linked)
+			assert_memory_equal(&trace.link, &before.at,
+			    sizeof(before.at));
+	}
+	assert_true(trace_state_ok(slice_of("a=b,c=d")));
+	assert_false(trace_state_ok(slice_of("")));
+	assert_false(trace_state_ok(slice_of("a=\\n")));
+	assert_false(trace_state_ok(slice_of("a=\xc3\xa4")));
 }
 
 int
@@ -119,7 +178,8 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_parents),
-		cmocka_unit_test(test_two)
+		cmocka_unit_test(test_two),
+		cmocka_unit_test(test_adopt)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

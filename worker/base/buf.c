@@ -28,6 +28,8 @@ static struct {
 static size_t	 total;
 static uint64_t	 limit = UINT64_MAX;
 
+static void	 gone(struct buf *);
+static void	 wipe(struct buf *);
 static int	 spare_size(size_t);
 static void	*block_get(size_t);
 static void	 block_put(void *, size_t);
@@ -44,6 +46,7 @@ buf_grow(struct buf *b, size_t n)
 		return (NULL);
 	}
 	if (b->p != NULL && b->cap - b->len >= n) {
+		gone(b);
 		memmove(b->p, b->p + b->off, b->len);
 		b->off = 0;
 		return (b->p + b->len);
@@ -58,13 +61,14 @@ buf_grow(struct buf *b, size_t n)
 	if (b->len > 0)
 		memcpy(p, b->p + b->off, b->len);
 	if (b->p != NULL) {
-		explicit_bzero(b->p, b->off + b->len);
+		wipe(b);
 		block_put(b->p, b->cap);
 	}
 	total += cap - b->cap;
 	b->p = p;
 	b->cap = cap;
 	b->off = 0;
+	b->used = 0;
 	return (p + b->len);
 }
 
@@ -111,6 +115,7 @@ void
 buf_drop(struct buf *b, size_t n)
 {
 	if (n >= b->len) {
+		gone(b);
 		b->off = 0;
 		b->len = 0;
 		return;
@@ -134,8 +139,25 @@ void
 buf_wipe(struct buf *b)
 {
 	if (b->p != NULL)
-		explicit_bzero(b->p, b->cap);
+		wipe(b);
 	buf_free(b);
+}
+
+/* Its place will be another's, or nobody's. */
+static void
+gone(struct buf *b)
+{
+	size_t	 end = b->off + b->len;
+
+	if (end > b->used)
+		b->used = end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
+}
+
+static void
+wipe(struct buf *b)
+{
+	gone(b);
+	explicit_bzero(b->p, b->used < UINT32_MAX ? b->used : b->cap);
 }
 
 size_t

@@ -17,6 +17,7 @@ struct buf {
 	size_t	 off;		/* start of the data in it */
 	size_t	 len;		/* bytes of data */
 	size_t	 cap;
+	uint32_t used;		/* where data that is gone ended at most */
 	int	 failed;	/* something is lacking in it */
 };
 
@@ -85,7 +86,7 @@ buf_puts(struct buf *b, const char *s)
 }
 /* Consume n bytes (at most what is there) from the front. */
 void	 buf_drop(struct buf *, size_t n);
-/* Give the memory back; buf_wipe() overwrites it first. */
+/* Give the memory back; buf_wipe() overwrites first what was ever added. */
 void	 buf_free(struct buf *);
 void	 buf_wipe(struct buf *);
 /* Allocated by all buffers of this process, in bytes. */

@@ -87,7 +87,7 @@ static void
 message(struct channel *ch, struct imsg *m, void *arg)
 {
 	struct peer	*p = arg;
-	const char	*why;
+	const char	*role, *why;
 
 	(void)ch;
 	if (m == NULL)
@@ -95,8 +95,10 @@ message(struct channel *ch, struct imsg *m, void *arg)
 	else if ((why = take(p, m)) == NULL)
 		on_heard();
 	else {
-		log_warnx("%s: %s: %s",
-		    proto_role_name((enum proto_role)(p - peers)),
+		role = proto_role_name((enum proto_role)(p - peers));
+		log_warnx("service.broke_protocol", LOG_KV(
+		    KV("service", role), KV("message", proto_name(m->type)),
+		    KV("reason", why)), "%s: %s: %s", role,
 		    proto_name(m->type), why);
 		lose(p);
 	}

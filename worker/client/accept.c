@@ -154,7 +154,7 @@ accept_event(evutil_socket_t fd, short what, void *arg)
 		/* EINVAL: it does not listen, until the master sees to it */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM || errno == EINVAL) {
-			log_warn("accept");
+			log_warn("client.accept_failed", NULL, "accept");
 			evtimer_add(again, &wait);
 			accept_poll();
 		}

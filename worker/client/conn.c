@@ -534,7 +534,8 @@ expired_close(struct timer *t)
 static void
 expired_write(struct timer *t)
 {
-	log_debug("a client does not read its answer: closed");
+	log_debug("client.write_timeout", NULL,
+	    "a client does not read its answer: closed");
 	conn_abort(conn_of(t));
 }
 

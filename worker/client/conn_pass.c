@@ -128,7 +128,8 @@ log_no_room(void)
 	n++;
 	if (clock_mono() - logged < NO_ROOM_LOG_MS)
 		return;
-	log_warnx("limits.max_connections reached: %u connections that older "
+	log_warnx("client.no_room", LOG_KV(KV("connections", n)),
+	    "limits.max_connections reached: %u connections that older "
 	    "workers handed over are refused", n);
 	logged = clock_mono();
 	n = 0;

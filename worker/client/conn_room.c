@@ -231,7 +231,9 @@ conn_log_refused(const struct conn *c, const char *why)
 	n++;
 	if (logged != 0 && clock_mono() - logged < REFUSED_LOG_MS)
 		return;
-	log_warnx("%u connections refused, the last from %s: %s", n,
+	log_warnx("client.refused", LOG_KV(KV("connections", n),
+	    KV("client_ip", c->client.ip), KV("reason", why)),
+	    "%u connections refused, the last from %s: %s", n,
 	    c->client.ip, why);
 	logged = clock_mono();
 	n = 0;

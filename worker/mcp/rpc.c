@@ -19,7 +19,8 @@
 
 enum member {
 	M_OTHER, M_JSONRPC, M_ID, M_METHOD, M_PARAMS, M_RESULT, M_ERROR,
-	M_NAME, M_URI, M_TASK, M_PROPOSED, M_META, M_META_VERSION, M_ARGUMENTS
+	M_NAME, M_URI, M_TASK, M_PROPOSED, M_META, M_META_VERSION,
+	M_META_PARENT, M_META_STATE, M_ARGUMENTS
 };
 
 /* Servers exist to which such a name is the known one, and the last counts. */
@@ -55,6 +56,7 @@ static void	 choose_name(struct walk *);
 static int	 begins(struct slice, const char *);
 static struct slice keep(struct walk *, struct slice);
 static enum member find(struct walk *, struct slice);
+static enum member find_meta(struct slice);
 static char	 lower(char);
 static int	 folds_to(struct slice, const char *);
 static void	 seen(struct walk *);
@@ -134,6 +136,12 @@ scalar(struct walk *w, enum json_event event, struct slice raw)
 		if (event != JSON_STRING ||
 		    w->rpc->version.len > RPC_METHOD_MAX)
 			w->why = BAD_VERSION;
+	} else if (w->depth == 3 && event == JSON_STRING &&
+	    w->at[0] == M_PARAMS && w->at[1] == M_META) {
+		if (w->at[2] == M_META_PARENT)
+			w->rpc->traceparent = raw;
+		else if (w->at[2] == M_META_STATE)
+			w->rpc->tracestate = raw;
 	}
 }
 
@@ -252,16 +260,18 @@ find(struct walk *w, struct slice name)
 	const struct known	*k = NULL;
 	char			 plain[NAME_RAW_MAX];
 
+	if (w->depth == 1)
+		k = top;
+	else if (w->depth == 2 && w->at[0] == M_PARAMS)
+		k = params;
+	else if (w->depth != 3 || w->at[1] != M_META)
+		return (M_OTHER);
 	if (memchr(name.p, '\\', name.len) != NULL) {
 		if (name.len > sizeof(plain))
 			return (M_OTHER);
 		name.len = json_unescape(name, plain);
 		name.p = plain;
 	}
-	if (w->depth == 1)
-		k = top;
-	else if (w->depth == 2 && w->at[0] == M_PARAMS)
-		k = params;
 	for (; k != NULL && k->name.p != NULL; k++) {
 		if (slice_eq(name, k->name))
 			return (k->member);
@@ -276,9 +286,19 @@ find(struct walk *w, struct slice name)
 		else
 			w->alias = 1;
 	}
-	if (w->depth == 3 && w->at[1] == M_META &&
-	    slice_is(name, META_VERSION))
+	return (w->depth == 3 ? find_meta(name) : M_OTHER);
+}
+
+/* Those of a trace have no prefix (SEP-414). */
+static enum member
+find_meta(struct slice name)
+{
+	if (slice_is(name, META_VERSION))
 		return (M_META_VERSION);
+	if (slice_is(name, "traceparent"))
+		return (M_META_PARENT);
+	if (slice_is(name, "tracestate"))
+		return (M_META_STATE);
 	return (M_OTHER);
 }
 

@@ -31,6 +31,9 @@ struct rpc {
 	struct slice	 version;	/* of params._meta, the member
 					 * io.modelcontextprotocol/
 					 * protocolVersion; p NULL: none */
+	struct slice	 traceparent;	/* of params._meta, as they stand in
+					 * the body; p NULL: none, or no */
+	struct slice	 tracestate;	/* string */
 	struct slice	 proposed;	/* params.protocolVersion of initialize,
 					 * as it stands in the body (escapes as
 					 * they came); p NULL when none */

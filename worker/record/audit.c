@@ -16,7 +16,7 @@
 #include "worker/record/audit.h"
 
 #define KEPT_MAX	(8 * 1024 * 1024)	/* while it cannot be written */
-#define LINE_MAX_BYTES	(12 * 6 * AUDIT_VALUE_MAX + 1024)
+#define LINE_MAX_BYTES	(16 * 6 * AUDIT_VALUE_MAX + 1024)
 
 #define ALL		AUDIT_VALUE_MAX
 
@@ -26,6 +26,9 @@
 #define WAITS		4		/* for a pipe, in one flush */
 #define WAIT_MS		100
 #define CUT_OFF_BYTES	(sizeof(ACTION ERROR CUT_OFF) + 16)
+
+/* what is copied is mostly of a length that the compiler knows */
+#define INLINE		static inline __attribute__((always_inline))
 
 static struct buf	 batch;
 static struct buf	 promises;	/* a byte for each line of it: 1: its
@@ -40,10 +43,13 @@ static uint64_t		 lost;		/* lines that could not be kept */
 static ssize_t	 write_all(const char *, size_t);
 static void	 lines_written(size_t);
 static char	*cut_off_line(char *, struct slice);
-static char	*put_raw(char *, struct slice);
-static char	*put_always(char *, struct slice, struct slice, size_t);
-static char	*put_value(char *, struct slice, struct slice, size_t);
-static char	*put_number(char *, struct slice, uint64_t);
+INLINE char	*put_raw(char *, struct slice);
+INLINE char	*put_always(char *, struct slice, struct slice, size_t);
+INLINE char	*put_value(char *, struct slice, struct slice, size_t);
+INLINE char	*put_plain(char *, struct slice, struct slice);
+INLINE char	*put_number(char *, struct slice, uint64_t);
+static char	*put_string(char *, struct slice, size_t);
+static char	*put_digits(char *, uint64_t);
 static char	*put_time(char *);
 
 static const char *const action_names[] = {
@@ -94,19 +100,25 @@ audit_add(const struct audit_entry *e)
 	p = put_time(p);
 	p = put_always(p, slice_of("\",\"session_id\":"), e->session_id, most);
 	p = put_always(p, slice_of(",\"method\":"), e->method, most);
-	p = put_always(p, slice_of(ACTION),
-	    slice_of(action_names[e->action]), ALL);
-	p = put_always(p, slice_of(",\"auth_result\":"), slice_of(e->has_auth ?
-	    auth_result_name(e->auth) : NULL), ALL);
+	p = put_plain(p, slice_of(ACTION), slice_of(action_names[e->action]));
+	if (e->has_auth)
+		p = put_plain(p, slice_of(",\"auth_result\":"),
+		    slice_of(auth_result_name(e->auth)));
+	else
+		p = put_raw(p, slice_of(",\"auth_result\":null"));
 	p = put_always(p, slice_of(",\"oauth_client_id\":"), e->client_id,
 	    most);
 	p = put_always(p, slice_of(",\"scopes\":"), e->scopes, most);
 	p = put_number(p, slice_of(",\"latency_ms\":"), e->latency_ms);
-	p = put_value(p, slice_of(",\"request_id\":"), e->request_id, ALL);
-	p = put_value(p, slice_of(",\"client_ip\":"), e->client_ip, ALL);
+	p = put_plain(p, slice_of(",\"request_id\":"), e->request_id);
+	p = put_plain(p, slice_of(",\"trace_id\":"), e->trace_id);
+	p = put_plain(p, slice_of(",\"client_ip\":"), e->client_ip);
 	p = put_value(p, slice_of(",\"tool\":"), e->tool, most);
 	p = put_value(p, slice_of(",\"upstream\":"), e->upstream, ALL);
 	p = put_value(p, slice_of(",\"auth_key_id\":"), e->key_id, ALL);
+	p = put_value(p, slice_of(",\"subject\":"), e->subject, most);
+	p = put_value(p, slice_of(",\"actor\":"), e->actor, most);
+	p = put_value(p, slice_of(",\"jti\":"), e->jti, most);
 	if (e->status != 0)
 		p = put_number(p, slice_of(",\"status\":"),
 		    (uint64_t)e->status);
@@ -116,7 +128,8 @@ audit_add(const struct audit_entry *e)
 	} else
 		p = put_number(p, slice_of(",\"suppressed\":"),
 		    e->suppressed);
-	p = put_value(p, slice_of(",\"transport\":"), e->transport, ALL);
+	p = put_plain(p, slice_of(",\"transport\":"), e->transport);
+	p = put_plain(p, slice_of(",\"stage\":"), e->stage);
 	p = put_value(p, slice_of(ERROR), e->error, ALL);
 	p = put_raw(p, slice_of("}\n"));
 	buf_added(&batch, (size_t)(p - line));
@@ -253,16 +266,16 @@ void
 audit_go(void)
 {
 	if (lost > 0) {
-		log_warnx("audit: %llu lines of refused requests were lost "
-		    "while the log could not be written",
-		    (unsigned long long)lost);
+		log_warnx("record.lines_lost", LOG_KV(KV("lines", lost)),
+		    "audit: %llu lines of refused requests were lost while "
+		    "the log could not be written", (unsigned long long)lost);
 		lost = 0;
 	}
 	broken = 0;
 	audit_flush();
 }
 
-static char *
+INLINE char *
 put_raw(char *p, struct slice s)
 {
 	memcpy(p, s.p, s.len);
@@ -270,21 +283,43 @@ put_raw(char *p, struct slice s)
 }
 
 /* Of a value that is not known: null. */
-static char *
+INLINE char *
 put_always(char *p, struct slice name, struct slice v, size_t most)
 {
-	if (v.p != NULL)
-		return (put_value(p, name, v, most));
-	return (put_raw(put_raw(p, name), slice_of("null")));
+	p = put_raw(p, name);
+	return (v.p == NULL ? put_raw(p, slice_of("null")) :
+	    put_string(p, v, most));
 }
 
 /* Of one that is not known: nothing. */
-static char *
+INLINE char *
 put_value(char *p, struct slice name, struct slice v, size_t most)
+{
+	return (v.p == NULL ? p : put_string(put_raw(p, name), v, most));
+}
+
+/* The same, of one of ours, which has nothing to escape. */
+INLINE char *
+put_plain(char *p, struct slice name, struct slice v)
 {
 	if (v.p == NULL)
 		return (p);
 	p = put_raw(p, name);
+	*p++ = '"';
+	p = put_raw(p, v);
+	*p++ = '"';
+	return (p);
+}
+
+INLINE char *
+put_number(char *p, struct slice name, uint64_t v)
+{
+	return (put_digits(put_raw(p, name), v));
+}
+
+static char *
+put_string(char *p, struct slice v, size_t most)
+{
 	*p++ = '"';
 	p += json_escape(v, most, p);
 	*p++ = '"';
@@ -292,12 +327,11 @@ put_value(char *p, struct slice name, struct slice v, size_t most)
 }
 
 static char *
-put_number(char *p, struct slice name, uint64_t v)
+put_digits(char *p, uint64_t v)
 {
 	char	 digits[20];
 	int	 n = 0;
 
-	p = put_raw(p, name);
 	do
 		digits[n++] = (char)('0' + v % 10);
 	while ((v /= 10) != 0);

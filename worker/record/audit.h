@@ -28,8 +28,12 @@ struct audit_entry {
 	struct slice	 client_id;
 	struct slice	 scopes;
 	struct slice	 key_id;	/* of an API key */
+	struct slice	 subject;	/* of a token, like the next two */
+	struct slice	 actor;
+	struct slice	 jti;
 	uint64_t	 latency_ms;
 	struct slice	 request_id;
+	struct slice	 trace_id;
 	struct slice	 client_ip;
 	struct slice	 tool;
 	struct slice	 upstream;
@@ -37,6 +41,7 @@ struct audit_entry {
 	uint64_t	 bytes_in;
 	uint64_t	 bytes_out;
 	struct slice	 transport;	/* "json", "sse", "stream" */
+	struct slice	 stage;		/* how far it came */
 	struct slice	 error;
 	int		 brief;		/* a stranger's: cut sooner */
 	uint64_t	 suppressed;	/* it stands for so many requests; 0:

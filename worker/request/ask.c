@@ -126,6 +126,7 @@ ask(struct request *r)
 	if (!r->pinned)
 		r->server = upstream_pick(r->upstream);
 	x.server = r->server;
+	trace_make_span(r->trace.up);
 	if ((r->ex = exchange_start(&x)) == NULL)
 		return (-1);
 	r->state = REQ_FORWARD;

@@ -33,6 +33,7 @@ static void	 put_carried(const struct request *,
 		    const struct http1_head *, const struct conf_upstream *,
 		    struct buf *);
 static int	 overruled(const struct request *, struct slice);
+static void	 put_trace(const struct request *, struct buf *);
 static void	 put_fixed(const struct request *,
 		    const struct conf_upstream *, struct buf *);
 static void	 put_harmless(struct buf *);
@@ -72,12 +73,7 @@ forward_method(const struct request *r)
 int
 forward_keep(struct request *r, const struct http1_head *h)
 {
-	char	 trace[TRACE_PARENT_LEN];
-
-	trace_make_parent(h, trace);
-	request_keep_text(r, &r->traceparent,
-	    (struct slice){ trace, sizeof(trace) });
-	return (r->traceparent.set ? http1_keep(&r->kept, h, kept) : -1);
+	return (http1_keep(&r->kept, h, kept));
 }
 
 /* Whatever may be asked of it later, but nobody is to have its credential. */
@@ -140,8 +136,7 @@ forward_put_head(const struct request *r, size_t server, struct buf *b)
 	put_carried(r, h, u, b);
 	http1_put_str(b, "X-Request-Id", r->id);
 	put_forwarded(r, h, u, b);
-	http1_put_field(b, slice_of("traceparent"),
-	    request_text(r, r->traceparent));
+	put_trace(r, b);
 	put_via(b, h);
 	session = request_text(r, r->session_id);
 	if (session.p != NULL)
@@ -171,7 +166,7 @@ put_carried(const struct request *r, const struct http1_head *h,
 		    (f->id == HTTP1_LAST_EVENT_ID && stateless) ||
 		    replaced(u, f) ||
 		    (f->id == HTTP1_ACCEPT && accept != NULL) ||
-		    (f->id == HTTP1_TRACESTATE && !trace_given(h)))
+		    (f->id == HTTP1_TRACESTATE && !r->trace.in_head))
 			continue;
 		http1_put_field(b, f->name, f->value);
 	}
@@ -210,9 +205,24 @@ forward_put_own(const struct request *r, size_t server, struct buf *b)
 
 	put_line(r, server, "POST", b);
 	http1_put_str(b, "X-Request-Id", r->id);
+	put_trace(r, b);
 	put_via(b, &none);
 	put_fixed(r, &conf->upstreams[r->upstream], b);
 	return (buf_check(b));
+}
+
+/* Its own span, in the client's trace or one that began here. */
+static void
+put_trace(const struct request *r, struct buf *b)
+{
+	char	 parent[TRACE_PARENT_LEN];
+
+	trace_put(&r->trace, parent);
+	http1_put_field(b, slice_of("traceparent"),
+	    (struct slice){ parent, sizeof(parent) });
+	if (r->tracestate.set)
+		http1_put_field(b, slice_of("tracestate"),
+		    request_text(r, r->tracestate));
 }
 
 /* Does a fixed field of the upstream's take its place? */

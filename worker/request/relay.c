@@ -114,6 +114,12 @@ relay_send(struct request *r, struct buf *body, int pinned)
 		.arg = r
 	};
 
+	trace_make_span(r->trace.up);
+	/* in the message, too, where the client has it there: as long as the
+	 * other, so that nothing else moves */
+	if (r->meta_parent > 0 &&
+	    r->meta_parent + TRACE_PARENT_LEN <= body->len)
+		trace_put(&r->trace, buf_data(body) + r->meta_parent);
 	if ((r->ex = exchange_start(&x)) == NULL)
 		relay_crowded(r);
 	else

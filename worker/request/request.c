@@ -4,11 +4,14 @@
  */
 #include <sys/random.h>
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "common/stage.h"
 #include "worker/base/clock.h"
+#include "worker/base/pool.h"
 #include "worker/base/share.h"
 #include "worker/mcp/session.h"
 #include "worker/record/flood.h"
@@ -18,9 +21,9 @@
 #include "worker/wire/sse.h"
 
 static const struct worker_conf	*conf;
+static struct pool		 requests = { sizeof(struct request), NULL, 0 };
 
 static void	 request_free(struct request *);
-static void	 put_hex(char *, uint64_t);
 static int	 request_strange(const struct request *);
 
 void
@@ -35,26 +38,21 @@ request_setup(const struct worker_conf *c)
 void
 request_make_id(char *id)
 {
-	static char		 first[16];
-	static uint64_t		 random, count;
+	static char	 next[REQUEST_ID_LEN + 1];
+	uint64_t	 random;
+	char		*p = next + REQUEST_ID_LEN;
 
-	if (random == 0) {
+	if (next[0] == '\0') {
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			fatal("getrandom");
-		put_hex(first, random);
+		snprintf(next, sizeof(next), "%016" PRIx64 "%016x", random,
+		    0);
 	}
-	memcpy(id, first, sizeof(first));
-	put_hex(id + sizeof(first), ++count);
-	id[REQUEST_ID_LEN] = '\0';
-}
-
-static void
-put_hex(char *out, uint64_t v)
-{
-	int	 i;
-
-	for (i = 15; i >= 0; i--, v >>= 4)
-		out[i] = "0123456789abcdef"[v & 15];
+	/* counted on in its digits */
+	while (*--p == 'f')
+		*p = '0';
+	*p += *p == '9' ? 'a' - '9' : 1;
+	memcpy(id, next, sizeof(next));
 }
 
 struct request *
@@ -62,7 +60,7 @@ request_new(struct client *c)
 {
 	struct request	*r;
 
-	if ((r = calloc(1, sizeof(*r))) == NULL)
+	if ((r = pool_get(&requests)) == NULL)
 		return (NULL);
 	r->client = c;
 	r->state = REQ_BODY;
@@ -100,7 +98,7 @@ request_free(struct request *r)
 	buf_free(&r->text);
 	if (r->client->req == r)
 		r->client->req = NULL;
-	free(r);
+	pool_put(&requests, r);
 }
 
 void
@@ -167,9 +165,13 @@ request_record(struct request *r)
 	e.auth = r->auth;
 	e.client_id = request_text(r, r->client_id);
 	e.key_id = request_text(r, r->key_id);
+	e.subject = request_text(r, r->subject);
+	e.actor = request_text(r, r->actor);
+	e.jti = request_text(r, r->jti);
 	e.scopes = request_text(r, r->scopes);
 	e.latency_ms = clock_mono() - r->began;
 	e.request_id = slice_of(r->id);
+	e.trace_id = (struct slice){ r->trace.at.id, TRACE_ID_LEN };
 	e.client_ip = request_text(r, r->client_ip);
 	e.tool = request_text(r, r->tool);
 	if (r->upstream < conf->nupstreams)
@@ -179,7 +181,10 @@ request_record(struct request *r)
 	e.bytes_out = r->bytes_out;
 	e.transport = slice_of(r->transport);
 	/* the client is told less */
-	e.error = slice_of(r->why != NULL ? r->why : r->error);
+	e.error = r->why.set ? request_text(r, r->why) : slice_of(r->error);
+	if (r->action != AUDIT_ALLOW)
+		e.stage = slice_of(r->stage < STAGE_MAX ?
+		    stage_name(r->stage) : STAGE_HEAD_NAME);
 	e.brief = request_strange(r);
 	e.told = r->unrecordable;
 	if (audit_add(&e) == -1 && !r->unrecordable && !conf->audit_allow)

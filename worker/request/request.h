@@ -21,6 +21,7 @@
 #include "worker/mcp/rpc.h"
 #include "worker/mcp/rules.h"
 #include "worker/record/audit.h"
+#include "worker/record/trace.h"
 #include "worker/request/client.h"
 #include "worker/request/route.h"
 #include "worker/who/waiter.h"
@@ -76,7 +77,8 @@ struct request {
 	int		 signed_by;	/* a token's key: jwk.id */
 	uint8_t		 signer[32];
 	enum request_state state;
-	unsigned	 stage;		/* of stages.c: where it is */
+	unsigned	 stage;		/* where it is; STAGE_MAX: before them
+					 * all, since it cannot be read */
 	enum route	 route;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
@@ -91,7 +93,10 @@ struct request {
 	/* for the upstream */
 	struct http1_kept kept;		/* its head, without credential */
 	struct text	 target;	/* instead of the server's */
-	struct text	 traceparent;
+	struct trace	 trace;
+	struct text	 tracestate;	/* instead of the head's */
+	size_t		 meta_parent;	/* where params._meta.traceparent is in
+					 * the body; 0: nowhere */
 	int		 uncoded;	/* its answer may not be coded */
 	int		 unversioned;	/* without MCP-Protocol-Version */
 	/* the answer on its way out */
@@ -132,8 +137,8 @@ struct request {
 	uint64_t	 bytes_out;
 	const char	*transport;	/* static text, or NULL */
 	const char	*error;		/* static text, or NULL */
-	const char	*why;		/* a credential was refused; the same */
 	struct buf	 text;
+	struct text	 why;		/* a credential was refused */
 	struct text	 session_id;
 	struct text	 rpc_method;
 	struct text	 rpc_id;	/* raw JSON */
@@ -144,6 +149,9 @@ struct request {
 	struct text	 key_id;
 	const uint8_t	*key_mark;	/* with key_id; the configuration's */
 	struct text	 scopes;
+	struct text	 subject;	/* as the record is to say it; so */
+	struct text	 actor;
+	struct text	 jti;
 	struct text	 client_ip;
 	struct proto_addr addr;		/* the same */
 	struct share	*share;		/* of it; or NULL */

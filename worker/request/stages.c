@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/stage.h"
 #include "worker/base/refusal.h"
 #include "worker/base/state.h"
 #include "worker/mcp/accord.h"
@@ -33,12 +34,6 @@ enum outcome {
 	GO,
 	WAIT,		/* it goes on by itself, and may have done so */
 	ANSWERED	/* or will be, with what was decided */
-};
-
-struct stage {
-	const char	*name;	/* for people: in spans and explanations */
-	/* head: NULL once it is gone, from "envelope" on */
-	enum outcome	 (*run)(struct request *, const struct http1_head *);
 };
 
 static const struct worker_conf	*conf;
@@ -68,33 +63,35 @@ STAGE(choose);
 STAGE(send);
 #undef STAGE
 
-static const struct stage stages[] = {
+/* head: NULL once it is gone, from "envelope" on */
+typedef enum outcome stage_fn(struct request *, const struct http1_head *);
+
+static stage_fn	*const stages[STAGE_MAX] = {
 	/* anybody's, by the head */
-	{ "route", stage_route },
-	{ "late", stage_late },
-	{ "document", stage_document },
-	{ "recordable", stage_recordable },
-	{ "loop", stage_loop },
-	{ "origin", stage_origin },
-	{ "method", stage_method },
-	{ "size", stage_size },
-	{ "credential", stage_credential },
+	[STAGE_ROUTE] = stage_route,
+	[STAGE_LATE] = stage_late,
+	[STAGE_DOCUMENT] = stage_document,
+	[STAGE_RECORDABLE] = stage_recordable,
+	[STAGE_LOOP] = stage_loop,
+	[STAGE_ORIGIN] = stage_origin,
+	[STAGE_METHOD] = stage_method,
+	[STAGE_SIZE] = stage_size,
+	[STAGE_CREDENTIAL] = stage_credential,
 	/* of who may come in: whether there is such an upstream is not told
 	 * to others */
-	{ "upstream", stage_upstream },
-	{ "type", stage_type },
-	{ "revision", stage_revision },
-	{ "session", stage_session },
-	{ "body", stage_body },
+	[STAGE_UPSTREAM] = stage_upstream,
+	[STAGE_TYPE] = stage_type,
+	[STAGE_REVISION] = stage_revision,
+	[STAGE_SESSION] = stage_session,
+	[STAGE_BODY] = stage_body,
 	/* by the message */
-	{ "envelope", stage_envelope },
-	{ "withdrawn", stage_withdrawn },
-	{ "rules", stage_rules },
-	{ "policy", stage_policy },
-	{ "choose", stage_choose },
-	{ "send", stage_send }
+	[STAGE_ENVELOPE] = stage_envelope,
+	[STAGE_WITHDRAWN] = stage_withdrawn,
+	[STAGE_RULES] = stage_rules,
+	[STAGE_POLICY] = stage_policy,
+	[STAGE_CHOOSE] = stage_choose,
+	[STAGE_SEND] = stage_send
 };
-#define STAGES	(sizeof(stages) / sizeof(stages[0]))
 
 static void	 run(struct request *, const struct http1_head *);
 static struct request *begin(struct client *);
@@ -107,6 +104,7 @@ static void	 judged(struct waiter *, const struct verdict *);
 static enum outcome identified(struct request *, const struct verdict *);
 static int	 read_envelope(struct request *, const char **);
 static void	 note(struct request *, const struct rpc *);
+static void	 note_trace(struct request *, const struct rpc *);
 static int	 settle(struct request *);
 static int	 propose(struct request *, struct slice);
 
@@ -120,14 +118,14 @@ stages_setup(const struct worker_conf *c)
 const char *
 stages_name(size_t i)
 {
-	return (i < STAGES ? stages[i].name : NULL);
+	return (stage_name(i));
 }
 
 /* The last one never lets it go on. */
 static void
 run(struct request *r, const struct http1_head *h)
 {
-	while (stages[r->stage].run(r, h) == GO)
+	while (stages[r->stage](r, h) == GO)
 		r->stage++;
 }
 
@@ -162,6 +160,8 @@ stages_malformed(struct client *c, int status, const char *why)
 		return;
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
+	r->stage = STAGE_MAX;
+	trace_begin(&r->trace, NULL);
 	forward_client_ip(r, NULL);
 	answer_refuse_as(r, refusal_of_syntax(status), why == NULL ?
 	    "malformed request" : why);
@@ -296,6 +296,8 @@ stage_route(struct request *r, const struct http1_head *h)
 
 	r->route = route_find(h->path, &r->upstream, &name);
 	r->mcp = r->route == ROUTE_MCP;
+	if (r->mcp)
+		trace_begin(&r->trace, h);
 	origin_ok = !r->mcp || route_origin_ok(h);
 	forward_client_ip(r, h);
 	request_keep_text(r, &r->name, name);
@@ -487,9 +489,11 @@ identified(struct request *r, const struct verdict *v)
 	r->has_auth = 1;
 	r->auth = v->result;
 	r->until = v->until;
-	r->why = v->result == AUTH_OK ? NULL : v->why;
 	request_keep_text(r, &r->client_id, v->client_id);
 	request_keep_text(r, &r->sub, v->sub);
+	request_keep_text(r, &r->subject, v->subject);
+	request_keep_text(r, &r->actor, v->actor);
+	request_keep_text(r, &r->jti, v->jti);
 	request_keep_text(r, &r->token, v->token);
 	request_keep_text(r, &r->key_id, v->key_id);
 	r->key_mark = v->key_mark;
@@ -499,9 +503,13 @@ identified(struct request *r, const struct verdict *v)
 	request_keep_text(r, &r->scopes, v->scopes);
 	if (v->result == AUTH_OK)
 		return (GO);
-	if (r->why != NULL && log_verbose())
-		log_debug("request %s: credential refused, %s: %s", r->id,
-		    auth_result_name(r->auth), r->why);
+	request_set_text(r, &r->why, slice_of(v->why));
+	if (v->why != NULL && log_verbose())
+		log_debug("request.refused", LOG_KV(KV("request_id", r->id),
+		    KV("auth_result", auth_result_name(r->auth)),
+		    KV("reason", v->why)),
+		    "request %s: credential refused, %s: %s", r->id,
+		    auth_result_name(r->auth), v->why);
 	return (refused(r, refusal_of_auth(v->result, v->crowding)));
 }
 
@@ -612,9 +620,25 @@ read_envelope(struct request *r, const char **why)
 	/* null is none, and not to be echoed as one (Requests) */
 	if (r->rpc.id.p != NULL && !slice_is(r->rpc.id, "null"))
 		request_set_text(r, &r->rpc_id, r->rpc.id);
-	if (code == 0 || r->refused.row != NULL)
+	if (code == 0 || r->refused.row != NULL) {
 		note(r, &r->rpc);
+		note_trace(r, &r->rpc);
+	}
 	return (code);
+}
+
+/* What the message says of its trace counts before what its head said. */
+static void
+note_trace(struct request *r, const struct rpc *rpc)
+{
+	if (rpc->traceparent.p == NULL ||
+	    !trace_adopt(&r->trace, rpc->traceparent))
+		return;
+	r->meta_parent = (size_t)(rpc->traceparent.p - buf_data(&r->body));
+	if (rpc->tracestate.p != NULL && trace_state_ok(rpc->tracestate)) {
+		request_keep_text(r, &r->tracestate, rpc->tracestate);
+		r->trace.in_head = 0;
+	}
 }
 
 /* What the log says of the message. */
@@ -743,6 +767,8 @@ propose(struct request *r, struct slice proposed)
 	buf_append(&made, body, before);
 	buf_puts(&made, offer);
 	buf_append(&made, body + after, r->body.len - after);
+	if (r->meta_parent > before)
+		r->meta_parent += strlen(offer) - proposed.len;
 	buf_free(&r->body);
 	r->body = made;
 	return (buf_check(&r->body));

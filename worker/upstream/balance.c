@@ -52,8 +52,11 @@ void
 balance_good(struct server *s)
 {
 	if (s->down_s > 0)
-		log_info("upstream %s: %s%s is back", s->up->conf->name,
-		    s->conf->authority, s->conf->path);
+		log_info("upstream.up", LOG_KV(
+		    KV("upstream", s->up->conf->name),
+		    KV("server", s->conf->authority),
+		    KV("path", s->conf->path)), "upstream %s: %s%s is back",
+		    s->up->conf->name, s->conf->authority, s->conf->path);
 	s->fails = s->down_s = 0;
 }
 
@@ -65,7 +68,11 @@ balance_bad(struct server *s, const char *why)
 	if (++s->fails < FAILS_MAX)
 		return;
 	if (s->down_s == 0)
-		log_warnx("upstream %s: %s%s is down: %s", s->up->conf->name,
+		log_warnx("upstream.down", LOG_KV(
+		    KV("upstream", s->up->conf->name),
+		    KV("server", s->conf->authority),
+		    KV("path", s->conf->path), KV("error", why)),
+		    "upstream %s: %s%s is down: %s", s->up->conf->name,
 		    s->conf->authority, s->conf->path, why);
 	s->down_s = s->down_s == 0 ? 1 : s->down_s * 2 > DOWN_MAX ? DOWN_MAX :
 	    s->down_s * 2;
@@ -78,6 +85,9 @@ balance_tell(struct server *s, const char *why)
 	if (clock_mono() - s->told < TELL_MS)
 		return;
 	s->told = clock_mono();
-	log_warnx("upstream %s: %s%s: %s", s->up->conf->name,
+	log_warnx("upstream.failed", LOG_KV(
+	    KV("upstream", s->up->conf->name),
+	    KV("server", s->conf->authority), KV("path", s->conf->path),
+	    KV("error", why)), "upstream %s: %s%s: %s", s->up->conf->name,
 	    s->conf->authority, s->conf->path, why);
 }

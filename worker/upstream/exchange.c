@@ -6,10 +6,10 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/base/pool.h"
 #include "worker/upstream/balance.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/response.h"
@@ -45,6 +45,8 @@ struct exchange {
 	int		 over;		/* done, failed or cancelled */
 };
 
+static struct pool		 exchanges = { sizeof(struct exchange),
+				    NULL, 0 };
 static struct upstream		*ups;
 static size_t			 nups;
 static TAILQ_HEAD(, exchange)	 dead = TAILQ_HEAD_INITIALIZER(dead);
@@ -111,7 +113,7 @@ exchange_start(const struct exchange_request *x)
 	struct upstream	*u = x->upstream < nups ? &ups[x->upstream] : NULL;
 
 	if (u == NULL || x->server >= u->nservers ||
-	    (ex = calloc(1, sizeof(*ex))) == NULL)
+	    (ex = pool_get(&exchanges)) == NULL)
 		return (NULL);
 	ex->cb = x->cb;
 	ex->arg = x->arg;
@@ -127,7 +129,7 @@ exchange_start(const struct exchange_request *x)
 		up_wait_init(&ex->wait, u, x->source, x->standing);
 	if (exchange_attach(ex) == -1) {
 		up_wait_end(&ex->wait);
-		free(ex);
+		pool_put(&exchanges, ex);
 		return (NULL);
 	}
 	ex->body = *x->body;
@@ -233,7 +235,7 @@ exchange_turn_end(void)
 		TAILQ_REMOVE(&dead, ex, link);
 		exchange_forget(ex);
 		response_free(&ex->response);
-		free(ex);
+		pool_put(&exchanges, ex);
 	}
 }
 
@@ -318,7 +320,9 @@ exchange_other_server(struct exchange *ex)
 	if (ex->pinned || ex->sent_any ||
 	    (s = balance_next(u, ex->tried)) == NULL)
 		return (-1);
-	log_debug("upstream %s: trying %s%s", u->conf->name,
+	log_debug("upstream.trying", LOG_KV(KV("upstream", u->conf->name),
+	    KV("server", s->conf->authority), KV("path", s->conf->path)),
+	    "upstream %s: trying %s%s", u->conf->name,
 	    s->conf->authority, s->conf->path);
 	ex->server = s;
 	ex->tried |= 1ULL << (s - u->servers);
@@ -337,7 +341,9 @@ exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
 {
 	if (ex->over)
 		return;
-	log_debug("upstream %s: %s", ex->server->up->conf->name, why);
+	log_debug("upstream.exchange_failed", LOG_KV(
+	    KV("upstream", ex->server->up->conf->name), KV("error", why)),
+	    "upstream %s: %s", ex->server->up->conf->name, why);
 	exchange_end(ex);
 	ex->cb->fail(ex->arg, error, why);
 }

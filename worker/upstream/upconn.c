@@ -215,8 +215,11 @@ upconn_open(struct upconn *up, size_t *next)
 		    sizeof(one));
 		if (connect(up->fd, sa, len) == 0 || errno == EINPROGRESS)
 			return (0);
-		log_debug("upstream %s: connect: %s", s->up->conf->name,
-		    strerror(errno));
+		log_debug("upstream.connect_failed", LOG_KV(
+		    KV("upstream", s->up->conf->name),
+		    KV("server", s->conf->authority),
+		    KV("error", strerror(errno))), "upstream %s: connect: %s",
+		    s->up->conf->name, strerror(errno));
 		close(up->fd);
 		up->fd = -1;
 	}

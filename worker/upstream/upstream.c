@@ -126,7 +126,10 @@ set_addrs(size_t i, const struct proto_addr *addrs, size_t n)
 	s = &servers[i];
 	s->resolved = 1;
 	if ((k = up_addr_fit(s->conf->host, addrs, n, fit)) < n)
-		log_warnx("upstream %s: %zu addresses that %s cannot have",
+		log_warnx("upstream.unfit_addresses", LOG_KV(
+		    KV("upstream", s->up->conf->name),
+		    KV("host", s->conf->host), KV("addresses", n - k)),
+		    "upstream %s: %zu addresses that %s cannot have",
 		    s->up->conf->name, n - k, s->conf->host);
 	/* a name that is gone for now does not unmake what worked */
 	if (k == 0)

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "common/api_key.h"
+#include "common/detail.h"
 #include "common/keyed_hash.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "common/rfc3339.h"
 #include "common/scopes.h"
 #include "worker/base/clock.h"
 #include "worker/base/peer.h"
@@ -24,6 +26,8 @@
 #define QUESTIONS_MAX	512	/* to the keeper, at a time */
 #define WRONG_MAX	1024	/* remembered failures */
 #define WRONG_MS	10000
+#define WHY_MAX		250	/* bytes of what is said of a refused key */
+#define WHY_CUT		64	/* of a value in it */
 
 /* A key of the configuration, beside struct conf_key at the same index. */
 struct place {
@@ -66,7 +70,7 @@ static uint8_t			 lost[CONF_KEYS_MAX / 8];
 
 static int	 key_known(struct slice, uint8_t *, struct verdict *);
 static void	 verdict_of(enum key_verdict, uint32_t, struct verdict *);
-static const char *why(enum auth_result);
+static const char *why(const struct verdict *);
 static int32_t	 place_find(const uint8_t *);
 static void	 place_learn(const uint8_t *, uint32_t);
 static void	 place_forget(int32_t);
@@ -127,7 +131,7 @@ api_keys_judge(struct waiter *w, struct slice key, struct slice client_ip,
 	uint8_t		 mark[KEYED_HASH_LEN];
 
 	if (key_known(key, mark, v)) {
-		v->why = why(v->result);
+		v->why = why(v);
 		return (JUDGED);
 	}
 	if ((q = question_find(mark)) == NULL && (q = question_new(key, mark,
@@ -194,19 +198,36 @@ verdict_of(enum key_verdict word, uint32_t i, struct verdict *v)
 		v->result = AUTH_OK;
 }
 
+/* In words, until the next one. */
 static const char *
-why(enum auth_result result)
+why(const struct verdict *v)
 {
-	switch (result) {
+	static struct detail	 d;
+	char			 at[RFC3339_STRLEN];
+	size_t			 i;
+
+	detail_init(&d, WHY_MAX, WHY_CUT);
+	switch (v->result) {
 	case AUTH_INVALID:
 		/* opaque and encrypted tokens end here */
 		return (conf->oauth.enabled ? "not an API key of auth.keys, "
 		    "nor shaped like a JWT" : "not an API key of auth.keys");
 	case AUTH_EXPIRED:
-		return ("the key's expires_at has passed");
+		detail_printf(&d, "the key's expires_at has passed: %s, %lld "
+		    "s ago", rfc3339_format(v->until / 1000, at),
+		    (long long)(clock_wall() - v->until) / 1000);
+		return (d.p);
 	case AUTH_INSUFFICIENT_SCOPE:
-		return ("the key lacks a scope of "
-		    "auth.oauth.required_scopes");
+		detail_puts(&d, "scopes: got ");
+		detail_quote(&d, v->scopes.len > 0 ? v->scopes :
+		    slice_of(NULL));
+		detail_puts(&d, ", wanted also ");
+		for (i = 0; i < conf->oauth.nscopes; i++)
+			if (!scopes_has(v->scopes,
+			    slice_of(conf->oauth.scopes[i])))
+				detail_item(&d,
+				    slice_of(conf->oauth.scopes[i]));
+		return (d.p);
 	default:
 		return (NULL);
 	}
@@ -417,7 +438,7 @@ keeper_answer(uint64_t id, enum key_verdict word, uint32_t index)
 	while ((w = TAILQ_FIRST(&q->waiters)) != NULL) {
 		memset(&v, 0, sizeof(v));
 		verdict_of(word, index, &v);
-		v.why = why(v.result);
+		v.why = why(&v);
 		api_keys_unwait(w);
 		w->done(w, &v);
 	}

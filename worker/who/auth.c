@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ static struct spender		 spenders[SPENDERS_MAX];
 static uint64_t			 fetch_now = 1; /* ends next */
 static int			 fetch_failed;	/* the last one */
 static struct jwt_claims	*refused;	/* a verdict points to it */
+static struct jwt_report	 report;	/* of the last one; the same */
 
 static int	 query_has_token(struct slice);
 static int	 is_token_name(struct slice);
@@ -83,6 +85,7 @@ static void	 say_who(const struct jwt_claims *, const struct token_hash *,
 static int	 may_fetch(uint64_t, uint64_t);
 static int	 hold(struct waiter *, struct slice, uint64_t,
 		    const struct verdict *);
+static void	 lacks(struct waiter *, uint64_t, const struct verdict *);
 static void	 look_again(struct waiter *);
 static void	 give_up(struct waiter *, int);
 static struct waiter *next_waiter(void);
@@ -120,6 +123,8 @@ auth_setup(const struct worker_conf *conf, void (*changed)(void))
 	peer_handle(ROLE_FETCHER, MSG_FETCH_DONE, take_fetch_done);
 	peer_renewed(ROLE_FETCHER, ask_again);
 	jwt_policy_init(&policy, o, conf->upstreams, conf->nupstreams);
+	if (identity_init(&policy.identity, conf) == -1)
+		fatalx("identity_init");
 	timeq_init(&q_hold, HOLD_MS, hold_expired);
 	if (getrandom(&absent_seed, sizeof(absent_seed), 0) !=
 	    sizeof(absent_seed))
@@ -345,7 +350,6 @@ judge_new(struct slice token, const struct token_hash *hash,
     struct verdict *v, const struct jwt_claims **claims, uint64_t *kid)
 {
 	struct jwt_claims	*made = NULL;
-	char			 name[JWK_KID_MAX + 1] = "";
 
 	/* an empty set: it is too old to be believed */
 	if (keys == NULL || keys->n == 0) {
@@ -353,12 +357,13 @@ judge_new(struct slice token, const struct token_hash *hash,
 		return (KNOWN);
 	}
 	v->result = jwt_verify(&policy, keys, token, clock_wall(), &made,
-	    name, &v->why);
+	    &report);
+	v->why = report.why[0] == '\0' ? NULL : report.why;
 	/* there may be a key that is new, or a new one under an old kid; of
 	 * one kid both may be, one after the other */
-	*kid = kid_hash(name) + (v->result == AUTH_BAD_SIGNATURE);
+	*kid = kid_hash(report.kid) + (v->result == AUTH_BAD_SIGNATURE);
 	if (v->result == AUTH_UNKNOWN_KEY ||
-	    (v->result == AUTH_BAD_SIGNATURE && name[0] != '\0'))
+	    (v->result == AUTH_BAD_SIGNATURE && report.kid[0] != '\0'))
 		return (KNOWN_NO_KEY);
 	if (made == NULL)
 		return (KNOWN);
@@ -378,7 +383,8 @@ judge_upstream(const struct jwt_claims *claims, size_t upstream,
 	if (v->result == AUTH_BAD_ISSUER || jwt_opens(claims, upstream))
 		return;
 	v->result = AUTH_BAD_AUDIENCE;
-	v->why = "its audience is another upstream of this gateway";
+	jwt_say_closed(&policy, claims, upstream, report.why);
+	v->why = report.why;
 }
 
 static void
@@ -390,6 +396,9 @@ say_who(const struct jwt_claims *claims, const struct token_hash *hash,
 	if (claims->client_id[0] != '\0')
 		v->client_id = slice_of(claims->client_id);
 	v->sub = slice_of(claims->sub);
+	v->subject = slice_of(claims->subject);
+	v->actor = slice_of(claims->actor);
+	v->jti = slice_of(claims->jti);
 	if (claims->client_id[0] == '\0' && claims->sub[0] == '\0') {
 		memcpy(v->digest, hash->b, sizeof(v->digest));
 		v->token = (struct slice){ (const char *)v->digest,
@@ -463,15 +472,24 @@ hold(struct waiter *w, struct slice token, uint64_t kid,
 	if (buf_append(&w->token, token.p, token.len) == -1)
 		return (-1);
 	w->asked = clock_mono();
-	w->kid = kid;
-	w->missing = v->result;
-	w->why = v->why;
+	lacks(w, kid, v);
 	w->round = round_now;
 	TAILQ_INSERT_TAIL(&waiting, w, link);
 	timer_start(&w->timer, &q_hold);
 	spend(w->source);
 	ask_keys();
 	return (0);
+}
+
+/* What it waits for, and what is said if that does not come.  The words may be
+ * lost, not the result. */
+static void
+lacks(struct waiter *w, uint64_t kid, const struct verdict *v)
+{
+	w->kid = kid;
+	w->missing = v->result;
+	free(w->why);
+	w->why = v->why == NULL ? NULL : strdup(v->why);
 }
 
 void
@@ -486,6 +504,8 @@ auth_unwait(struct waiter *w)
 	TAILQ_REMOVE(&waiting, w, link);
 	timer_clear(&w->timer);
 	buf_wipe(&w->token);
+	free(w->why);
+	w->why = NULL;
 }
 
 /* There is another key set. */
@@ -497,9 +517,7 @@ look_again(struct waiter *w)
 
 	if (judge_token((struct slice){ buf_data(&w->token), w->token.len },
 	    w->upstream, &v, &kid) == KNOWN_NO_KEY) {
-		w->kid = kid;
-		w->missing = v.result;
-		w->why = v.why;
+		lacks(w, kid, &v);
 		return;
 	}
 	refund(w->source);
@@ -517,7 +535,10 @@ give_up(struct waiter *w, int known)
 	if (known || w->missing == AUTH_BAD_SIGNATURE) {
 		kid_remember(w->kid);
 		v.result = w->missing;
-		v.why = w->why;
+		if (w->why != NULL) {
+			(void)strlcpy(report.why, w->why, sizeof(report.why));
+			v.why = report.why;
+		}
 	}
 	auth_unwait(w);
 	w->done(w, &v);
@@ -570,12 +591,13 @@ take_keys(struct imsg *m)
 	int		 fd = imsg_take_fd(m);
 
 	if (memfd_map(fd, JWK_PACKED_MAX, &p, &len) == -1) {
-		log_warn("key set");
+		log_warn("jwks.unreadable", NULL, "key set");
 		close(fd);
 		return (0);
 	}
 	if ((set = jwk_set_unpack(p, len)) == NULL)
-		log_warnx("key set: malformed; the last one stays");
+		log_warnx("jwks.malformed", NULL,
+		    "key set: malformed; the last one stays");
 	else {
 		set_keys(set);
 		on_change();

@@ -25,6 +25,9 @@ struct verdict {
 	enum auth_result result;
 	struct slice	 client_id;	/* p NULL: unknown */
 	struct slice	 sub;		/* of a token */
+	struct slice	 subject;	/* the same, for the record, */
+	struct slice	 actor;		/* who acts for it, */
+	struct slice	 jti;		/* and which token it is */
 	struct slice	 token;		/* a digest of one that names neither
 					 * a client nor sub, else p NULL */
 	struct slice	 key_id;	/* of an API key */
@@ -34,7 +37,7 @@ struct verdict {
 	int64_t		 until;		/* ms since the epoch when it is good
 					 * no more, leeway included; 0: never */
 	const char	*why;		/* refused, for logs and not for
-					 * clients: static text; or NULL */
+					 * clients; or NULL */
 	int		 crowding;	/* AUTH_UNAVAILABLE for this source,
 					 * which asks too much */
 	uint8_t		 digest[32];	/* that token points to */
@@ -60,7 +63,7 @@ struct waiter {
 	uint64_t	 asked;		/* when it began to wait */
 	uint64_t	 kid;		/* hash of the one it waits for */
 	enum auth_result missing;	/* what it is without a new key */
-	const char	*why;		/* the same */
+	char		*why;		/* the same, in words; owned */
 	unsigned	 round;		/* it was looked at in this one */
 };
 

@@ -348,7 +348,9 @@ failed(struct tls *t)
 	}
 	/* one that just leaves is no news */
 	if (e != 0 && !t->client && logged++ < LOGGED_MAX)
-		log_info("handshake of a client failed: %s", t->error);
+		log_info("client.handshake_failed",
+		    LOG_KV(KV("error", t->error)),
+		    "handshake of a client failed: %s", t->error);
 }
 
 const char *

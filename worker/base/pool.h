@@ -1,0 +1,21 @@
+/*
+ * What comes and goes with each request, all of one size: some of them are kept
+ * for the next one, which costs less than malloc(3) does.
+ */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include <stddef.h>
+
+struct pool {
+	size_t	 size;		/* of each: at least a pointer's */
+	void	*first;
+	size_t	 n;		/* that are kept */
+};
+
+/* One that is all zero, or NULL: memory is gone. */
+void	*pool_get(struct pool *);
+/* Give it back; nothing may point to it any more. */
+void	 pool_put(struct pool *, void *);
+
+#endif
