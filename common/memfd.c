@@ -18,12 +18,15 @@
 #endif
 #define SHARED_SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
+static int	 fresh(const char *);
+
 #ifndef MFD_NOEXEC_SEAL		/* Linux 6.3 */
 #define MFD_NOEXEC_SEAL	0x0008U
 #endif
 
-int
-memfd_new(const char *name)
+/* Empty, close-on-exec, not sealed yet; or -1. */
+static int
+fresh(const char *name)
 {
 	int	 fd;
 
@@ -44,7 +47,7 @@ memfd_seal(const char *name, const void *data, size_t len)
 	ssize_t		 n;
 	int		 fd, saved;
 
-	if ((fd = memfd_new(name)) == -1)
+	if ((fd = fresh(name)) == -1)
 		return (-1);
 	while (done < len) {
 		if ((n = write(fd, p + done, len - done)) == -1 &&
@@ -104,7 +107,7 @@ memfd_share(const char *name, size_t size, int alone, void **data)
 	int	 fd, saved;
 	int	 seals = SHARED_SEALS | (alone ? F_SEAL_FUTURE_WRITE : 0);
 
-	if ((fd = memfd_new(name)) == -1)
+	if ((fd = fresh(name)) == -1)
 		return (-1);
 	/* where it is to be so, ours is the last map that can be written */
 	if (ftruncate(fd, (off_t)size) == 0 && (p = mmap(NULL, size,

@@ -8,8 +8,6 @@
 
 #include <stddef.h>
 
-/* An empty one, not sealed yet, close-on-exec; -1 with errno. */
-int	memfd_new(const char *name);
 /* A descriptor (close-on-exec, the caller's) of a sealed copy of len bytes,
  * or -1 with errno.  Nobody will map one of 0 bytes. */
 int	memfd_seal(const char *name, const void *, size_t len);

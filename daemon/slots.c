@@ -147,12 +147,6 @@ slots_done(void)
 	atomic_fetch_add(&board->turn, 1);
 }
 
-struct board *
-slots_board(void)
-{
-	return (board);
-}
-
 int
 slots_board_fd(void)
 {

@@ -38,8 +38,6 @@ int	slots_take_fd(struct slot *);
  * or not at all. */
 struct board *slots_begin(void);
 void	slots_done(void);
-/* Only to be read, or for what is one number. */
-struct board *slots_board(void);
 /* A duplicate of its descriptor to give away, or -1 with errno. */
 int	slots_board_fd(void);
 
