@@ -151,7 +151,6 @@ primed(struct process *p, struct imsg *m)
 {
 	struct generation	*g;
 	char			 reason[PROTO_TEXT_MAX];
-	unsigned		 dropped;
 	uint32_t		 id;
 	int			 ok;
 
@@ -160,7 +159,7 @@ primed(struct process *p, struct imsg *m)
 		return;
 	}
 	if ((g = generation_find(id)) == NULL || g->state != GEN_PRIMING) {
-		if (!ok && process_may_log(p, &dropped))
+		if (!ok && process_may_log(p))
 			log_warnx("jwks.prime_failed", LOG_KV(
 			    KV("generation", id), KV("error", reason)),
 			    "oauth: prime jwks: %s", reason);
@@ -729,7 +728,6 @@ static void
 child_log(struct process *p, struct imsg *m)
 {
 	struct log_record	 r;
-	unsigned		 dropped;
 
 	if (proto_get_log(m, &r) == -1) {
 		process_broke(p, proto_name(m->type), "malformed");
@@ -739,12 +737,8 @@ child_log(struct process *p, struct imsg *m)
 		process_broke(p, proto_name(m->type), "the master's event");
 		return;
 	}
-	if (!process_may_log(p, &dropped))
+	if (!process_may_log(p))
 		return;
-	if (dropped > 0)
-		log_warnx("child.log_dropped", LOG_KV(PROCESS_KV(p),
-		    KV("lines", dropped)), "%s: %u lines of its log were "
-		    "dropped", process_name(p), dropped);
 	log_relay(process_name(p), &r);
 }
 
