@@ -116,7 +116,8 @@ LIBS_worker = $(SSL_LIBS) $(CRYPTO_LIBS) $(YAJL_LIBS) $(EVENT_LIBS) \
 	$(SECCOMP_LIBS)
 LIBS_monitor = $(EVHTTP_LIBS) $(EVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS) \
 	$(YAJL_LIBS)
-LIBS_ctl = $(YAML_LIBS) $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS)
+LIBS_ctl = $(YAML_LIBS) $(YAJL_LIBS) $(ARGON2_LIBS) $(CRYPTO_LIBS) \
+	$(ZLIB_LIBS)
 
 # Folders whose libraries a program uses, beside its own and common.
 USES_daemon = config
@@ -151,7 +152,7 @@ TESTED = worker policy daemon config fetcher keeper monitor ctl common
 TEST_LIBS = $(foreach f,$(TESTED),$(call lib,$(f)))
 ALL_LIBS = $(YAML_LIBS) $(CURL_LIBS) $(YAJL_LIBS) $(EVHTTP_LIBS) \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ARGON2_LIBS) \
-	$(SECCOMP_LIBS) $(BSD_LIBS)
+	$(SECCOMP_LIBS) $(ZLIB_LIBS) $(BSD_LIBS)
 # They are many, and not for speed: no optimization at the link.
 LINK_TEST = $(LINK) -fno-lto -o $@ $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)

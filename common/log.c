@@ -1,6 +1,8 @@
 /*
  * Logging: to stderr, to syslog(3), or (in a child) to whoever the sink is.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +11,13 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_fold.h"
+#include "common/mono.h"
 
 static char	 name[32] = "mcpgw";
 static int	 to_stderr = 1;
 static int	 err_fd = STDERR_FILENO;
+static int	 journal;	/* is what stderr is */
 static int	 level = LOG_INFO;
 static enum log_format format = LOG_FORMAT_TEXT;
 static log_sink	 sink;
@@ -23,18 +28,41 @@ static void	 vlog(int, const char *, const struct log_pair *, int,
 		    __attribute__((format(printf, 5, 0)));
 static void	 add(struct log_record *, const struct log_pair *);
 static void	 say(const char *, const struct log_record *);
+static void	 write_line(const char *, const struct log_record *);
+static int	 is_journal(void);
+static void	 last_words(void);
 static const char *now(char *, size_t);
 
 void
 log_init(const char *proc, int use_stderr, int verbose)
 {
+	static int	 registered;
+
 	log_setname(proc);
 	to_stderr = 1;
 	level = verbose ? LOG_DEBUG : LOG_INFO;
 	format = LOG_FORMAT_TEXT;
+	journal = is_journal();
 	if (!use_stderr)
 		log_to_syslog();
 	tzset();
+	if (!registered)
+		registered = atexit(last_words) == 0;
+}
+
+/* As systemd.exec(5) says under $JOURNAL_STREAM: "device:inode". */
+static int
+is_journal(void)
+{
+	const char	*stream = getenv("JOURNAL_STREAM");
+	struct stat	 st;
+	char		 mine[64];
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return (0);
+	snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return (strcmp(stream, mine) == 0);
 }
 
 void
@@ -165,15 +193,35 @@ add(struct log_record *r, const struct log_pair *p)
 	    p->string != NULL ? p->string : digits, p->string == NULL);
 }
 
+void
+log_tick(void)
+{
+	log_fold_end(mono_ms(), write_line);
+}
+
+static void
+last_words(void)
+{
+	log_fold_end(UINT64_MAX, write_line);
+}
+
 static void
 say(const char *from, const struct log_record *r)
+{
+	if (log_fold(from, r, mono_ms(), write_line))
+		write_line(from, r);
+}
+
+static void
+write_line(const char *from, const struct log_record *r)
 {
 	char		 line[LOG_LINE_MAX], when[32];
 	struct log_head	 h = { .process = from };
 	ssize_t		 w;
 	size_t		 n;
 
-	if (to_stderr || format == LOG_FORMAT_JSON)
+	h.journal = to_stderr && journal;
+	if ((to_stderr && !journal) || format == LOG_FORMAT_JSON)
 		h.when = now(when, sizeof(when));
 	n = format == LOG_FORMAT_JSON ? log_record_json(r, &h, line) :
 	    log_record_line(r, &h, line);

@@ -51,7 +51,9 @@ struct log_pair log_pair_num(const char *key, unsigned long long);
 
 typedef void (*log_sink)(void *, const struct log_record *);
 
-/* proc: short name of this process, copied (at most 31 bytes).
+/* proc: short name of this process, copied (at most 31 bytes).  Where stderr
+ * is the journal's ($JOURNAL_STREAM) lines begin with a priority, as <3>, and
+ * text without a time, which the journal has.
  * to_stderr: 1 writes to stderr, 0 to syslog(3).  verbose: keep LOG_DEBUG,
  * else the level is LOG_INFO.  The format is text. */
 void	log_init(const char *proc, int to_stderr, int verbose);
@@ -74,6 +76,10 @@ void	log_set_format(enum log_format);
 void	log_set_sink(log_sink sink, void *arg);
 /* Write what another process, of that name, says. */
 void	log_relay(const char *name, const struct log_record *);
+
+/* Repeats are counted (common/log_fold.h).  Once a second: write the counts of
+ * those whose time is over; at exit all are written. */
+void	log_tick(void);
 
 /* pairs: LOG_KV(...), or NULL. */
 void	log_debug(const char *event, const struct log_pair *pairs,

@@ -101,6 +101,22 @@ log_record_add(struct log_record *r, const char *key, const char *value,
 	return (0);
 }
 
+void
+log_record_count(struct log_record *r, unsigned n)
+{
+	struct log_field	*f;
+
+	if (r->n == LOG_PAIRS_MAX) {
+		r->n--;
+		r->cut = 1;
+	}
+	f = &r->field[r->n++];
+	memset(f, 0, sizeof(*f));
+	f->number = 1;
+	memcpy(f->key, "count", sizeof("count"));
+	snprintf(f->value, sizeof(f->value), "%u", n);
+}
+
 /* Escape into a zeroed buffer; *cut is set when not all of it fits. */
 static void
 escape(char *out, size_t size, const char *in, int *cut)

@@ -61,6 +61,9 @@ void	log_record_append(struct log_record *, const char *);
  */
 int	log_record_add(struct log_record *, const char *key,
 	    const char *value, int number);
+/* Say how often it was repeated: the pair count, in place of the last one
+ * where there is no room. */
+void	log_record_count(struct log_record *, unsigned);
 /* Two or more lower-case words with dots between them, of less than
  * LOG_EVENT_MAX bytes? */
 int	log_record_event_ok(const char *);

@@ -131,7 +131,8 @@ command_unknown(const struct command *c, size_t n, char *const words[])
 		    like != NULL ? "; did you mean \"" : "",
 		    like != NULL ? like : "", like != NULL ? "\"?" : "");
 	}
-	for (i = 0; i < n; i++)
+	/* all of them only for who says nothing */
+	for (i = 0; i < n && (words[0] == NULL || group != NULL); i++)
 		if (group == NULL || strcmp(c[i].group, group) == 0) {
 			fprintf(stderr, "%s mcpgwctl %s\n", sep, c[i].usage);
 			sep = "      ";

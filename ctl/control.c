@@ -14,9 +14,9 @@
 
 #include "common/mono.h"
 #include "ctl/control.h"
-#include "ctl/control_path.h"
 #include "ctl/ctl.h"
 #include "ctl/jtree.h"
+#include "ctl/peek.h"
 #include "ctl/reply.h"
 #include "ctl/text.h"
 
@@ -49,7 +49,7 @@ control_ask(const char *method, const char *target, double seconds,
 
 	memset(a, 0, sizeof(*a));
 	end = mono_ms() + (uint64_t)(seconds * 1000);
-	if (control_path(path, sizeof(path), a->why, sizeof(a->why)) == -1)
+	if (peek_socket(path, sizeof(path), a->why, sizeof(a->why)) == -1)
 		return (CONTROL_CONFIG);
 	if ((e = dial(path, &fd, a)) != CONTROL_OK)
 		return (e);

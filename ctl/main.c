@@ -17,6 +17,8 @@
 
 #include "common/log.h"
 #include "common/proctitle.h"
+#include "ctl/audit_stats.h"
+#include "ctl/audit_tail.h"
 #include "ctl/command.h"
 #include "ctl/ctl.h"
 #include "ctl/key_generate.h"
@@ -54,7 +56,13 @@ static const struct command	 commands[] = {
 	ROW("drain", NULL, 1, order_drain, DRAIN_USAGE,
 	    "tell load balancers to go elsewhere", DRAIN_OPTIONS),
 	ROW("log", NULL, 1, order_log, LOG_USAGE,
-	    "log more or less", LOG_OPTIONS)
+	    "log more or less", LOG_OPTIONS),
+	ROW("audit", "tail", 1, audit_tail, AUDIT_TAIL_USAGE,
+	    "the last lines of the audit log", AUDIT_TAIL_OPTIONS),
+	ROW("audit", "follow", 1, audit_follow, AUDIT_FOLLOW_USAGE,
+	    "its lines as they come", AUDIT_FOLLOW_OPTIONS),
+	ROW("audit", "stats", 1, audit_stats, AUDIT_STATS_USAGE,
+	    "its lines, counted", AUDIT_STATS_OPTIONS)
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))

@@ -3,7 +3,9 @@
  */
 #include <locale.h>
 #include <langinfo.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
 
@@ -99,4 +101,13 @@ is_hidden(wchar_t wc)
 	    (wc >= 0x2060 && wc <= 0x206f) || wc == 0x061c ||
 	    wc == 0xfeff || (wc >= 0xe0000 && wc <= 0xe007f) ||
 	    (wc >= 0x80 && wc < 0xa0) || !iswprint((wint_t)wc));
+}
+
+int
+text_colours(void)
+{
+	const char	*no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return (isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
+	    term != NULL && strcmp(term, "dumb") != 0);
 }

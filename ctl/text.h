@@ -20,4 +20,7 @@ int	text_fit(const char *s, int width, char *buf, size_t size);
 /* The columns of what text_fit() has put there. */
 int	text_width(const char *);
 
+/* Are colours welcome on standard output?  Not if NO_COLOR is set. */
+int	text_colours(void);
+
 #endif

@@ -170,6 +170,7 @@ board_serving(const struct generation *g)
 
 	b->serving = g->id;
 	b->config_loaded = now_ms();
+	b->log_level = (uint32_t)log_level();
 	(void)strlcpy(b->config_digest, g->conf->digest,
 	    sizeof(b->config_digest));
 	(void)strlcpy(b->audit_path, g->conf->audit_path,

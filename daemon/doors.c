@@ -51,7 +51,7 @@ open_control(const struct config *c)
 		return (-1);
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0)) == -1) {
-		log_err("control.failed", LOG_KV(KV("file", path)),
+		log_err("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s", path);
 		return (-1);
 	}
@@ -60,7 +60,7 @@ open_control(const struct config *c)
 	r = bind(fd, (const struct sockaddr *)&un, sizeof(un));
 	(void)umask(mask);
 	if (r == -1) {
-		log_err("control.failed", LOG_KV(KV("file", path)),
+		log_err("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s", path);
 		close(fd);
 		path[0] = '\0';
@@ -70,7 +70,7 @@ open_control(const struct config *c)
 	if ((c->control_group != NULL &&
 	    give_to_group(c->control_group) == -1) ||
 	    listen(fd, BACKLOG) == -1) {
-		log_err("control.failed", LOG_KV(KV("file", path)),
+		log_err("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s", path);
 		doors_close();
 		return (-1);
@@ -87,7 +87,7 @@ clear_path(void)
 	if (lstat(path, &st) == -1 && errno == ENOENT)
 		return (0);
 	if (!S_ISSOCK(st.st_mode)) {
-		log_errx("control.failed", LOG_KV(KV("file", path)),
+		log_errx("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s: expected nothing or a socket at "
 		    "this path", path);
 		path[0] = '\0';
@@ -95,7 +95,7 @@ clear_path(void)
 	}
 	if (unlink(path) == 0)
 		return (0);
-	log_err("control.failed", LOG_KV(KV("file", path)),
+	log_err("listen.control_failed", LOG_KV(KV("file", path)),
 	    "control socket %s", path);
 	path[0] = '\0';
 	return (-1);
@@ -128,7 +128,7 @@ open_admin(const struct config *c)
 	    sizeof(one)) == -1 || bind(fd,
 	    (const struct sockaddr *)&c->admin_addr, c->admin_len) == -1 ||
 	    listen(fd, BACKLOG) == -1) {
-		log_err("admin.failed", LOG_KV(
+		log_err("listen.admin_failed", LOG_KV(
 		    KV("address", c->admin_listen)), "admin.listen %s",
 		    c->admin_listen);
 		if (fd != -1)

@@ -57,8 +57,10 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	log_tick();
 	/* whoever is ended leaves the list when it is reaped, not before */
 	TAILQ_FOREACH(p, process_all(), link) {
+		process_tell_dropped(p);
 		if (p->channel == NULL ? is_undead(p) : is_hung(p))
 			on_hung(p);
 	}

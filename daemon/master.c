@@ -172,7 +172,6 @@ primed(struct process *p, struct imsg *m)
 {
 	struct generation	*g;
 	char			 reason[PROTO_TEXT_MAX];
-	unsigned		 dropped;
 	uint32_t		 id;
 	int			 ok;
 
@@ -181,7 +180,7 @@ primed(struct process *p, struct imsg *m)
 		return;
 	}
 	if ((g = generation_find(id)) == NULL || g->state != GEN_PRIMING) {
-		if (!ok && process_may_log(p, &dropped))
+		if (!ok && process_may_log(p))
 			log_warnx("jwks.prime_failed", LOG_KV(
 			    KV("generation", id), KV("error", reason)),
 			    "oauth: prime jwks: %s", reason);
@@ -772,7 +771,6 @@ static void
 child_log(struct process *p, struct imsg *m)
 {
 	struct log_record	 r;
-	unsigned		 dropped;
 
 	if (proto_get_log(m, &r) == -1) {
 		process_broke(p, proto_name(m->type), "malformed");
@@ -782,12 +780,8 @@ child_log(struct process *p, struct imsg *m)
 		process_broke(p, proto_name(m->type), "the master's event");
 		return;
 	}
-	if (!process_may_log(p, &dropped))
+	if (!process_may_log(p))
 		return;
-	if (dropped > 0)
-		log_warnx("child.log_dropped", LOG_KV(PROCESS_KV(p),
-		    KV("lines", dropped)), "%s: %u lines of its log were "
-		    "dropped", process_name(p), dropped);
 	log_relay(process_name(p), &r);
 }
 
@@ -895,10 +889,10 @@ set_draining(int on)
 	atomic_store(&shm->draining, on != 0);
 	board_draining(on);
 	if (on)
-		log_info("drain.begun", NULL,
+		log_info("daemon.drain_begun", NULL,
 		    "draining, as asked for: /readyz says not ready");
 	else
-		log_info("drain.ended", NULL, "draining no longer");
+		log_info("daemon.drain_ended", NULL, "draining no longer");
 }
 
 static void

@@ -19,7 +19,8 @@
 #include "common/mono.h"
 #include "daemon/process.h"
 
-#define LOG_LINES_MAX	500	/* of one child, in a second */
+#define LOG_LINES_MAX	500	/* of one child, in a period */
+#define LOG_PERIOD_MS	1000
 
 static struct event_base	*base;
 static struct proto_hello	 hello;
@@ -50,6 +51,7 @@ static void	 spawn_child(const struct spawn *) __attribute__((noreturn));
 static void	 process_message(struct channel *, struct imsg *, void *);
 static struct process *process_find(pid_t);
 static void	 process_died(pid_t, int);
+static void	 tell_dropped(struct process *);
 
 int
 process_setup(struct event_base *b, const char *self,
@@ -227,7 +229,6 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 {
 	struct process	*p = arg;
 	const char	*why;
-	unsigned	 dropped;
 
 	if (m == NULL) {
 		/* its death is told by waitpid; a closed channel alone means
@@ -239,7 +240,7 @@ process_message(struct channel *ch, struct imsg *m, void *arg)
 		return;
 	}
 	if (m->lost) {
-		if (process_may_log(p, &dropped))
+		if (process_may_log(p))
 			log_warnx("child.descriptor_lost", LOG_KV(
 			    PROCESS_KV(p), KV("message", proto_name(m->type))),
 			    "%s: %s: no descriptor was free, it is lost",
@@ -343,6 +344,8 @@ process_died(pid_t pid, int status)
 
 	if (p == NULL)
 		return;		/* inherited, as PID 1 */
+	if (p->log_dropped > 0)
+		tell_dropped(p);
 	if (WIFSIGNALED(status) && !p->expected)
 		log_warnx("child.exited", LOG_KV(PROCESS_KV(p),
 		    KV("signal", WTERMSIG(status))),
@@ -365,17 +368,9 @@ process_died(pid_t pid, int status)
 }
 
 int
-process_may_log(struct process *p, unsigned *dropped)
+process_may_log(struct process *p)
 {
-	uint64_t	 now = mono_ms();
-
-	*dropped = 0;
-	if (now - p->log_since >= 1000) {
-		p->log_since = now;
-		p->log_lines = 0;
-		*dropped = p->log_dropped;
-		p->log_dropped = 0;
-	}
+	process_tell_dropped(p);
 	if (p->log_lines < LOG_LINES_MAX) {
 		p->log_lines++;
 		return (1);
@@ -383,6 +378,28 @@ process_may_log(struct process *p, unsigned *dropped)
 	p->log_dropped++;
 	stats_inc(STATS_LOG_DROPPED);
 	return (0);
+}
+
+void
+process_tell_dropped(struct process *p)
+{
+	uint64_t	 now = mono_ms();
+
+	if (now - p->log_since < LOG_PERIOD_MS)
+		return;
+	p->log_since = now;
+	p->log_lines = 0;
+	if (p->log_dropped > 0)
+		tell_dropped(p);
+}
+
+static void
+tell_dropped(struct process *p)
+{
+	log_warnx("child.log_dropped", LOG_KV(PROCESS_KV(p),
+	    KV("lines", p->log_dropped)), "%s: %u lines of its log were "
+	    "dropped", process_name(p), p->log_dropped);
+	p->log_dropped = 0;
 }
 
 struct process_list *

@@ -87,9 +87,11 @@ void	process_log_level(int);
 /* On SIGCHLD: reap whatever died, ours or (as PID 1) anybody's. */
 void	process_reap(void);
 struct process_list *process_all(void);
-/* May it log another line now?  1, or 0: counted as dropped.  After a pause
- * *dropped says how many were. */
-int	process_may_log(struct process *, unsigned *dropped);
+/* May it log another line now?  1, or 0: counted as dropped. */
+int	process_may_log(struct process *);
+/* Log how many lines were dropped, when the second is over in which they
+ * were; once a second. */
+void	process_tell_dropped(struct process *);
 /* "worker 0 (g3)"; static storage. */
 const char *process_name(const struct process *);
 

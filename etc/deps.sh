@@ -11,7 +11,7 @@ set -u
 
 build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
     libyaml-dev libyajl-dev libargon2-dev libcurl4-openssl-dev
-    libseccomp-dev libssl-dev"
+    libseccomp-dev libssl-dev zlib1g-dev"
 demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
     python3-jwcrypto python3-yaml clang libclang-rt-dev openssl

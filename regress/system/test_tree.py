@@ -50,7 +50,7 @@ def check(tmp, files, rooms=ROOMS):
 
 def test_a_good_tree(tmp):
     code, out = check(tmp, GOOD)
-    assert code == 0 and out[-1] == "4 passed, 0 failed", out
+    assert code == 0 and out[-1] == "5 passed, 0 failed", out
 
 
 @pytest.mark.parametrize("files, complaint", [
@@ -70,6 +70,44 @@ def test_what_it_finds(tmp, files, complaint):
     code, out = check(tmp, {**GOOD, **files})
     assert code == 1
     assert complaint in out, out
+
+
+LOGS = {
+    "common/log.h": "#define LOG_KV(...) __VA_ARGS__\n#define KV(k, v) k\n"
+                    "#define B_KV(x) \\\n\tKV(\"b\", x)\n"
+                    "void log_warn(const char *, ...);\n",
+    "common/log.c": '#include "common/log.h"\nvoid\n'
+                    "log_warn(const char *s, ...)\n{\n\t(void)s;\n}\n",
+    "high/e.c": '#include "common/log.h"\n#include "high/b.h"\n'
+                "int high_e(void);\nint\nhigh_e(void)\n{\n"
+                "\tlog_warn(\"a.b\", LOG_KV(B_KV(1),\n"
+                "\t    KV(\"n\", high_b())), \"x)\");\n\treturn high_b();\n}\n",
+    "high/main.c": "int high_e(void);\nint\nmain(void)\n{\n"
+                   "\treturn high_e();\n}\n",
+    "man/mcpgw-log.5": ".Bl\n.It Cm a.b Pq warning\n.Va b , n , error .\n"
+                       "It is not.\n",
+}
+
+
+@pytest.mark.parametrize("where, old, new, complaint", [
+    ("man/mcpgw-log.5", "", "", None),
+    ("man/mcpgw-log.5", "a.b", "a.c",
+     "high/e.c:7: a.b is not in man/mcpgw-log.5"),
+    ("man/mcpgw-log.5", "a.b", "a.c",
+     "man/mcpgw-log.5:2: a.c is an event that nobody logs"),
+    ("man/mcpgw-log.5", "Pq warning", "Pq info",
+     "man/mcpgw-log.5:2: a.b has the levels warning: here info"),
+    ("man/mcpgw-log.5", "b , n", "b , m",
+     "man/mcpgw-log.5:2: a.b has the keys b, error, n: here b, error, m"),
+    ("high/e.c", '"a.b", ', "",
+     "high/e.c:7: an event without a name is not in man/mcpgw-log.5"),
+])
+def test_events_of_the_log(tmp, where, old, new, complaint):
+    files = {**GOOD, **LOGS}
+    files[where] = files[where].replace(old, new, 1)
+    code, out = check(tmp, files, ROOMS + "common:\nhigh: low common\n")
+    assert code == (1 if complaint else 0), out
+    assert complaint is None or complaint in out, out
 
 
 def test_a_circle_that_is_known(tmp):

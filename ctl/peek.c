@@ -1,5 +1,5 @@
 /*
- * The path of the control socket.
+ * Single keys of the configuration.
  */
 #include <sys/stat.h>
 
@@ -12,60 +12,74 @@
 
 #include "config/config.h"
 #include "config/yaml.h"
-#include "ctl/control_path.h"
 #include "ctl/ctl.h"
+#include "ctl/peek.h"
 
-#define PID_FILE	"/run/mcpgw.pid"	/* its default */
+/* Their defaults. */
+#define PID_FILE	"/run/mcpgw.pid"
+#define AUDIT_PATH	"/var/log/mcpgw/audit.jsonl"
 
 struct reason {
 	char	*text;
 	size_t	 len;
 };
 
-static int	 from_file(char *, size_t, struct reason *);
+/* Find a path in the tree, which may be NULL. */
+typedef int	 (*finder)(const struct ynode *, char *, size_t,
+		    struct reason *);
+
+static int	 look(finder, char *, size_t, struct reason *);
 static char	*read_config(size_t *);
 static void	 no_tree(void *, const struct ynode *, unsigned, unsigned,
 		    const char *);
-static int	 from_tree(const struct ynode *, char *, size_t,
+static int	 find_socket(const struct ynode *, char *, size_t,
+		    struct reason *);
+static int	 find_audit(const struct ynode *, char *, size_t,
 		    struct reason *);
 static const char *text_at(const struct ynode *, const char *);
 static int	 beside(const char *, char *, size_t);
 
 int
-control_path(char *path, size_t size, char *why, size_t len)
+peek_socket(char *path, size_t size, char *why, size_t len)
 {
 	struct reason	 r = { why, len };
 
 	if (ctl_options.socket == NULL)
-		return (from_file(path, size, &r));
+		return (look(find_socket, path, size, &r));
 	if (strlcpy(path, ctl_options.socket, size) < size)
 		return (0);
 	(void)snprintf(why, len, "-s: the path is too long for a socket");
 	return (-1);
 }
 
-/* Who may use the socket need not be one who may read the configuration. */
+int
+peek_audit(char *path, size_t size, char *why, size_t len)
+{
+	struct reason	 r = { why, len };
+
+	return (look(find_audit, path, size, &r));
+}
+
+/* Who may use what it names need not be one who may read the file. */
 static int
-from_file(char *path, size_t size, struct reason *r)
+look(finder find, char *path, size_t size, struct reason *r)
 {
 	struct ynode	*top;
 	char		*text;
 	size_t		 len;
-	int		 ret;
+	int		 ret = -1;
 
 	if ((text = read_config(&len)) == NULL) {
 		if (strcmp(ctl_options.path, CTL_CONFIG) == 0 &&
 		    (errno == EACCES || errno == ENOENT))
-			return (beside(PID_FILE, path, size));
+			return (find(NULL, path, size, r));
 		(void)snprintf(r->text, r->len, "%s: %s", ctl_options.path,
 		    strerror(errno));
 		return (-1);
 	}
 	*r->text = '\0';
-	if ((top = ytree_parse(text, len, no_tree, r)) == NULL)
-		ret = -1;
-	else
-		ret = from_tree(top, path, size, r);
+	if ((top = ytree_parse(text, len, no_tree, r)) != NULL)
+		ret = find(top, path, size, r);
 	ytree_free(top);
 	explicit_bzero(text, len);
 	free(text);
@@ -115,7 +129,8 @@ no_tree(void *arg, const struct ynode *n, unsigned line, unsigned column,
 }
 
 static int
-from_tree(const struct ynode *top, char *path, size_t size, struct reason *r)
+find_socket(const struct ynode *top, char *path, size_t size,
+    struct reason *r)
 {
 	const char	*s = text_at(top, "control.socket");
 	const char	*pid = text_at(top, "pid_file");
@@ -130,6 +145,19 @@ from_tree(const struct ynode *top, char *path, size_t size, struct reason *r)
 		return (0);
 	(void)snprintf(r->text, r->len, "%s: the path of the control socket "
 	    "is too long", ctl_options.path);
+	return (-1);
+}
+
+static int
+find_audit(const struct ynode *top, char *path, size_t size,
+    struct reason *r)
+{
+	const char	*s = text_at(top, "audit.path");
+
+	if (strlcpy(path, s != NULL ? s : AUDIT_PATH, size) < size)
+		return (0);
+	(void)snprintf(r->text, r->len, "%s: audit.path is too long",
+	    ctl_options.path);
 	return (-1);
 }
 
