@@ -9,6 +9,7 @@
 
 #define MCP_METHOD_NONE		0	/* a request without a message */
 #define MCP_METHOD_OTHER	1	/* none that MCP knows */
+#define MCP_METHOD_TOOLS_CALL	4
 
 /* The number of a method, 2 or above; or one of the two (name NULL: none). */
 unsigned mcp_method(const char *name, size_t len);

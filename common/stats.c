@@ -111,6 +111,7 @@ static void	 add_request(struct stats_request *, uint64_t, uint64_t);
 static struct stats_op *op_of(struct stats_op *, uint64_t);
 static uint64_t	 op_key(unsigned, unsigned, unsigned);
 static size_t	 spread(uint64_t, size_t);
+static size_t	 cut(const char *, size_t);
 
 void
 stats_time_ms(struct stats_hist *h, uint64_t us)
@@ -250,8 +251,7 @@ stats_name(struct stats_name t[STATS_NAMES], unsigned upstream,
 	size_t		 i, at;
 	uint64_t	 hash = upstream;
 
-	if (len >= STATS_NAME_MAX)
-		len = STATS_NAME_MAX - 1;
+	len = cut(name, len);
 	for (i = 0; i < len; i++)
 		hash = hash * 31 + (uint8_t)name[i];
 	for (i = 0, at = spread(hash, last); i < last; i++,
@@ -279,6 +279,19 @@ stats_name(struct stats_name t[STATS_NAMES], unsigned upstream,
 	return (&t[at]);
 }
 
+/* How much of a name is kept: no part of a character, and nothing that would
+ * make it another when it is read. */
+static size_t
+cut(const char *name, size_t len)
+{
+	size_t	 n = strnlen(name, len < STATS_NAME_MAX ? len :
+		    STATS_NAME_MAX - 1);
+
+	while (n > 0 && n < len && ((unsigned char)name[n] & 0xc0) == 0x80)
+		n--;
+	return (n);
+}
+
 unsigned
 stats_error_rpc(int64_t code)
 {
@@ -298,10 +311,13 @@ stats_error_http(int status)
 const char *
 stats_error_text(unsigned error, char buf[16])
 {
-	if (error == 0)
-		return ("");
-	if (error == STATS_ERROR_TOOL)
-		return ("tool_error");
+	static const char *const	 words[] = {
+		"", "tool_error", "_OTHER", "cancelled", "unreachable",
+		"timeout", "malformed", "crowded"
+	};
+
+	if (error < sizeof(words) / sizeof(words[0]))
+		return (words[error]);
 	if ((error & STATS_ERROR_RPC) != 0)
 		snprintf(buf, 16, "%d", (int)(error & 0x7fff) - 32768);
 	else if ((error & STATS_ERROR_HTTP) != 0)

@@ -135,13 +135,18 @@ struct stats_request {
 /* error.type: 0 none; or one of these, or a status or code (stats_error). */
 #define STATS_ERROR_TOOL	1U	/* "tool_error": isError is true */
 #define STATS_ERROR_OTHER	2U	/* "_OTHER" */
+#define STATS_ERROR_CANCELLED	3U	/* who asked left */
+#define STATS_ERROR_UNREACHABLE	4U	/* of an upstream */
+#define STATS_ERROR_TIMEOUT	5U
+#define STATS_ERROR_MALFORMED	6U
+#define STATS_ERROR_CROWDED	7U
 #define STATS_ERROR_HTTP	0x4000U	/* + a status of HTTP */
 #define STATS_ERROR_RPC		0x8000U	/* + 0 to 0x7fff: -32768 - -code */
 
 struct stats_op {
 	stats_number	 key;	/* 0: free; upstream, method, error */
-	stats_number	 bytes_in;
-	stats_number	 bytes_out;
+	stats_number	 bytes_in;	/* of requests' bodies */
+	stats_number	 bytes_out;	/* of answers' */
 	struct stats_hist time;
 };
 
@@ -159,8 +164,8 @@ struct stats_name {
 
 /* One server of an upstream, by the master's number. */
 struct stats_server {
-	stats_number	 requests;
-	stats_number	 failures;
+	stats_number	 requests;	/* that it was to serve */
+	stats_number	 failures;	/* those that it gave no answer to */
 	stats_number	 connections;	/* gauges */
 	stats_number	 in_flight;
 	stats_number	 down;		/* 1: is not tried */
@@ -276,16 +281,19 @@ void	stats_time_us(struct stats_hist *, uint64_t us);
 void	stats_count_request(const struct stats_key *);
 struct stats_op *stats_op(struct stats_op[STATS_OPS], unsigned upstream,
 	    unsigned method, unsigned error);
-/* add 0: unless it is there, or the table full, it counts with the others. */
+/* Unless it is there, or (add) there is room for it, it counts with the others.
+ * Names are cut, and end at a NUL. */
 struct stats_name *stats_name(struct stats_name[STATS_NAMES],
 	    unsigned upstream, const char *name, size_t len, int add);
 /* error.type of a JSON-RPC error code, of a status of HTTP. */
 unsigned stats_error_rpc(int64_t code);
 unsigned stats_error_http(int status);
-/* Its text: "", "tool_error", "_OTHER", "-32602", "503". */
+/* Its text: "", "tool_error", "timeout", "-32602", "503"; "_OTHER" of numbers
+ * that are none. */
 const char *stats_error_text(unsigned, char buf[16]);
 
-/* For readers: the parts of keys.  0, or -1: free or out of bounds. */
+/* For readers: the parts of keys, which may be beyond what they count.  0, or
+ * -1: the row is free. */
 int	stats_key_get(uint64_t, struct stats_key *);
 int	stats_op_get(uint64_t, unsigned *upstream, unsigned *method,
 	    unsigned *error);

@@ -62,6 +62,18 @@ clock_mono(void)
 	return (now);
 }
 
+uint64_t
+clock_turn(void)
+{
+	return (now * 1000);
+}
+
+uint64_t
+clock_now(void)
+{
+	return (now * 1000);
+}
+
 int64_t
 clock_wall(void)
 {

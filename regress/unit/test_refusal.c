@@ -31,6 +31,7 @@ test_rows(void **state)
 		assert_ptr_equal(refuse((enum refuse)i), f);
 		assert_true(i == REFUSE_UP_ERROR_PAGE ? f->status == 0 :
 		    f->status >= 400 && f->status < 600);
+		assert_int_equal(f->status, refusal_status((unsigned)i));
 		assert_true(f->code < 0);
 		assert_true(f->action == AUDIT_DENY ||
 		    f->action == AUDIT_ERROR);

@@ -6,7 +6,7 @@
 
 #include "worker/base/clock.h"
 
-static uint64_t	 mono;
+static uint64_t	 mono;		/* us */
 static int64_t	 wall;
 static int	 fresh;
 
@@ -23,15 +23,29 @@ clock_read(void)
 {
 	struct timespec	 ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	mono = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	mono = clock_now();
 	clock_gettime(CLOCK_REALTIME, &ts);
 	wall = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	fresh = 1;
 }
 
 uint64_t
+clock_now(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
+}
+
+uint64_t
 clock_mono(void)
+{
+	return (clock_turn() / 1000);
+}
+
+uint64_t
+clock_turn(void)
 {
 	if (!fresh)
 		clock_read();

@@ -70,9 +70,12 @@ rules_head(const struct http1_head *h)
 struct rules_revision
 rules_revision(struct slice version)
 {
+	uint32_t	 bit = accord_bit(version);
+
 	return ((struct rules_revision){
 	    .allowed = version.p == NULL ? (revisions & FIELDLESS) != 0 :
-	    revision_allowed(version),
+	    (bit & revisions) != 0,
+	    .number = bit == 0 ? 0 : (unsigned)__builtin_ctz(bit) + 1,
 	    .stateless = slice_is(version, STATELESS),
 	    .null_id = slice_is(version, FIRST) });
 }

@@ -25,6 +25,7 @@ struct rules_revision {
 	unsigned	 allowed : 1;	/* one of mcp.revisions; where there is
 					 * no field, one that knows none is */
 	unsigned	 stateless : 1;	/* it names one without sessions */
+	unsigned	 number : 8;	/* index in conf_revisions + 1; 0 */
 	unsigned	 null_id : 1;	/* an error response without an id says
 					 * null: in 2024-11-05 JSON-RPC alone
 					 * counts (section 5), later ones have

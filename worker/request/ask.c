@@ -9,6 +9,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/mcp_methods.h"
 #include "worker/base/clock.h"
 #include "worker/base/share.h"
 #include "worker/request/answer.h"
@@ -27,10 +28,11 @@
 #define KNOWN_MS	(10 * 60 * 1000)	/* servers are replaced, too */
 #define FAILED_MS	10000
 #define SHOWN		32	/* bytes of a revision that we do not know */
+#define METHOD		"server/discover"
 #define META		"io.modelcontextprotocol/"
 
 static const char	 question[] = "{\"jsonrpc\":\"2.0\",\"id\":\"mcpgw\","
-    "\"method\":\"server/discover\",\"params\":{\"_meta\":{"
+    "\"method\":\"" METHOD "\",\"params\":{\"_meta\":{"
     "\"" META "protocolVersion\":\"" STATELESS "\","
     "\"" META "clientInfo\":{\"name\":\"mcpgw\",\"version\":\"1\"},"
     "\"" META "clientCapabilities\":{}}}}";
@@ -115,6 +117,8 @@ ask(struct request *r)
 		.method = "POST",
 		.body = &r->body,
 		.source = r->share == NULL ? 0 : r->share->hash,
+		.number = mcp_method(METHOD, sizeof(METHOD) - 1),
+		.away = &r->away,
 		.cb = &callbacks,
 		.arg = r
 	};
@@ -146,7 +150,7 @@ put_head(void *arg, size_t server, struct buf *b)
 		{ "Accept", "application/json, text/event-stream" },
 		{ "Accept-Encoding", "identity" },
 		{ "MCP-Protocol-Version", STATELESS },
-		{ "Mcp-Method", "server/discover" }
+		{ "Mcp-Method", METHOD }
 	};
 	size_t	 i;
 

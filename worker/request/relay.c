@@ -110,6 +110,8 @@ relay_send(struct request *r, struct buf *body, int pinned)
 		.pinned = pinned,
 		.standing = r->standing,
 		.source = r->share == NULL ? 0 : r->share->hash,
+		.number = r->method_number,
+		.away = &r->away,
 		.cb = &callbacks,
 		.arg = r
 	};

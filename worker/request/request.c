@@ -9,12 +9,16 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/mcp_methods.h"
 #include "common/stage.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/pool.h"
 #include "worker/base/share.h"
+#include "worker/mcp/accord.h"
 #include "worker/mcp/session.h"
 #include "worker/record/flood.h"
+#include "worker/record/metrics.h"
 #include "worker/request/request.h"
 #include "worker/upstream/exchange.h"
 #include "worker/who/auth.h"
@@ -24,6 +28,9 @@ static const struct worker_conf	*conf;
 static struct pool		 requests = { sizeof(struct request), NULL, 0 };
 
 static void	 request_free(struct request *);
+static void	 request_count(const struct request *);
+static unsigned	 revision_of(const struct request *);
+static unsigned	 error_of(const struct request *);
 static int	 request_strange(const struct request *);
 
 void
@@ -65,6 +72,7 @@ request_new(struct client *c)
 	r->client = c;
 	r->state = REQ_BODY;
 	r->began = clock_mono();
+	r->began_us = clock_turn();
 	r->action = AUDIT_ERROR;
 	request_make_id(r->id);
 	c->req = r;
@@ -152,9 +160,14 @@ request_record(struct request *r)
 {
 	struct audit_entry	 e;
 
-	if (!r->mcp || r->recorded)
+	if (r->recorded)
 		return;
 	r->recorded = 1;
+	if (r->refused.row != NULL)
+		metrics_refusal((unsigned)(r->refused.row - refusals));
+	if (!r->mcp)
+		return;
+	request_count(r);
 	if (request_strange(r) && !flood_pass(&r->addr))
 		return;
 	memset(&e, 0, sizeof(e));
@@ -191,6 +204,62 @@ request_record(struct request *r)
 		r->client->close = 1;
 	if (!r->unrecordable)
 		r->client->ops->recorded(r->client);
+}
+
+static void
+request_count(const struct request *r)
+{
+	const uint64_t		 now = clock_now();
+	struct metrics_request	 m = {
+		.upstream = STATS_NO_UPSTREAM,
+		.method = r->method_number,
+		.action = r->action,
+		.has_auth = r->has_auth,
+		.auth = r->auth,
+		.revision = revision_of(r),
+		.error = error_of(r),
+		.bytes_in = r->bytes_in,
+		.bytes_out = r->bytes_out,
+		.us = now - r->began_us,
+		.away_us = r->away
+	};
+
+	if (r->upstream < conf->nupstreams)
+		m.upstream = conf->upstreams[r->upstream].number;
+	if (m.method == MCP_METHOD_TOOLS_CALL)
+		m.tool = request_text(r, r->tool);
+	if (r->has_auth && r->auth == AUTH_OK)
+		m.client = request_text(r, r->client_id.set ? r->client_id :
+		    r->key_id);
+	if (r->ex != NULL)
+		m.away_us += exchange_age(r->ex);
+	metrics_request(&m);
+}
+
+/* That it is of, or would agree upon; 0: it does not say. */
+static unsigned
+revision_of(const struct request *r)
+{
+	uint32_t	 bit;
+
+	if (r->revision.number != 0 || !r->proposed.set)
+		return (r->revision.number);
+	bit = accord_bit(request_text(r, r->proposed));
+	return (bit == 0 ? 0 : (unsigned)__builtin_ctz(bit) + 1);
+}
+
+/* As the conventions of MCP have it: the code of JSON-RPC that the client is
+ * told. */
+static unsigned
+error_of(const struct request *r)
+{
+	if (r->refused.row != NULL)
+		return (stats_error_rpc(r->refused.row->code));
+	if (r->action == AUDIT_ABORTED)
+		return (STATS_ERROR_CANCELLED);
+	if (r->action == AUDIT_ERROR)
+		return (STATS_ERROR_OTHER);
+	return (r->status >= 400 ? stats_error_http(r->status) : 0);
 }
 
 void

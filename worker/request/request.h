@@ -82,6 +82,8 @@ struct request {
 	enum route	 route;
 	enum request_method method;
 	uint64_t	 began;		/* ms, monotonic */
+	uint64_t	 began_us;	/* the same in us */
+	uint64_t	 away;		/* us, in exchanges that have ended */
 	/* to be called when it ends, or NULL */
 	void		 (*ended)(struct request *);
 	size_t		 upstream;	/* SIZE_MAX: none of that name */
@@ -141,6 +143,7 @@ struct request {
 	struct text	 why;		/* a credential was refused */
 	struct text	 session_id;
 	struct text	 rpc_method;
+	unsigned	 method_number;	/* of it, in common/mcp_methods.h */
 	struct text	 rpc_id;	/* raw JSON */
 	struct text	 tool;
 	struct text	 client_id;	/* whole, as are the next three */

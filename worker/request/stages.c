@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/mcp_methods.h"
 #include "common/stage.h"
 #include "worker/base/refusal.h"
 #include "worker/base/state.h"
@@ -105,6 +106,7 @@ static enum outcome identified(struct request *, const struct verdict *);
 static int	 read_envelope(struct request *, const char **);
 static void	 note(struct request *, const struct rpc *);
 static void	 note_trace(struct request *, const struct rpc *);
+static void	 set_method(struct request *, struct slice);
 static int	 settle(struct request *);
 static int	 propose(struct request *, struct slice);
 
@@ -410,7 +412,7 @@ stage_origin(struct request *r, const struct http1_head *h)
 	 * none, before a credential was asked for */
 	if (!auth_required() && r->upstream == SIZE_MAX)
 		return (refused(r, refuse(REFUSE_UPSTREAM)));
-	request_set_text(r, &r->rpc_method, slice_of("OPTIONS"));
+	set_method(r, slice_of("OPTIONS"));
 	answer_preflight(r, h);
 	return (ANSWERED);
 }
@@ -598,8 +600,7 @@ stage_envelope(struct request *r, const struct http1_head *h)
 
 	(void)h;
 	if (r->method != METHOD_POST) {
-		request_set_text(r, &r->rpc_method,
-		    slice_of(forward_method(r)));
+		set_method(r, slice_of(forward_method(r)));
 		return (GO);
 	}
 	if ((code = read_envelope(r, &why)) == 0)
@@ -646,9 +647,9 @@ static void
 note(struct request *r, const struct rpc *rpc)
 {
 	if (rpc->method.len > 0)
-		request_set_text(r, &r->rpc_method, rpc->method);
+		set_method(r, rpc->method);
 	else if (rpc->kind == RPC_RESPONSE)
-		request_set_text(r, &r->rpc_method, slice_of("response"));
+		set_method(r, slice_of("response"));
 	/* 2026-07-28, Subscriptions: it is answered when it ends */
 	r->listening = slice_is(rpc->method, "subscriptions/listen");
 	if (slice_is(rpc->method, "tools/call") ||
@@ -657,6 +658,13 @@ note(struct request *r, const struct rpc *rpc)
 	    slice_is(rpc->method, "resources/subscribe") ||
 	    slice_is(rpc->method, "resources/unsubscribe"))
 		request_set_text(r, &r->tool, rpc->name);
+}
+
+static void
+set_method(struct request *r, struct slice method)
+{
+	request_set_text(r, &r->rpc_method, method);
+	r->method_number = mcp_method(method.p, method.len);
 }
 
 /* Was its body held back until a reload took its credential away? */

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/stats.h"
+#include "worker/base/clock.h"
 #include "worker/base/pool.h"
+#include "worker/record/metrics.h"
 #include "worker/upstream/balance.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/response.h"
@@ -27,6 +30,12 @@ struct exchange {
 	const struct exchange_cb *cb;
 	void		*arg;
 	const char	*method;
+	unsigned	 number;	/* of common/mcp_methods.h */
+	uint64_t	 began;		/* us, monotonic */
+	uint64_t	*away;		/* us, of whose it is; or NULL */
+	unsigned	 error;		/* of common/stats.h */
+	uint64_t	 bytes_out;
+	uint64_t	 bytes_in;
 	struct buf	 head;		/* for this server, once written */
 	struct buf	 body;		/* both are held until the answer
 					 * begins, for a redirection */
@@ -66,6 +75,8 @@ static void	 exchange_timer(struct exchange *);
 static void	 exchange_fail(struct exchange *, enum exchange_error,
 		    const char *);
 static void	 exchange_end(struct exchange *);
+static void	 exchange_count(const struct exchange *);
+static void	 count_server(const struct exchange *, int);
 static void	 up_ready(void *);
 static int	 send_all(struct exchange *);
 static int	 unsent_parts(const struct exchange *, struct iovec *);
@@ -118,6 +129,11 @@ exchange_start(const struct exchange_request *x)
 	ex->cb = x->cb;
 	ex->arg = x->arg;
 	ex->method = x->method;
+	ex->number = x->number;
+	ex->away = x->away;
+	ex->began = clock_now();
+	ex->error = STATS_ERROR_CANCELLED;
+	ex->bytes_in = x->body->len;
 	ex->server = &u->servers[x->server];
 	ex->tried = 1ULL << x->server;
 	ex->pinned = x->pinned;
@@ -134,6 +150,7 @@ exchange_start(const struct exchange_request *x)
 	}
 	ex->body = *x->body;
 	memset(x->body, 0, sizeof(*x->body));
+	count_server(ex, 1);
 	exchange_begin(ex);
 	return (ex);
 }
@@ -173,6 +190,15 @@ exchange_spend(struct exchange *ex)
 	exchange_forget(ex);
 	if (ex->cb->spent != NULL)
 		ex->cb->spent(ex->arg);
+}
+
+uint64_t
+exchange_age(const struct exchange *ex)
+{
+	/* of this turn: what ends it has come already */
+	uint64_t	 now = clock_turn();
+
+	return (now > ex->began ? now - ex->began : 0);
 }
 
 size_t
@@ -324,7 +350,11 @@ exchange_other_server(struct exchange *ex)
 	    KV("server", s->conf->authority), KV("path", s->conf->path)),
 	    "upstream %s: trying %s%s", u->conf->name,
 	    s->conf->authority, s->conf->path);
+	ex->error = STATS_ERROR_UNREACHABLE;
+	count_server(ex, 0);
+	ex->error = STATS_ERROR_CANCELLED;
 	ex->server = s;
+	count_server(ex, 1);
 	ex->tried |= 1ULL << (s - u->servers);
 	ex->next_addr = 0;
 	ex->wait.turn = 1;
@@ -339,11 +369,19 @@ exchange_other_server(struct exchange *ex)
 static void
 exchange_fail(struct exchange *ex, enum exchange_error error, const char *why)
 {
+	static const unsigned	 errors[] = {
+		[EXCHANGE_REFUSED] = STATS_ERROR_UNREACHABLE,
+		[EXCHANGE_TIMEOUT] = STATS_ERROR_TIMEOUT,
+		[EXCHANGE_BROKEN] = STATS_ERROR_MALFORMED,
+		[EXCHANGE_CROWDED] = STATS_ERROR_CROWDED
+	};
+
 	if (ex->over)
 		return;
 	log_debug("upstream.exchange_failed", LOG_KV(
 	    KV("upstream", ex->server->up->conf->name), KV("error", why)),
 	    "upstream %s: %s", ex->server->up->conf->name, why);
+	ex->error = errors[error];
 	exchange_end(ex);
 	ex->cb->fail(ex->arg, error, why);
 }
@@ -363,9 +401,47 @@ static void
 exchange_end(struct exchange *ex)
 {
 	ex->over = ex->response.over = 1;
+	exchange_count(ex);
 	up_wait_end(&ex->wait);
 	exchange_detach(ex);
 	TAILQ_INSERT_TAIL(&dead, ex, link);
+}
+
+static void
+exchange_count(const struct exchange *ex)
+{
+	struct metrics_exchange	 m = {
+		.upstream = ex->server->up->conf->number,
+		.method = ex->number,
+		.error = ex->error,
+		.bytes_in = ex->bytes_in,
+		.bytes_out = ex->bytes_out,
+		.us = exchange_age(ex)
+	};
+
+	if (ex->away != NULL)
+		*ex->away += m.us;
+	count_server(ex, 0);
+	/* nobody asked for a health check */
+	if (!ex->probe)
+		metrics_exchange(&m);
+}
+
+/* It is this server's now, or is not any more. */
+static void
+count_server(const struct exchange *ex, int begins)
+{
+	struct stats_server	*s;
+
+	if (ex->probe || ex->server->conf->number >= STATS_SERVERS)
+		return;
+	s = &stats->servers[ex->server->conf->number];
+	stats_bump(&s->in_flight, begins ? 1 : UINT64_MAX);
+	if (begins)
+		stats_bump(&s->requests, 1);
+	else if (ex->error >= STATS_ERROR_UNREACHABLE &&
+	    ex->error <= STATS_ERROR_MALFORMED)
+		stats_bump(&s->failures, 1);
 }
 
 static void
@@ -564,6 +640,7 @@ got_head(void *arg, const struct http1_head *h)
 
 	if (!ex->probe)
 		balance_good(ex->server);
+	ex->error = h->status >= 400 ? stats_error_http(h->status) : 0;
 	exchange_timer(ex);
 	ex->cb->head(ex->arg, h);
 	if (!ex->over && exchange_unsent(ex) == 0)
@@ -575,6 +652,7 @@ got_data(void *arg, const char *p, size_t len)
 {
 	struct exchange	*ex = arg;
 
+	ex->bytes_out += len;
 	ex->cb->data(ex->arg, p, len);
 }
 

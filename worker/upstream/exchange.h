@@ -58,6 +58,10 @@ struct exchange_request {
 					 * upstream_judge()'s */
 	uint32_t	 source;	/* whose it is: a hash of the
 					 * address */
+	unsigned	 number;	/* of its method, in
+					 * common/mcp_methods.h */
+	uint64_t	*away;		/* us that it took are added to this
+					 * when it ends; or NULL */
 	const struct exchange_cb *cb;
 	void		*arg;
 };
@@ -70,6 +74,8 @@ struct exchange *exchange_start(const struct exchange_request *);
  * callback, before exchange_cancel().  0; -1: it is not held any more (spent),
  * or could not be sent. */
 int	exchange_take(struct exchange *, struct buf *body);
+/* us since it began. */
+uint64_t exchange_age(const struct exchange *);
 /* Bytes of memory that it holds. */
 size_t	exchange_held(const struct exchange *);
 /* The server that it was sent to. */

@@ -1,0 +1,89 @@
+/*
+ * Which refusals there are, so that who counts them and who tells of them
+ * mean the same.  What each is to a client is in worker/base/refusal.h.
+ */
+#ifndef COMMON_REFUSAL_ID_H
+#define COMMON_REFUSAL_ID_H
+
+enum refuse {
+	/* what is no request that can be read; text is the reader's */
+	REFUSE_SYNTAX,
+	REFUSE_HEAD_LATE,
+	REFUSE_URI,
+	REFUSE_EXPECTATION,
+	REFUSE_HEAD_SIZE,
+	REFUSE_UNIMPLEMENTED,
+	REFUSE_CONNECTIONS,
+	REFUSE_VERSION,
+	REFUSE_SYNTAX_LAST = REFUSE_VERSION,
+	/* the stages before a credential is looked at */
+	REFUSE_HOST,
+	REFUSE_RELOADED,
+	REFUSE_STOPPING,
+	REFUSE_UNKNOWN_METHOD,
+	REFUSE_PATH,
+	REFUSE_UNRECORDABLE,
+	REFUSE_LOOP,
+	REFUSE_ORIGIN,
+	REFUSE_METHOD,
+	REFUSE_METHOD_POST,
+	REFUSE_REPEATED,
+	REFUSE_SIZE,
+	REFUSE_BODY,
+	/* credentials */
+	REFUSE_CREDENTIALS,
+	REFUSE_CREDENTIALS_OPEN,
+	REFUSE_MISSING,
+	REFUSE_SCOPE,
+	REFUSE_TOKEN,
+	REFUSE_UNCHECKED,
+	REFUSE_CROWDING,
+	/* for those who may come in */
+	REFUSE_UPSTREAM,
+	REFUSE_TYPE,
+	REFUSE_CODED,
+	REFUSE_BUFFERED,
+	REFUSE_NOMINATED,
+	REFUSE_SESSION,
+	REFUSE_BODY_LATE,
+	REFUSE_OTHERS_WAIT,
+	REFUSE_CHUNKS,
+	REFUSE_JSON,
+	REFUSE_ENVELOPE,
+	REFUSE_NAMES_REPEATED,
+	REFUSE_REVISION,
+	REFUSE_REVISION_META,
+	REFUSE_REVISION_NONE,
+	REFUSE_REVISION_DIFFERS,
+	REFUSE_REVISION_MISSING,
+	REFUSE_NAMES_ASCII,
+	REFUSE_METHOD_MISSING,
+	REFUSE_METHOD_DIFFERS,
+	REFUSE_NAME_MISSING,
+	REFUSE_NAME_DIFFERS,
+	REFUSE_STREAMS,
+	/* the upstream, or the way there */
+	REFUSE_UP_CONNECTIONS,
+	REFUSE_UP_CROWDED,
+	REFUSE_UP_TIMEOUT,
+	REFUSE_UP_UNREACHED,
+	REFUSE_UP_MALFORMED,
+	REFUSE_UP_UNFIT,
+	REFUSE_UP_REFUSED,
+	REFUSE_UP_SESSION,
+	REFUSE_UP_SESSION_LONG,
+	REFUSE_UP_TYPE,
+	REFUSE_UP_PAGE,
+	REFUSE_UP_REDIRECT,
+	REFUSE_UP_ERROR_PAGE,
+	REFUSE_DRAINING,
+	REFUSE_MAX
+};
+
+/* For people and programs: "token_invalid"; never another's, whatever is
+ * added, and NULL of a number that is none. */
+const char *refusal_name(unsigned);
+/* The status of HTTP that it comes with; 0: the upstream's, or none such. */
+int	refusal_status(unsigned);
+
+#endif
