@@ -9,4 +9,7 @@ enum audit_action {
 	AUDIT_ABORTED	/* the client left, or the answer was cut off */
 };
 
+/* As the log says it. */
+const char *audit_action_name(enum audit_action);
+
 #endif

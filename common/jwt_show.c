@@ -54,7 +54,7 @@ void
 jwt_show_object(const struct judging *t, struct detail *seen,
     struct detail *wanted)
 {
-	detail_puts(seen, t->object ? "one" : "none");
+	detail_puts(seen, t->object ? "a JSON object" : "none");
 	detail_puts(wanted, "a JSON object, with no member twice and no NUL");
 }
 

@@ -327,7 +327,7 @@ put_message(struct out *o, const char *text)
 	size_t		 n = strlen(MARK) - 1;
 
 	/* the space belongs to what might look like the mark */
-	if (strncmp(text, MARK + 1, n) == 0) {
+	if (strncmp(text, &MARK[1], n) == 0) {
 		put_str(o, " event\\x3d");
 		text += n;
 	} else

@@ -8,6 +8,7 @@
 #include "common/api_key.h"
 #include "common/conf.h"
 #include "common/proto.h"
+#include "common/span.h"
 #include "common/wire.h"
 
 #define M	(1U << ROLE_MASTER)
@@ -57,6 +58,8 @@ static const struct rule rules[MSG_MAX] = {
 	[MSG_KEYS] = { "MSG_KEYS", { ROUTE(F, M | W), ROUTE(M, F | O) },
 	    4, 4, 1 },
 	[MSG_KEYS_WANTED] = { "MSG_KEYS_WANTED", { ROUTE(W, F) }, 0, 0, 0 },
+	[MSG_SPAN] = { "MSG_SPAN", { ROUTE(W, F) }, SPAN_PACKED_MIN,
+	    IMSG_BODY_MAX, 0 },
 	[MSG_FETCH_DONE] = { "MSG_FETCH_DONE", { ROUTE(F, W) }, 9, 9, 0 },
 	[MSG_ADDRS] = { "MSG_ADDRS", { ROUTE(F, W) }, 5, ADDRS_BODY, 0 },
 	[MSG_KEEP_CONFIG] = { "MSG_KEEP_CONFIG", { ROUTE(M, K) }, 4, 4, 1 },

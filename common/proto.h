@@ -65,6 +65,9 @@ enum proto_type {
 	MSG_KEYS,
 	/* worker to fetcher: empty; a kid is unknown, please fetch */
 	MSG_KEYS_WANTED,
+	/* worker to fetcher: struct span_tree of common/span.h, to be sent to
+	 * whoever collects traces */
+	MSG_SPAN,
 	/* fetcher to worker: u8 ok, u64 CLOCK_MONOTONIC ms at which the fetch
 	 * began; after its MSG_KEYS where the set changed */
 	MSG_FETCH_DONE,

@@ -2,13 +2,10 @@
  * Which of the configured keys is this one?  Judged as the gateway would:
  * the same candidates in the same order, the same hash.
  */
-#include <bsd/readpassphrase.h>
 #include <err.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/api_key.h"
 #include "common/argon2id.h"
@@ -16,14 +13,13 @@
 #include "common/rfc3339.h"
 #include "common/scopes.h"
 #include "ctl/ctl.h"
+#include "ctl/input.h"
 #include "ctl/key_list.h"
 #include "ctl/key_verify.h"
 
 /* A key, what ends its line, a byte more that tells of a longer one, NUL. */
 #define INPUT_MAX	(API_KEY_MAX + 4)
 
-static int	 read_key(char[INPUT_MAX], size_t *);
-static ssize_t	 read_all(char *, size_t);
 static int	 check_input(const char *, size_t);
 static int	 verify(const char *, const char *, size_t);
 static ssize_t	 match(const struct config *, const char *, size_t);
@@ -56,58 +52,12 @@ key_verify(int argc, char *argv[])
 		    "arguments, where others see it");
 		ctl_usage(KEY_VERIFY_USAGE);
 	}
-	if (read_key(raw, &len) == 0 && check_input(raw, len) == 0)
+	if (input_secret("Key: ", raw, sizeof(raw), &len) == 0 &&
+	    check_input(raw, len) == 0)
 		code = verify(ctl_options.path, raw, len);
 	explicit_bzero(raw, sizeof(raw));
 	ctl_wipe_stack();
 	return (code);
-}
-
-/* From the terminal without echo, or from whatever standard input is. */
-static int
-read_key(char raw[INPUT_MAX], size_t *len)
-{
-	ssize_t	 n;
-
-	if (isatty(STDIN_FILENO)) {
-		if (readpassphrase("Key: ", raw, INPUT_MAX,
-		    RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL) {
-			warn("terminal");
-			return (-1);
-		}
-		*len = strlen(raw);
-		return (0);
-	}
-	if ((n = read_all(raw, INPUT_MAX)) == -1) {
-		warn("standard input");
-		return (-1);
-	}
-	if (n > 0 && raw[n - 1] == '\n')
-		n--;
-	if (n > 0 && raw[n - 1] == '\r')
-		n--;
-	*len = (size_t)n;
-	return (0);
-}
-
-/* By read(2): no buffer of stdio's is to keep a copy. */
-static ssize_t
-read_all(char *buf, size_t size)
-{
-	size_t	 got = 0;
-	ssize_t	 n;
-
-	while (got < size) {
-		n = read(STDIN_FILENO, buf + got, size - got);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return (-1);
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return ((ssize_t)got);
 }
 
 /* What no client could send as a key. */

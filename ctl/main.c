@@ -28,6 +28,7 @@
 #include "ctl/orders.h"
 #include "ctl/status.h"
 #include "ctl/text.h"
+#include "ctl/token_explain.h"
 
 #define ROW(group, verb, json, run, text, help, options) \
 	{ group, verb, json, run, text, help, options }
@@ -41,6 +42,9 @@ static const struct command	 commands[] = {
 	    "remove an API key and reload", KEY_REVOKE_OPTIONS),
 	ROW("key", "verify", 1, key_verify, KEY_VERIFY_USAGE,
 	    "say which API key is on standard input", NULL),
+	ROW("token", "explain", 1, token_explain, TOKEN_EXPLAIN_USAGE,
+	    "say what the gateway makes of the token on standard input",
+	    TOKEN_EXPLAIN_OPTIONS),
 	ROW("status", NULL, 1, status, STATUS_USAGE,
 	    "how the running gateway is", NULL),
 	ROW("workers", NULL, 1, workers, WORKERS_USAGE,

@@ -17,7 +17,8 @@
 
 struct http_get {
 	CURL		*easy;
-	struct curl_slist *accept;
+	struct curl_slist *fields;
+	int		 post;
 	http_done_cb	 done;
 	void		*arg;
 	char		*origin;	/* scheme and authority of the URL */
@@ -48,8 +49,11 @@ static int	 redirect(struct http_get *);
 static char	*origin_of(const char *);
 static int	 is_loopback(const char *);
 static void	 get_free(struct http_get *);
+static struct http_get *start(struct http_get *, long);
+static struct curl_slist *field_add(struct curl_slist *, const char *);
 static CURL	*easy_new(struct http_get *, const char *, const char *,
-		    size_t, long);
+		    size_t, unsigned);
+static void	 judge(struct http_get *, CURLcode, long, char *, size_t);
 
 void
 http_setup(struct event_base *b)
@@ -75,30 +79,79 @@ http_get(const char *url, const char *ca, size_t ca_len, size_t max, long ms,
 	g->done = done;
 	g->arg = arg;
 	g->max = max;
-	if ((g->origin = origin_of(url)) == NULL ||
-	    (g->easy = easy_new(g, url, ca, ca_len, ms)) == NULL ||
-	    curl_multi_add_handle(multi, g->easy) != CURLM_OK) {
-		get_free(g);
+	g->fields = field_add(field_add(NULL,
+	    "Accept: application/json, application/jwk-set+json"),
+	    "Accept-Encoding: identity");
+	g->easy = easy_new(g, url, ca, ca_len, CURL_BLOB_NOCOPY);
+	return (start(g, ms));
+}
+
+struct http_get *
+http_post(const struct http_message *m, size_t max, long ms,
+    http_done_cb done, void *arg)
+{
+	struct http_get	*g;
+	char		*line;
+	size_t		 i;
+
+	if ((g = calloc(1, sizeof(*g))) == NULL)
 		return (NULL);
+	g->done = done;
+	g->arg = arg;
+	g->max = max;
+	g->post = 1;
+	g->fields = field_add(field_add(field_add(field_add(NULL,
+	    "Content-Type: application/json"), "Content-Encoding: gzip"),
+	    "Accept-Encoding: identity"), "Expect:");
+	for (i = 0; i < m->nheaders; i++)
+		if (asprintf(&line, "%s: %s", m->headers[i].name,
+		    m->headers[i].value) != -1) {
+			g->fields = field_add(g->fields, line);
+			freezero(line, strlen(line));
+		}
+	g->easy = easy_new(g, m->url, m->ca, m->ca_len, CURL_BLOB_COPY);
+	if (g->easy != NULL) {
+		curl_easy_setopt(g->easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(g->easy, CURLOPT_POSTFIELDS, m->body);
+		curl_easy_setopt(g->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)m->len);
 	}
-	return (g);
+	return (start(g, ms));
+}
+
+/* NULL, and all is freed, when something is lacking. */
+static struct http_get *
+start(struct http_get *g, long ms)
+{
+	if (g->easy != NULL) {
+		curl_easy_setopt(g->easy, CURLOPT_HTTPHEADER, g->fields);
+		curl_easy_setopt(g->easy, CURLOPT_TIMEOUT_MS, ms);
+		curl_easy_setopt(g->easy, CURLOPT_CONNECTTIMEOUT_MS, ms);
+		if (curl_multi_add_handle(multi, g->easy) == CURLM_OK)
+			return (g);
+	}
+	get_free(g);
+	return (NULL);
+}
+
+static struct curl_slist *
+field_add(struct curl_slist *list, const char *line)
+{
+	struct curl_slist	*more = curl_slist_append(list, line);
+
+	return (more == NULL ? list : more);
 }
 
 static CURL *
 easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
-    long ms)
+    unsigned blob_flags)
 {
 	struct curl_blob blob;
-	struct curl_slist *more;
 	CURL		*e;
 
-	if ((e = curl_easy_init()) == NULL)
+	if ((g->origin = origin_of(url)) == NULL ||
+	    (e = curl_easy_init()) == NULL)
 		return (NULL);
-	g->accept = curl_slist_append(NULL,
-	    "Accept: application/json, application/jwk-set+json");
-	if ((more = curl_slist_append(g->accept,
-	    "Accept-Encoding: identity")) != NULL)
-		g->accept = more;
 	/* some servers send gzip all the same; what counts for g->max is what
 	 * comes out of it */
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -109,7 +162,6 @@ easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, g);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, g);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, g->accept);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "mcpgw/" VERSION);
 	/* nothing of this machine's may change where we go */
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -118,8 +170,6 @@ easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
 	    (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, ms);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* else the end of a time limit waits for getaddrinfo(3), and all of
@@ -134,7 +184,7 @@ easy_new(struct http_get *g, const char *url, const char *ca, size_t ca_len,
 	if (ca != NULL) {
 		blob.data = (void *)(uintptr_t)ca;
 		blob.len = ca_len;
-		blob.flags = CURL_BLOB_NOCOPY;
+		blob.flags = blob_flags;
 		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 	}
@@ -153,9 +203,13 @@ http_cancel(struct http_get *g)
 static void
 get_free(struct http_get *g)
 {
+	struct curl_slist	*l;
+
 	if (g->easy != NULL)
 		curl_easy_cleanup(g->easy);
-	curl_slist_free_all(g->accept);
+	for (l = g->fields; l != NULL; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(g->fields);
 	free(g->origin);
 	free(g->body);
 	free(g);
@@ -322,7 +376,7 @@ redirect(struct http_get *g)
 
 	curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(g->easy, CURLINFO_REDIRECT_URL, &to);
-	if (status < 300 || status > 399 || to == NULL ||
+	if (g->post || status < 300 || status > 399 || to == NULL ||
 	    ++g->redirects > REDIRECTS_MAX)
 		return (0);
 	origin = origin_of(to);
@@ -340,44 +394,57 @@ finish(struct http_get *g, CURLcode code)
 {
 	struct http_reply	 r;
 	char			 why[CURL_ERROR_SIZE + 64];
-	char			*ip = NULL;
-	long			 status = 0, os_error = 0;
+	curl_off_t		 after = 0;
 
 	memset(&r, 0, sizeof(r));
-	curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(g->easy, CURLINFO_PRIMARY_IP, &ip);
-	curl_easy_getinfo(g->easy, CURLINFO_OS_ERRNO, &os_error);
-	why[0] = '\0';
-	if (g->too_large || code == CURLE_FILESIZE_EXCEEDED)
-		snprintf(why, sizeof(why), "larger than %zu bytes", g->max);
-	else if (g->coded)
-		snprintf(why, sizeof(why), "a content coding other than "
-		    "gzip");
-	else if (code == CURLE_OPERATION_TIMEDOUT)
-		snprintf(why, sizeof(why), "no answer in time");
-	else if (code == CURLE_COULDNT_CONNECT && os_error != 0)
-		snprintf(why, sizeof(why), "connect: %s",
-		    strerror((int)os_error));
-	else if (code != CURLE_OK)
-		snprintf(why, sizeof(why), "%s", g->error[0] != '\0' ?
-		    g->error : curl_easy_strerror(code));
-	else if (strncasecmp(g->origin, "http://", 7) == 0 &&
-	    !is_loopback(ip))
-		snprintf(why, sizeof(why), "http is for this host only, and "
-		    "it is at %s", ip == NULL ? "?" : ip);
-	else if (status >= 300 && status <= 399)
-		snprintf(why, sizeof(why), "HTTP status %ld: a redirect to "
-		    "another origin, or too many", status);
-	else if (status != 200)
-		snprintf(why, sizeof(why), "HTTP status %ld (expected 200)",
-		    status);
+	curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &r.status);
+	curl_easy_getinfo(g->easy, CURLINFO_RETRY_AFTER, &after);
+	judge(g, code, r.status, why, sizeof(why));
 	r.ok = why[0] == '\0';
 	r.error = why;
 	r.body = g->body == NULL ? "" : g->body;
 	r.len = g->len;
+	r.retry_after = after;
 	curl_easy_getinfo(g->easy, CURLINFO_CONTENT_TYPE, &r.content_type);
 	g->done(g->arg, &r);
 	get_free(g);
+}
+
+/* Why it is no good; or nothing. */
+static void
+judge(struct http_get *g, CURLcode code, long status, char *why, size_t size)
+{
+	char	*ip = NULL;
+	long	 os_error = 0;
+
+	curl_easy_getinfo(g->easy, CURLINFO_PRIMARY_IP, &ip);
+	curl_easy_getinfo(g->easy, CURLINFO_OS_ERRNO, &os_error);
+	why[0] = '\0';
+	if (g->too_large || code == CURLE_FILESIZE_EXCEEDED)
+		snprintf(why, size, "larger than %zu bytes", g->max);
+	else if (g->coded)
+		snprintf(why, size, "a content coding other than gzip");
+	else if (code == CURLE_OPERATION_TIMEDOUT)
+		snprintf(why, size, "no answer in time");
+	else if (code == CURLE_COULDNT_CONNECT && os_error != 0)
+		snprintf(why, size, "connect: %s", strerror((int)os_error));
+	else if (code != CURLE_OK)
+		snprintf(why, size, "%s", g->error[0] != '\0' ?
+		    g->error : curl_easy_strerror(code));
+	else if (g->post && (status < 200 || status > 299))
+		snprintf(why, size, "HTTP status %ld", status);
+	else if (g->post)
+		return;
+	else if (strncasecmp(g->origin, "http://", 7) == 0 &&
+	    !is_loopback(ip))
+		snprintf(why, size, "http is for this host only, and "
+		    "it is at %s", ip == NULL ? "?" : ip);
+	else if (status >= 300 && status <= 399)
+		snprintf(why, size, "HTTP status %ld: a redirect to "
+		    "another origin, or too many", status);
+	else if (status != 200)
+		snprintf(why, size, "HTTP status %ld (expected 200)",
+		    status);
 }
 
 static char *

@@ -19,14 +19,18 @@
 #include "common/proctitle.h"
 #include "common/proto.h"
 #include "fetcher/http.h"
+#include "fetcher/otlp.h"
 #include "fetcher/peers.h"
 #include "fetcher/resolve.h"
 #include "fetcher/sandbox_rules.h"
 #include "fetcher/source.h"
 
+#define FLUSH_MS	900	/* for the last spans; the master waits 1 s */
+
 static struct event_base	*base;
 static struct channel		*master;
 
+static void	 leave(void);
 static void	 master_message(struct channel *, struct imsg *, void *);
 static void	 configure(struct imsg *);
 static void	 primed(uint32_t, int, const char *);
@@ -63,6 +67,7 @@ main(int argc, char *argv[])
 	/* before the first thread, which would stay outside */
 	fetcher_sandbox();
 	resolve_setup(base, peers_resolved);
+	otlp_setup(base);
 	source_setup(base, &callbacks);
 	peers_setup(base);
 	if (event_base_dispatch(base) == -1)
@@ -78,8 +83,13 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 
 	(void)ch;
 	(void)arg;
-	if (m == NULL)
-		_exit(0);
+	if (m == NULL) {
+		/* spans that are there get a moment */
+		log_set_sink(NULL, NULL);
+		peers_drain();
+		otlp_flush(FLUSH_MS, leave);
+		return;
+	}
 	if (m->lost && m->type == MSG_PEER) {
 		/* the worker sees its end and asks for another */
 		log_warnx("peer.no_descriptor", NULL,
@@ -117,6 +127,12 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 	default:
 		fatalx("%s: not now", proto_name(m->type));
 	}
+}
+
+static void
+leave(void)
+{
+	_exit(0);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "common/imsg.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "fetcher/otlp.h"
 #include "fetcher/peers.h"
 #include "fetcher/resolve.h"
 #include "fetcher/source.h"
@@ -26,6 +27,7 @@ struct peer {
 	uint32_t	 gen;
 	uint32_t	 id;
 	struct channel	*channel;
+	struct otlp_source *spans;
 };
 
 static struct event_base	*base;
@@ -33,9 +35,11 @@ static TAILQ_HEAD(, generation)	 gens = TAILQ_HEAD_INITIALIZER(gens);
 static TAILQ_HEAD(, peer)	 peers = TAILQ_HEAD_INITIALIZER(peers);
 
 static void	 peer_message(struct channel *, struct imsg *, void *);
+static void	 broke(struct peer *, const char *, const char *);
 static void	 peer_free(struct peer *);
 static void	 peer_keys(struct peer *, int);
 static void	 peer_addrs(struct peer *, const struct generation *, size_t);
+static void	 configure_otlp(void);
 static struct generation *gen_find(uint32_t);
 
 void
@@ -70,6 +74,19 @@ peers_generation(uint32_t id, struct fetcher_conf *conf)
 	TAILQ_INSERT_TAIL(&gens, g, link);
 	for (i = 0; i < conf->nhosts; i++)
 		resolve_watch(conf->hosts[i].name);
+	configure_otlp();
+}
+
+/* The newest one says where spans go, those of older ones, too. */
+static void
+configure_otlp(void)
+{
+	struct generation	*g, *newest = NULL;
+
+	TAILQ_FOREACH(g, &gens, link)
+		if (newest == NULL || g->id > newest->id)
+			newest = g;
+	otlp_configure(newest == NULL ? NULL : &newest->conf->telemetry);
 }
 
 void
@@ -81,12 +98,17 @@ peers_retire(uint32_t id)
 
 	if (g == NULL)
 		return;
+	/* its workers are gone, and may have said something before */
+	TAILQ_FOREACH_SAFE(p, &peers, link, next)
+		if (p->gen == id)
+			channel_drain(p->channel);
 	TAILQ_FOREACH_SAFE(p, &peers, link, next)
 		if (p->gen == id)
 			peer_free(p);
 	for (i = 0; i < g->conf->nhosts; i++)
 		resolve_unwatch(g->conf->hosts[i].name);
 	TAILQ_REMOVE(&gens, g, link);
+	configure_otlp();
 	fetcher_conf_free(g->conf);
 	free(g);
 }
@@ -109,6 +131,8 @@ peers_attach(uint32_t gen, uint32_t id, int fd)
 	p->id = id;
 	if ((p->channel = channel_new(base, fd, peer_message, p)) == NULL)
 		fatalx("channel_new");
+	if ((p->spans = otlp_source_new()) == NULL)
+		fatal("calloc");
 	TAILQ_INSERT_TAIL(&peers, p, link);
 	if (source_keys(gen) != -1)
 		peer_keys(p, source_keys(gen));
@@ -128,22 +152,40 @@ peer_message(struct channel *ch, struct imsg *m, void *arg)
 		return;
 	}
 	if (proto_check(ROLE_WORKER, ROLE_FETCHER, m, &why) == -1) {
-		log_warnx("peer.broke_protocol", LOG_KV(KV("worker", p->id),
-		    KV("generation", p->gen),
-		    KV("message", proto_name(m->type)), KV("reason", why)),
-		    "worker %u (g%u) broke the protocol: %s: %s", p->id,
-		    p->gen, proto_name(m->type), why);
-		peer_free(p);
+		broke(p, proto_name(m->type), why);
 		return;
 	}
-	/* MSG_KEYS_WANTED is all that the catalogue lets through */
-	source_wanted(p->gen);
+	/* the catalogue lets nothing else through */
+	if (m->type == MSG_KEYS_WANTED)
+		source_wanted(p->gen);
+	else if (otlp_take(p->spans, m->data, m->len) == -1)
+		broke(p, proto_name(m->type), "malformed");
+}
+
+static void
+broke(struct peer *p, const char *message, const char *why)
+{
+	log_warnx("peer.broke_protocol", LOG_KV(KV("worker", p->id),
+	    KV("generation", p->gen), KV("message", message),
+	    KV("reason", why)), "worker %u (g%u) broke the protocol: %s: %s",
+	    p->id, p->gen, message, why);
+	peer_free(p);
+}
+
+void
+peers_drain(void)
+{
+	struct peer	*p, *next;
+
+	TAILQ_FOREACH_SAFE(p, &peers, link, next)
+		channel_drain(p->channel);
 }
 
 static void
 peer_free(struct peer *p)
 {
 	TAILQ_REMOVE(&peers, p, link);
+	otlp_source_leave(p->spans);
 	channel_free(p->channel);
 	free(p);
 }

@@ -16,6 +16,8 @@ void	peers_retire(uint32_t gen);
 /* A worker of a generation: gets its keys and addresses at once.  fd is taken
  * over. */
 void	peers_attach(uint32_t gen, uint32_t id, int fd);
+/* Take at once what workers have said last. */
+void	peers_drain(void);
 /* To every worker of a generation. */
 void	peers_keys(uint32_t gen, int fd);
 void	peers_fetch_done(uint32_t gen, int ok, uint64_t began_ms);

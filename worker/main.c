@@ -38,6 +38,7 @@
 #include "worker/mcp/session.h"
 #include "worker/record/audit.h"
 #include "worker/record/flood.h"
+#include "worker/record/span.h"
 #include "worker/request/answer.h"
 #include "worker/request/ask.h"
 #include "worker/request/chain.h"
@@ -46,6 +47,7 @@
 #include "worker/request/relay.h"
 #include "worker/request/request.h"
 #include "worker/request/route.h"
+#include "worker/request/spans.h"
 #include "worker/request/stages.h"
 #include "worker/upstream/probe.h"
 #include "worker/upstream/upstream.h"
@@ -199,7 +201,8 @@ set_up_modules(void)
 	tls_setup(conf->tls_cert, conf->tls_client_ca,
 	    conf->ticket_secret);
 	conn_setup(base, conf, accept_room);
-	request_setup(conf);
+	request_setup(conf, spans_end);
+	spans_setup(conf);
 	stages_setup(conf);
 	route_setup(conf, accept_loopback(listen_fd));
 	metadata_setup(&conf->oauth);
@@ -261,6 +264,7 @@ loop(void)
 	if (audit_flush() == -1)
 		log_warnx("record.unwritten", NULL,
 		    "audit: leaving with lines that could not be written");
+	span_flush();
 	channel_flush(master, 1000);
 }
 

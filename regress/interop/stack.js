@@ -207,6 +207,10 @@ auth:
   ${auth}
 ${stack.revisions ? `mcp:
   revisions: ${JSON.stringify(stack.revisions)}` : ""}
+${stack.traces ? `telemetry:
+  customer:
+    enabled: true
+    endpoint: ${stack.traces}` : ""}
 `;
 }
 
@@ -224,21 +228,23 @@ async function stack_run(stack) {
 	    { PORT: String(upstream_port) });
 	await stack.server.ready(`http://127.0.0.1:${upstream_port}/mcp`);
 	fs.writeFileSync(config, gateway_config(stack, port, upstream_port));
-	stack.gateway = new Program("gateway", [GATEWAY, "-d", "-f", config]);
+	stack.gateway = new Program("gateway", [GATEWAY, "-d", "-f", config],
+	    { OTEL_BSP_SCHEDULE_DELAY: "50" });
 	await stack.gateway.ready(`http://127.0.0.1:${port}/readyz`);
 }
 
 /*
  * Everything runs and answers when this returns.  open: the gateway asks
  * nobody for a token; server: "everything" or "reference"; revisions: a list
- * for mcp.revisions.
+ * for mcp.revisions; traces: who is to get them.
  */
 export async function stack_start({ open = false, server = "everything",
-    revisions } = {}) {
+    revisions, traces } = {}) {
 	const stack = {
 		open,
 		server_name: server,
 		revisions,
+		traces,
 		dir: fs.mkdtempSync(path.join(os.tmpdir(), "interop-")),
 		/* nobody listens there, the browser stops before it */
 		redirect: `http://127.0.0.1:${await free_port()}/callback`,

@@ -4,15 +4,28 @@ can; the others serve on, and what it did ends with it."""
 import ctypes
 import errno
 import os
+import re
 import signal
 import socket
 import struct
 
 import pytest
 
+import gw
+
 CHANNEL_FD, LISTEN_FD = 3, 4
-AUDIT_FAILED = 28       # of enum proto_type
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
+
+
+def message_number(name):
+    """Of enum proto_type."""
+    text = (gw.TOP / "common" / "proto.h").read_text()
+    enum = re.search(r"enum proto_type \{(.*?)\n\};", text, re.S)[1]
+    names = re.findall(r"^\t(MSG_\w+)", enum, re.M)
+    return names.index(name) + 1
+
+
+AUDIT_FAILED = message_number("MSG_AUDIT_FAILED")
 
 
 def take(pid, fd):
@@ -82,6 +95,26 @@ def test_nobody_else_stops_for_a_lie(gateway, auth_server):
                     len(c["worker"]) == 2)
     assert g.post(token=token).status == 200
     assert "requests are refused" not in g.log()[pos:]
+
+
+def test_lies_to_the_fetcher(gateway, auth_server):
+    """What is no span ends the worker's channel, and nothing else."""
+    g = gateway({"workers": 1})
+    g.expect_death("broke the protocol: MSG_SPAN")
+    pid, = g.workers()
+    pos = g.log_mark()
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        if not os.readlink("/proc/%d/fd/%s" % (pid, fd)).startswith("socket"):
+            continue
+        with take(pid, int(fd)) as s:
+            # the channels of fetcher and keeper
+            if int(fd) > LISTEN_FD and s.type == socket.SOCK_SEQPACKET:
+                s.send(struct.pack("=IIII", message_number("MSG_SPAN"), 100,
+                                   0, 0) + bytes(100))
+    g.wait_log("broke the protocol: MSG_SPAN: malformed", pos)
+    auth_server.rotate()
+    assert g.post(token=auth_server.mint()).status == 200
+    assert g.workers() == [pid]
 
 
 def test_log_is_the_masters(gateway):

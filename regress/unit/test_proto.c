@@ -42,6 +42,7 @@ static const struct entry {
 	{ MSG_PEER, M, F | K | W, 0, 0, 8, 8, 1 },
 	{ MSG_KEYS, F, M | W, M, F | O, 4, 4, 1 },
 	{ MSG_KEYS_WANTED, W, F, 0, 0, 0, 0, 0 },
+	{ MSG_SPAN, W, F, 0, 0, 64, IMSG_BODY_MAX, 0 },
 	{ MSG_FETCH_DONE, F, W, 0, 0, 9, 9, 0 },
 	{ MSG_ADDRS, F, W, 0, 0, 5, 341, 0 },
 	{ MSG_KEEP_CONFIG, M, K, 0, 0, 4, 4, 1 },

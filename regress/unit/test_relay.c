@@ -250,7 +250,7 @@ setup(void **state)
 	conf.t_sse_keepalive = conf.t_stream_total = 60000;
 	conf.max_message = 4096;
 	conf.buffered = 1 << 20;
-	request_setup(&conf);
+	request_setup(&conf, NULL);
 	answer_setup(&oauth);
 	forward_setup(&conf);
 	chain_setup(&conf);

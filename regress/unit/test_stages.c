@@ -29,6 +29,7 @@
 #include "worker/request/relay.h"
 #include "worker/request/request.h"
 #include "worker/request/route.h"
+#include "worker/request/spans.h"
 #include "worker/request/stages.h"
 #include "worker/upstream/upstream.h"
 #include "worker/who/api_keys.h"
@@ -221,7 +222,8 @@ setup(void **state)
 	listen_for_us();
 	assert_int_not_equal(log_fd = memfd_create("audit", MFD_CLOEXEC), -1);
 	fake_setup();
-	request_setup(&conf);
+	request_setup(&conf, NULL);
+	spans_setup(&conf);
 	stages_setup(&conf);
 	route_setup(&conf, 1);
 	metadata_setup(&conf.oauth);

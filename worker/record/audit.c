@@ -52,13 +52,6 @@ static char	*put_string(char *, struct slice, size_t);
 static char	*put_digits(char *, uint64_t);
 static char	*put_time(char *);
 
-static const char *const action_names[] = {
-	[AUDIT_ALLOW] = "allow",
-	[AUDIT_DENY] = "deny",
-	[AUDIT_ERROR] = "error",
-	[AUDIT_ABORTED] = "aborted"
-};
-
 void
 audit_setup(int fd, const struct shm *s, void (*failed)(int))
 {
@@ -100,7 +93,8 @@ audit_add(const struct audit_entry *e)
 	p = put_time(p);
 	p = put_always(p, slice_of("\",\"session_id\":"), e->session_id, most);
 	p = put_always(p, slice_of(",\"method\":"), e->method, most);
-	p = put_plain(p, slice_of(ACTION), slice_of(action_names[e->action]));
+	p = put_plain(p, slice_of(ACTION), slice_of(audit_action_name(
+	    e->action)));
 	if (e->has_auth)
 		p = put_plain(p, slice_of(",\"auth_result\":"),
 		    slice_of(auth_result_name(e->auth)));

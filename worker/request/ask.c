@@ -15,6 +15,7 @@
 #include "worker/request/answer.h"
 #include "worker/request/ask.h"
 #include "worker/request/forward.h"
+#include "worker/request/spans.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/upstream.h"
 #include "worker/wire/http1_put.h"
@@ -131,6 +132,7 @@ ask(struct request *r)
 		r->server = upstream_pick(r->upstream);
 	x.server = r->server;
 	trace_make_span(r->trace.up);
+	spans_exchange(r, "server/discover");
 	if ((r->ex = exchange_start(&x)) == NULL)
 		return (-1);
 	r->state = REQ_FORWARD;
@@ -207,6 +209,8 @@ got_head(void *arg, const struct http1_head *h)
 {
 	struct request	*r = arg;
 
+	if (r->spans != NULL)
+		spans_head(r, exchange_server(r->ex), h);
 	r->ask_status = h->status;
 	r->ask_stream = media_of(h) == MEDIA_STREAM;
 	/* "I know you not" is no answer, nor is "not now" */
@@ -221,6 +225,8 @@ got_data(void *arg, const char *p, size_t len)
 {
 	struct request	*r = arg;
 
+	if (r->spans != NULL)
+		spans_data(r, (struct slice){ p, len });
 	if (len > ANSWER_MAX - r->hold.len ||
 	    buf_append(&r->hold, p, len) == -1)
 		over(r, 0, ALL);
@@ -288,8 +294,9 @@ got_nothing(void *arg, enum exchange_error error, const char *why)
 {
 	struct request	*r = arg;
 
-	(void)error;
 	(void)why;
+	if (r->spans != NULL)
+		spans_fail(r, exchange_server(r->ex), error);
 	r->ex = NULL;
 	over(r, 0, ALL);
 }

@@ -14,6 +14,7 @@
 #include "worker/request/forward.h"
 #include "worker/request/redirect.h"
 #include "worker/request/relay.h"
+#include "worker/request/spans.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/upstream.h"
 #include "worker/who/auth.h"
@@ -117,14 +118,16 @@ relay_send(struct request *r, struct buf *body, int pinned)
 	};
 
 	trace_make_span(r->trace.up);
+	spans_exchange(r, NULL);
 	/* in the message, too, where the client has it there: as long as the
 	 * other, so that nothing else moves */
 	if (r->meta_parent > 0 &&
 	    r->meta_parent + TRACE_PARENT_LEN <= body->len)
 		trace_put(&r->trace, buf_data(body) + r->meta_parent);
-	if ((r->ex = exchange_start(&x)) == NULL)
+	if ((r->ex = exchange_start(&x)) == NULL) {
+		spans_fail(r, r->server, EXCHANGE_CROWDED);
 		relay_crowded(r);
-	else
+	} else
 		(void)body_count(r);
 }
 
@@ -171,6 +174,8 @@ relay_head(void *arg, const struct http1_head *h)
 	const struct refusal *why;
 	int		 held;
 
+	if (r->spans != NULL)
+		spans_head(r, exchange_server(r->ex), h);
 	if ((h->status == 307 || h->status == 308) && relay_follow(r, h))
 		return;
 	if ((why = unfit(r, h, media)) != NULL) {
@@ -409,6 +414,8 @@ relay_data(void *arg, const char *p, size_t len)
 	size_t		 mark;
 	int		 failed = 0;
 
+	if (r->spans != NULL)
+		spans_data(r, s);
 	if (r->sse != NULL) {
 		mark = sse_late_mark(r->sse, s, &owed);
 		s.p += mark;
@@ -597,6 +604,8 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 {
 	struct request	*r = arg;
 
+	if (r->spans != NULL)
+		spans_fail(r, exchange_server(r->ex), error);
 	r->ex = NULL;
 	r->error = why;
 	if (r->answering && error == EXCHANGE_CROWDED) {

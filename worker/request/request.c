@@ -26,6 +26,7 @@
 
 static const struct worker_conf	*conf;
 static struct pool		 requests = { sizeof(struct request), NULL, 0 };
+static void			(*on_end)(struct request *);
 
 static void	 request_free(struct request *);
 static void	 request_count(const struct request *);
@@ -34,9 +35,10 @@ static unsigned	 error_of(const struct request *);
 static int	 request_strange(const struct request *);
 
 void
-request_setup(const struct worker_conf *c)
+request_setup(const struct worker_conf *c, void (*ended)(struct request *))
 {
 	conf = c;
+	on_end = ended;
 	buf_setup(c->buffered);
 	share_setup(c);
 }
@@ -85,6 +87,8 @@ request_free(struct request *r)
 	auth_unwait(&r->wait);
 	if (r->ended != NULL)
 		r->ended(r);
+	if (on_end != NULL)
+		on_end(r);
 	timer_clear(&r->timer);
 	timer_clear(&r->beat);
 	timer_clear(&r->total);

@@ -30,6 +30,7 @@
 
 struct exchange;
 struct share;
+struct spans;
 struct session_owner;
 struct sse;
 
@@ -96,6 +97,10 @@ struct request {
 	struct http1_kept kept;		/* its head, without credential */
 	struct text	 target;	/* instead of the server's */
 	struct trace	 trace;
+	struct spans	*spans;		/* of spans.c: it is told of, or NULL */
+	uint64_t	 began_wall;	/* ns since the epoch, and */
+	uint64_t	 began_ns;	/* monotonic; both only with spans */
+	int		 minor;		/* of its HTTP/1 */
 	struct text	 tracestate;	/* instead of the head's */
 	size_t		 meta_parent;	/* where params._meta.traceparent is in
 					 * the body; 0: nowhere */
@@ -169,8 +174,9 @@ struct request {
 	char		 id[REQUEST_ID_LEN + 1];
 };
 
-/* Once. */
-void	request_setup(const struct worker_conf *);
+/* Once.  ended is called for each, last of all; or NULL. */
+void	request_setup(const struct worker_conf *,
+	    void (*ended)(struct request *));
 
 /* An id for an answer that no request was read for: REQUEST_ID_LEN digits and
  * a NUL. */

@@ -26,6 +26,7 @@
 #include "worker/request/relay.h"
 #include "worker/request/request.h"
 #include "worker/request/route.h"
+#include "worker/request/spans.h"
 #include "worker/request/stages.h"
 #include "worker/upstream/upstream.h"
 #include "worker/who/auth.h"
@@ -163,7 +164,7 @@ stages_malformed(struct client *c, int status, const char *why)
 	/* nobody can say what it was meant for: it counts as MCP's */
 	r->mcp = 1;
 	r->stage = STAGE_MAX;
-	trace_begin(&r->trace, NULL);
+	spans_begin(r, NULL);
 	forward_client_ip(r, NULL);
 	answer_refuse_as(r, refusal_of_syntax(status), why == NULL ?
 	    "malformed request" : why);
@@ -299,7 +300,7 @@ stage_route(struct request *r, const struct http1_head *h)
 	r->route = route_find(h->path, &r->upstream, &name);
 	r->mcp = r->route == ROUTE_MCP;
 	if (r->mcp)
-		trace_begin(&r->trace, h);
+		spans_begin(r, h);
 	origin_ok = !r->mcp || route_origin_ok(h);
 	forward_client_ip(r, h);
 	request_keep_text(r, &r->name, name);
@@ -640,6 +641,7 @@ note_trace(struct request *r, const struct rpc *rpc)
 		request_keep_text(r, &r->tracestate, rpc->tracestate);
 		r->trace.in_head = 0;
 	}
+	spans_judge(r);
 }
 
 /* What the log says of the message. */

@@ -1,0 +1,31 @@
+/*
+ * What traces are told of a request: a span of its own and one for each
+ * exchange with an upstream, by OpenTelemetry's conventions for MCP, with the
+ * gateway's attributes beside them.  Arguments, URIs and what upstreams write
+ * in errors are not in it.
+ */
+#ifndef REQUEST_SPANS_H
+#define REQUEST_SPANS_H
+
+#include "worker/request/request.h"
+#include "worker/upstream/exchange.h"
+#include "worker/wire/http1.h"
+
+/* Once. */
+void	spans_setup(const struct worker_conf *);
+/* It begins; h is its head, or NULL. */
+void	spans_begin(struct request *, const struct http1_head *);
+/* Its trace is known, or another than was thought. */
+void	spans_judge(struct request *);
+/* An exchange begins, whose span is r->trace.up: of the request, or (method)
+ * of the gateway's own. */
+void	spans_exchange(struct request *, const char *method);
+/* What becomes of it: the head of its answer, parts of the body as they came,
+ * or none. */
+void	spans_head(struct request *, size_t server, const struct http1_head *);
+void	spans_data(struct request *, struct slice);
+void	spans_fail(struct request *, size_t server, enum exchange_error);
+/* The request ends. */
+void	spans_end(struct request *);
+
+#endif
