@@ -359,7 +359,8 @@ class Gateway:
         """The pid of one of the newest generation, by its title."""
         def generation(pid):
             title = pathlib.Path("/proc/%d/cmdline" % pid).read_text()
-            return int(re.search(r"\(g(\d+)\)", title)[1])
+            m = re.search(r"\(g(\d+)\)", title)
+            return int(m[1]) if m else 0    # not yet named, or dying
         return max(self.workers(), key=generation)
 
     def fetchers(self):
