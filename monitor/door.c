@@ -149,7 +149,7 @@ request(struct evhttp_request *req, void *arg)
 	if (!may_ask(req, *door, r))
 		return;
 	if (r != NULL)
-		r->run(req);
+		r->run(req, r->what);
 	else if (other)
 		door_error(req, 405, "method not allowed");
 	else

@@ -16,8 +16,10 @@ struct route {
 	enum evhttp_cmd_type method;
 	int		 control;	/* on the control socket alone */
 	int		 open;		/* without admin.token_file's token */
-	/* answers, now or later, by door_answer() or door_error() */
-	void		 (*run)(struct evhttp_request *);
+	/* answers, now or later, by door_answer() or door_error(); what: the
+	 * next member */
+	void		 (*run)(struct evhttp_request *, int what);
+	int		 what;
 };
 
 /* The route of a path, without query; *other: there is one for another

@@ -13,6 +13,7 @@
 #include "common/proto.h"
 #include "monitor/ask.h"
 #include "monitor/door.h"
+#include "monitor/keys.h"
 #include "monitor/route.h"
 #include "monitor/sandbox_rules.h"
 #include "monitor/view.h"
@@ -95,7 +96,7 @@ take(struct imsg *m)
 		bad |= door_config(m->fd) == -1;
 		break;
 	case MSG_KEYS:
-		bad |= route_keys(v, m->fd) == -1;
+		keys_take(v, m->fd);
 		break;
 	case MSG_DOOR:
 		bad |= door_open(v, imsg_take_fd(m)) == -1;

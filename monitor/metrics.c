@@ -9,6 +9,7 @@
 #include "common/proto.h"
 #include "monitor/expo.h"
 #include "monitor/metrics.h"
+#include "monitor/names.h"
 #include "monitor/traffic.h"
 
 #define NAME_MAX_LEN	128
@@ -250,8 +251,8 @@ put_processes(struct expo *e, const struct view *v)
 	for (role = ROLE_MASTER + 1; role < ROLE_MAX; role++)
 		for (state = 0; state < BOARD_STATES; state++) {
 			labels_none(&l);
-			labels_add(&l, "role", view_role(role), 16);
-			labels_add(&l, "state", view_state(state), 16);
+			labels_add(&l, "role", names_role(role), 16);
+			labels_add(&l, "state", names_state(state), 16);
 			expo_number(e, &l, n[role][state]);
 		}
 }
@@ -259,18 +260,18 @@ put_processes(struct expo *e, const struct view *v)
 static void
 put_generations(struct expo *e, const struct view *v)
 {
-	uint64_t	 n[VIEW_GENERATION_STATES] = { 0 };
+	uint64_t	 n[NAMES_GENERATION_STATES] = { 0 };
 	struct labels	 l;
 	uint32_t	 i;
 
 	for (i = 0; i < v->board.ngenerations; i++)
-		if (v->board.generations[i].state < VIEW_GENERATION_STATES)
+		if (v->board.generations[i].state < NAMES_GENERATION_STATES)
 			n[v->board.generations[i].state]++;
 	expo_family(e, EXPO_GAUGE, "mcpgw_generations",
 	    "Configurations that processes serve or still drain.");
-	for (i = 0; i < VIEW_GENERATION_STATES; i++) {
+	for (i = 0; i < NAMES_GENERATION_STATES; i++) {
 		labels_none(&l);
-		labels_add(&l, "state", view_generation_state(i), 16);
+		labels_add(&l, "state", names_generation(i), 16);
 		expo_number(e, &l, n[i]);
 	}
 }

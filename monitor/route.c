@@ -8,26 +8,43 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "monitor/ask.h"
+#include "monitor/keys.h"
 #include "monitor/metrics.h"
+#include "monitor/report.h"
 #include "monitor/route.h"
 #include "monitor/view.h"
 
 #define JSON	"application/json"
 
-static void	 get_metrics(struct evhttp_request *);
-static void	 post_reload(struct evhttp_request *);
-static void	 post_drain(struct evhttp_request *);
-static void	 post_log(struct evhttp_request *);
+static void	 get_metrics(struct evhttp_request *, int);
+static void	 get_report(struct evhttp_request *, int);
+static void	 get_keys(struct evhttp_request *, int);
+static void	 post_reload(struct evhttp_request *, int);
+static void	 post_drain(struct evhttp_request *, int);
+static void	 post_log(struct evhttp_request *, int);
 static void	 ask(struct evhttp_request *, enum control_verb, uint8_t);
 static void	 answered(void *, int, uint32_t, const char *);
 static void	 left(struct evhttp_connection *, void *);
 static void	 put_errors(struct evbuffer *, const char *);
 
+#define REPORT(path, what) \
+	{ path, EVHTTP_REQ_GET, 0, 0, get_report, what }
+#define ORDER(path, run) \
+	{ path, EVHTTP_REQ_POST, 1, 0, run, 0 }
+
 static const struct route routes[] = {
-	{ "/metrics", EVHTTP_REQ_GET, 0, 0, get_metrics },
-	{ "/v1/reload", EVHTTP_REQ_POST, 1, 0, post_reload },
-	{ "/v1/drain", EVHTTP_REQ_POST, 1, 0, post_drain },
-	{ "/v1/log", EVHTTP_REQ_POST, 1, 0, post_log }
+	{ "/metrics", EVHTTP_REQ_GET, 0, 0, get_metrics, 0 },
+	REPORT("/v1/all", REPORT_ALL),
+	REPORT("/v1/status", REPORT_STATUS),
+	REPORT("/v1/workers", REPORT_WORKERS),
+	REPORT("/v1/upstreams", REPORT_UPSTREAMS),
+	REPORT("/v1/jwks", REPORT_JWKS),
+	REPORT("/v1/sessions", REPORT_SESSIONS),
+	REPORT("/v1/top", REPORT_TOP),
+	{ "/v1/keys", EVHTTP_REQ_GET, 1, 0, get_keys, 0 },
+	ORDER("/v1/reload", post_reload),
+	ORDER("/v1/drain", post_drain),
+	ORDER("/v1/log", post_log)
 };
 
 const struct route *
@@ -45,16 +62,8 @@ route_find(const char *path, enum evhttp_cmd_type method, int *other)
 	return (NULL);
 }
 
-int
-route_keys(uint32_t generation, int fd)
-{
-	(void)generation;
-	(void)fd;
-	return (0);
-}
-
 static void
-get_metrics(struct evhttp_request *req)
+get_metrics(struct evhttp_request *req, int what)
 {
 	const char		*accept = evhttp_find_header(
 				    evhttp_request_get_input_headers(req),
@@ -63,6 +72,7 @@ get_metrics(struct evhttp_request *req)
 	struct evbuffer		*b;
 	int			 open;
 
+	(void)what;
 	if (v == NULL) {
 		door_error(req, 503, "no numbers yet");
 		return;
@@ -76,19 +86,56 @@ get_metrics(struct evhttp_request *req)
 }
 
 static void
-post_reload(struct evhttp_request *req)
+get_report(struct evhttp_request *req, int what)
 {
+	const struct view	*v = view_take();
+	struct evbuffer		*b;
+
+	if (v == NULL) {
+		door_error(req, 503, "no numbers yet");
+		return;
+	}
+	if ((b = evbuffer_new()) == NULL)
+		fatalx("evbuffer_new");
+	report_put(b, v, (enum report)what);
+	door_answer(req, 200, JSON, b);
+	evbuffer_free(b);
+}
+
+static void
+get_keys(struct evhttp_request *req, int what)
+{
+	const struct view	*v = view_take();
+	struct evbuffer		*b;
+
+	(void)what;
+	if (v == NULL) {
+		door_error(req, 503, "no numbers yet");
+		return;
+	}
+	if ((b = evbuffer_new()) == NULL)
+		fatalx("evbuffer_new");
+	keys_put(b, v->board.serving);
+	door_answer(req, 200, JSON, b);
+	evbuffer_free(b);
+}
+
+static void
+post_reload(struct evhttp_request *req, int what)
+{
+	(void)what;
 	ask(req, CONTROL_RELOAD, 0);
 }
 
 static void
-post_drain(struct evhttp_request *req)
+post_drain(struct evhttp_request *req, int what)
 {
+	(void)what;
 	ask(req, CONTROL_DRAIN, strcmp(door_query(req), "off") != 0);
 }
 
 static void
-post_log(struct evhttp_request *req)
+post_log(struct evhttp_request *req, int what)
 {
 	static const struct {
 		const char	*query;
@@ -99,6 +146,7 @@ post_log(struct evhttp_request *req)
 	};
 	size_t	 i;
 
+	(void)what;
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
 		if (strcmp(door_query(req), levels[i].query) == 0) {
 			ask(req, CONTROL_LOG, levels[i].priority);

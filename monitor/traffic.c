@@ -4,17 +4,13 @@
  */
 #include <string.h>
 
-#include "common/audit_action.h"
-#include "common/auth_result.h"
-#include "common/conf.h"
 #include "common/mcp_methods.h"
+#include "monitor/names.h"
 #include "monitor/traffic.h"
 
 static void	 put_requests(struct expo *, const struct view *);
 static void	 request_labels(struct labels *, const struct view *,
 		    const struct stats_key *);
-static const char *action_name(unsigned);
-static const char *auth_name(unsigned);
 static void	 put_operations(struct expo *, const struct view *,
 		    const struct stats_op *, const char *, const char *);
 static void	 operation_labels(struct labels *, const struct view *,
@@ -96,31 +92,9 @@ request_labels(struct labels *l, const struct view *v,
 	labels_none(l);
 	add(l, "upstream", view_upstream(v, k->upstream));
 	add(l, "method", mcp_method_name(k->method));
-	add(l, "action", action_name(k->action));
-	add(l, "auth_result", auth_name(k->auth));
-	if (k->revision > 0)
-		add(l, "revision", k->revision <= CONF_REVISIONS ?
-		    conf_revisions[k->revision - 1] : "_other");
-}
-
-static const char *
-action_name(unsigned n)
-{
-	static const char *const	 names[] = {
-		[AUDIT_ALLOW] = "allow", [AUDIT_DENY] = "deny",
-		[AUDIT_ERROR] = "error", [AUDIT_ABORTED] = "aborted"
-	};
-
-	return (n < sizeof(names) / sizeof(names[0]) ? names[n] : "_other");
-}
-
-static const char *
-auth_name(unsigned n)
-{
-	if (n == 0)
-		return ("none");
-	return (n <= AUTH_RESULT_MAX ?
-	    auth_result_name((enum auth_result)(n - 1)) : "_other");
+	add(l, "action", names_action(k->action));
+	add(l, "auth_result", names_auth(k->auth));
+	add(l, "revision", names_revision(k->revision));
 }
 
 /* -- operations ---------------------------------------------------------- */

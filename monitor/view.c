@@ -260,36 +260,3 @@ terminate(struct stats_jwks *j)
 		END(j->skipped[i].why);
 	}
 }
-
-const char *
-view_role(uint32_t role)
-{
-	static const char *const	 names[ROLE_MAX] = {
-		[ROLE_MASTER] = "master", [ROLE_FETCHER] = "fetcher",
-		[ROLE_KEEPER] = "keeper", [ROLE_WORKER] = "worker",
-		[ROLE_MONITOR] = "monitor"
-	};
-
-	return (role < ROLE_MAX ? names[role] : "");
-}
-
-const char *
-view_state(uint32_t state)
-{
-	static const char *const	 names[BOARD_STATES] = {
-		[BOARD_STARTING] = "starting", [BOARD_READY] = "ready",
-		[BOARD_DRAINING] = "draining", [BOARD_DRAINED] = "drained"
-	};
-
-	return (state < BOARD_STATES ? names[state] : "");
-}
-
-const char *
-view_generation_state(uint32_t state)
-{
-	static const char *const	 names[VIEW_GENERATION_STATES] = {
-		"priming", "starting", "serving", "draining"
-	};
-
-	return (state < VIEW_GENERATION_STATES ? names[state] : "");
-}

@@ -25,13 +25,6 @@ const struct view *view_take(void);
 /* What one process says of itself, live; or NULL.  Not to be believed. */
 const struct stats_slot *view_of(uint32_t number);
 
-/* Names of enum proto_role, enum board_state, and the states of a generation
- * (daemon/generation.h); "" of others. */
-#define VIEW_GENERATION_STATES	4
-const char *view_role(uint32_t);
-const char *view_state(uint32_t);
-const char *view_generation_state(uint32_t);
-
 /* What is now, in one process or in all.  A number below 0, of one that
  * miscounts, is 0. */
 uint64_t view_gauge(const struct stats_slot *, enum stats_gauge);
