@@ -587,6 +587,7 @@ audit_stop(const char *why)
 	struct timeval	 tv = { 0, 10000 };
 
 	atomic_store(&shm->audit_broken, 1);
+	board_audit(1, 0);
 	log_errx("audit.broken", LOG_KV(KV("error", why)),
 	    "audit: write: %s; requests are refused until it works", why);
 	/* whoever is inside a write is soon out of it */
@@ -651,6 +652,7 @@ audit_mend(evutil_socket_t fd, short what, void *arg)
 	}
 	log_info("audit.mended", NULL, "audit: the log can be written again");
 	atomic_store(&shm->audit_broken, 0);
+	board_audit(0, 0);
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->channel != NULL)
 			proto_send_empty(p->channel, MSG_AUDIT_GO);
