@@ -18,6 +18,8 @@ static const struct advice tokens[] = {
 	    "have the authorization server issue access tokens that are "
 	    "JWTs, which opaque and encrypted ones are not; for an API key "
 	    "ask mcpgwctl key verify" },
+	{ "key_expired", "make a new key with mcpgwctl key generate, or "
+	    "change its expires_at" },
 	{ "form", "send the access token itself, whole; where it is too "
 	    "long, have the authorization server put less into it" },
 	{ "header", "the token was cut off or changed on its way: take it "
@@ -36,7 +38,7 @@ static const struct advice tokens[] = {
 	    "authorization server that names its key so: compare iss, and "
 	    "auth.oauth.jwks_url" },
 	{ "payload", "the token was changed on its way, or its claims are "
-	    "no JSON: take it again from the authorization server" },
+	    "not JSON: take it again from the authorization server" },
 	{ "claims", "have the authorization server give this claim its "
 	    "type, or leave it out" },
 	{ "use", "send the access token, not the ID or refresh token that "
@@ -62,12 +64,57 @@ static const struct advice tokens[] = {
 	{ NULL, NULL }
 };
 
+static const struct advice stages[] = {
+	{ "head", "what came is no HTTP/1.1 that can be read in one way, or "
+	    "was larger than limits.max_header, or came too slowly "
+	    "(timeouts.header)" },
+	{ "document", "the path is /mcp or /mcp/ and an upstream's name" },
+	{ "credential", "ask mcpgwctl token explain, or mcpgwctl key verify, "
+	    "about what the client sends; it goes into one field, as "
+	    "\"Authorization: Bearer ...\" or in auth.header" },
+	{ "route", "add the name that clients use to allowed_hosts, or have "
+	    "the proxy send the right Host" },
+	{ "late", "ask again: the gateway was stopping, or read its "
+	    "configuration" },
+	{ "recordable", "see to audit.path: is the disk full? or set "
+	    "audit.on_failure to allow" },
+	{ "loop", "let no upstream lead back to this gateway" },
+	{ "origin", "add the page's origin to allowed_origins" },
+	{ "method", "use POST, and GET and DELETE with revisions that have "
+	    "streams (mcp.revisions)" },
+	{ "size", "raise limits.max_body, or send less" },
+	{ "upstream", "use /mcp/ and a name of upstreams, or set "
+	    "default_upstream" },
+	{ "type", "send one JSON message with Content-Type: "
+	    "application/json and no Content-Encoding" },
+	{ "revision", "use a revision of mcp.revisions, or add this one" },
+	{ "session", "open a new session: it has ended, is another "
+	    "client's, or session.secret has changed" },
+	{ "body", "send the body without delay (timeouts.body), within "
+	    "limits.buffered" },
+	{ "envelope", "send one JSON-RPC message in valid JSON" },
+	{ "withdrawn", "take a new credential: a reload took it away" },
+	{ "rules", "send header fields that say the same as the message, "
+	    "and a revision of mcp.revisions" },
+	{ "policy", "change the rule, or what is asked for" },
+	{ "choose", "see mcpgwctl upstreams: none of its servers is up" },
+	{ "send", "see mcpgwctl upstreams, and the upstream's own log; "
+	    "timeouts.upstream_response" },
+	{ NULL, NULL }
+};
+
 static const char *find(const struct advice *, const char *);
 
 const char *
 advice_of_token(const char *check)
 {
 	return (find(tokens, check));
+}
+
+const char *
+advice_of_stage(const char *stage)
+{
+	return (find(stages, stage));
 }
 
 static const char *

@@ -28,6 +28,7 @@ static const char *const names[AUDIT_FIELDS] = {
 	[AUDIT_STATUS] = "status",
 	[AUDIT_SUPPRESSED] = "suppressed",
 	[AUDIT_ERROR_TEXT] = "error",
+	[AUDIT_STAGE] = "stage",
 	[AUDIT_EVENT] = "event"
 };
 

@@ -21,6 +21,7 @@
 #include "ctl/audit_tail.h"
 #include "ctl/command.h"
 #include "ctl/ctl.h"
+#include "ctl/explain.h"
 #include "ctl/key_generate.h"
 #include "ctl/key_list.h"
 #include "ctl/key_revoke.h"
@@ -42,6 +43,8 @@ static const struct command	 commands[] = {
 	    "remove an API key and reload", KEY_REVOKE_OPTIONS),
 	ROW("key", "verify", 1, key_verify, KEY_VERIFY_USAGE,
 	    "say which API key is on standard input", NULL),
+	ROW("explain", NULL, 1, explain, EXPLAIN_USAGE,
+	    "say why a request was refused, or would be", EXPLAIN_OPTIONS),
 	ROW("token", "explain", 1, token_explain, TOKEN_EXPLAIN_USAGE,
 	    "say what the gateway makes of the token on standard input",
 	    TOKEN_EXPLAIN_OPTIONS),

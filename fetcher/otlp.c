@@ -507,8 +507,12 @@ otlp_flush(uint64_t ms, void (*done)(void))
 static void
 flush_over(evutil_socket_t fd, short what, void *arg)
 {
+	void	 (*done)(void) = flushed;
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	flushed();
+	flushed = NULL;
+	evtimer_del(deadline);
+	done();
 }

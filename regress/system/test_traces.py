@@ -306,6 +306,30 @@ def test_redirected(site):
     assert second.attrs["http.response.status_code"] == 200
 
 
+def test_other_server(gateway, auth_server, upstream):
+    """One that cannot be reached, and one in its place: a span each."""
+    with fake_otlp.Receiver() as rx, fake_otlp.quick():
+        dead = gw.free_port()
+        g = gateway({"workers": 1, "upstreams": [{"name": "up", "urls": [
+            "http://127.0.0.1:%d/mcp" % dead, upstream.url]}],
+            "telemetry": {"customer": {"enabled": True,
+                                       "endpoint": rx.endpoint}}})
+        token = auth_server.mint()
+        meta = {"traceparent": parent(T1, S1)}
+        assert g.post(call(meta), token=token).status == 200
+        server, = rx.spans(lambda s: s.kind == "server")
+        ports = {s.attrs["server.port"]: s for s in rx.all_spans()
+                 if s.kind == "client"}
+        assert set(ports) == {dead, upstream.port}
+        assert {s.parent for s in ports.values()} == {server.id}
+        assert ports[dead].attrs["error.type"] == "unreachable"
+        assert server.status == {} == ports[upstream.port].status
+        req, = upstream.requests
+        assert req.header("traceparent") == \
+            req.json()["params"]["_meta"]["traceparent"] == \
+            parent(T1, ports[upstream.port].id)
+
+
 def test_asked(site):
     """The gateway's own question is an exchange, too."""
     r, line, server, clients = ask(

@@ -50,6 +50,7 @@ static struct timeq	 q_ask;
 
 static int	 ask(struct request *);
 static int	 put_head(void *, size_t, struct buf *);
+static void	 other(void *, size_t, struct buf *);
 static void	 ended(struct request *);
 static void	 tell(struct request *);
 static void	 over(struct request *, int, uint32_t);
@@ -64,6 +65,7 @@ static int	 understood(struct request *);
 
 static const struct exchange_cb callbacks = {
 	.put_head = put_head,
+	.other = other,
 	.head = got_head,
 	.data = got_data,
 	.done = got_all,
@@ -131,8 +133,7 @@ ask(struct request *r)
 	if (!r->pinned)
 		r->server = upstream_pick(r->upstream);
 	x.server = r->server;
-	trace_make_span(r->trace.up);
-	spans_exchange(r, "server/discover");
+	spans_exchange(r, r->server, METHOD);
 	if ((r->ex = exchange_start(&x)) == NULL)
 		return (-1);
 	r->state = REQ_FORWARD;
@@ -161,6 +162,13 @@ put_head(void *arg, size_t server, struct buf *b)
 		http1_put_field(b, slice_of(fields[i][0]),
 		    slice_of(fields[i][1]));
 	return (buf_check(b));
+}
+
+static void
+other(void *arg, size_t server, struct buf *body)
+{
+	(void)body;
+	spans_other(arg, server, METHOD);
 }
 
 /* The request ends, or its question. */
@@ -209,8 +217,7 @@ got_head(void *arg, const struct http1_head *h)
 {
 	struct request	*r = arg;
 
-	if (r->spans != NULL)
-		spans_head(r, exchange_server(r->ex), h);
+	spans_head(r, h);
 	r->ask_status = h->status;
 	r->ask_stream = media_of(h) == MEDIA_STREAM;
 	/* "I know you not" is no answer, nor is "not now" */
@@ -225,8 +232,7 @@ got_data(void *arg, const char *p, size_t len)
 {
 	struct request	*r = arg;
 
-	if (r->spans != NULL)
-		spans_data(r, (struct slice){ p, len });
+	spans_data(r, (struct slice){ p, len });
 	if (len > ANSWER_MAX - r->hold.len ||
 	    buf_append(&r->hold, p, len) == -1)
 		over(r, 0, ALL);
@@ -295,8 +301,7 @@ got_nothing(void *arg, enum exchange_error error, const char *why)
 	struct request	*r = arg;
 
 	(void)why;
-	if (r->spans != NULL)
-		spans_fail(r, exchange_server(r->ex), error);
+	spans_fail(r, error);
 	r->ex = NULL;
 	over(r, 0, ALL);
 }

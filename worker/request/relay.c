@@ -42,6 +42,8 @@ static int	 relay_standing(struct request *);
 static void	 relay_send(struct request *, struct buf *, int);
 static int	 relay_put_request(void *, size_t, struct buf *);
 static void	 relay_spent(void *);
+static void	 relay_other(void *, size_t, struct buf *);
+static void	 relay_put_trace(const struct request *, struct buf *);
 static void	 relay_head(void *, const struct http1_head *);
 static const struct refusal *unfit(const struct request *,
 		    const struct http1_head *, enum media);
@@ -71,6 +73,7 @@ static void	 relay_life(struct timer *);
 static const struct exchange_cb callbacks = {
 	.put_head = relay_put_request,
 	.spent = relay_spent,
+	.other = relay_other,
 	.head = relay_head,
 	.data = relay_data,
 	.done = relay_done,
@@ -117,15 +120,10 @@ relay_send(struct request *r, struct buf *body, int pinned)
 		.arg = r
 	};
 
-	trace_make_span(r->trace.up);
-	spans_exchange(r, NULL);
-	/* in the message, too, where the client has it there: as long as the
-	 * other, so that nothing else moves */
-	if (r->meta_parent > 0 &&
-	    r->meta_parent + TRACE_PARENT_LEN <= body->len)
-		trace_put(&r->trace, buf_data(body) + r->meta_parent);
+	spans_exchange(r, r->server, NULL);
+	relay_put_trace(r, body);
 	if ((r->ex = exchange_start(&x)) == NULL) {
-		spans_fail(r, r->server, EXCHANGE_CROWDED);
+		spans_fail(r, EXCHANGE_CROWDED);
 		relay_crowded(r);
 	} else
 		(void)body_count(r);
@@ -135,6 +133,25 @@ static int
 relay_put_request(void *arg, size_t server, struct buf *b)
 {
 	return (forward_put_head(arg, server, b));
+}
+
+static void
+relay_other(void *arg, size_t server, struct buf *body)
+{
+	struct request	*r = arg;
+
+	spans_other(r, server, NULL);
+	relay_put_trace(r, body);
+}
+
+/* In the message, too, where the client has it there: as long as the other, so
+ * that nothing else moves. */
+static void
+relay_put_trace(const struct request *r, struct buf *body)
+{
+	if (r->meta_parent > 0 &&
+	    r->meta_parent + TRACE_PARENT_LEN <= body->len)
+		trace_put(&r->trace, buf_data(body) + r->meta_parent);
 }
 
 /* No server is asked any more: none needs its head. */
@@ -174,8 +191,7 @@ relay_head(void *arg, const struct http1_head *h)
 	const struct refusal *why;
 	int		 held;
 
-	if (r->spans != NULL)
-		spans_head(r, exchange_server(r->ex), h);
+	spans_head(r, h);
 	if ((h->status == 307 || h->status == 308) && relay_follow(r, h))
 		return;
 	if ((why = unfit(r, h, media)) != NULL) {
@@ -414,8 +430,7 @@ relay_data(void *arg, const char *p, size_t len)
 	size_t		 mark;
 	int		 failed = 0;
 
-	if (r->spans != NULL)
-		spans_data(r, s);
+	spans_data(r, s);
 	if (r->sse != NULL) {
 		mark = sse_late_mark(r->sse, s, &owed);
 		s.p += mark;
@@ -604,8 +619,7 @@ relay_fail(void *arg, enum exchange_error error, const char *why)
 {
 	struct request	*r = arg;
 
-	if (r->spans != NULL)
-		spans_fail(r, exchange_server(r->ex), error);
+	spans_fail(r, error);
 	r->ex = NULL;
 	r->error = why;
 	if (r->answering && error == EXCHANGE_CROWDED) {

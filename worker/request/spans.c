@@ -113,10 +113,11 @@ current(struct request *r)
 }
 
 void
-spans_exchange(struct request *r, const char *method)
+spans_exchange(struct request *r, size_t server, const char *method)
 {
 	struct told	*t = current(r);
 
+	trace_make_span(r->trace.up);
 	if (r->spans == NULL)
 		return;
 	if (t != NULL && t->end == 0)
@@ -126,12 +127,19 @@ spans_exchange(struct request *r, const char *method)
 	t = &r->spans->told[r->spans->n++];
 	memcpy(t->id, r->trace.up, sizeof(t->id));
 	t->begin = span_mono();
-	t->server = r->server;
+	t->server = server;
 	t->method = method;
 }
 
 void
-spans_head(struct request *r, size_t server, const struct http1_head *h)
+spans_other(struct request *r, size_t server, const char *method)
+{
+	spans_fail(r, EXCHANGE_REFUSED);
+	spans_exchange(r, server, method);
+}
+
+void
+spans_head(struct request *r, const struct http1_head *h)
 {
 	struct told	*t = current(r);
 	enum media	 media;
@@ -139,7 +147,6 @@ spans_head(struct request *r, size_t server, const struct http1_head *h)
 	if (t == NULL || t->end != 0)
 		return;
 	media = media_of(h);
-	t->server = server;
 	t->status = h->status;
 	t->readable = h->count[HTTP1_CONTENT_ENCODING] == 0 &&
 	    (media == MEDIA_JSON || media == MEDIA_STREAM);
@@ -156,7 +163,7 @@ spans_data(struct request *r, struct slice s)
 }
 
 void
-spans_fail(struct request *r, size_t server, enum exchange_error error)
+spans_fail(struct request *r, enum exchange_error error)
 {
 	static const char *const names[] = {
 		[EXCHANGE_REFUSED] = "unreachable",
@@ -168,7 +175,6 @@ spans_fail(struct request *r, size_t server, enum exchange_error error)
 
 	if (t == NULL || t->end != 0)
 		return;
-	t->server = server;
 	t->error = names[error];
 	t->end = span_mono();
 }

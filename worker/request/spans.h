@@ -17,14 +17,16 @@ void	spans_setup(const struct worker_conf *);
 void	spans_begin(struct request *, const struct http1_head *);
 /* Its trace is known, or another than was thought. */
 void	spans_judge(struct request *);
-/* An exchange begins, whose span is r->trace.up: of the request, or (method)
- * of the gateway's own. */
-void	spans_exchange(struct request *, const char *method);
+/* An exchange with this server begins, of the request, or (method) of the
+ * gateway's own: r->trace.up becomes its span. */
+void	spans_exchange(struct request *, size_t server, const char *method);
+/* It goes on with another server. */
+void	spans_other(struct request *, size_t server, const char *method);
 /* What becomes of it: the head of its answer, parts of the body as they came,
  * or none. */
-void	spans_head(struct request *, size_t server, const struct http1_head *);
+void	spans_head(struct request *, const struct http1_head *);
 void	spans_data(struct request *, struct slice);
-void	spans_fail(struct request *, size_t server, enum exchange_error);
+void	spans_fail(struct request *, enum exchange_error);
 /* The request ends. */
 void	spans_end(struct request *);
 

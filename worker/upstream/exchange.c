@@ -360,6 +360,8 @@ exchange_other_server(struct exchange *ex)
 	ex->wait.turn = 1;
 	/* what was written for the other one is not for it */
 	buf_wipe(&ex->head);
+	if (ex->cb->other != NULL)
+		ex->cb->other(ex->arg, exchange_server(ex), &ex->body);
 	if (exchange_attach(ex) == -1)
 		return (-1);
 	exchange_begin(ex);

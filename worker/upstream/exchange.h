@@ -30,14 +30,19 @@ struct upstream;
  * it is another server's turn, and any number of times until spent, which may
  * be NULL: the request is not held any more.  0, or -1 when memory is gone.
  *
+ * other, which may be NULL, tells that this server is tried now, since the one
+ * before could not be reached; it may change bytes of the body, which nobody
+ * has got.
+ *
  * head comes once (informational responses are swallowed), then data as it
  * arrives, then done or fail, exactly one of them and exactly once; fail may
  * come at any point.  After done and fail the exchange is gone.  A callback
- * other than the first two may cancel the exchange.
+ * other than the first three may cancel the exchange.
  */
 struct exchange_cb {
 	int	(*put_head)(void *, size_t server, struct buf *);
 	void	(*spent)(void *);
+	void	(*other)(void *, size_t server, struct buf *body);
 	void	(*head)(void *, const struct http1_head *);
 	void	(*data)(void *, const char *, size_t);
 	void	(*done)(void *);
