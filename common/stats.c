@@ -91,14 +91,16 @@ const struct stats_text stats_gauge_text[STATS_GAUGES] = {
 [STATS_G_CONNECTIONS] = { "connections_open", "Connections of clients." },
 [STATS_G_STREAMS] = { "streams_open", "Event streams to clients." },
 [STATS_G_IN_FLIGHT] = { "requests_in_flight", "Requests being served." },
-[STATS_G_BUFFERED] = { "buffered_bytes", "Bytes of bodies held." },
+[STATS_G_BUFFERED] = { "buffered_bytes",
+    "Bytes that count for limits.buffered." },
 [STATS_G_UP_CONNECTIONS] = { "upstream_connections_open",
     "Connections to upstreams." },
 [STATS_G_TOKENS] = { "token_cache_entries", "Access tokens remembered." },
 [STATS_G_AUDIT_KEPT] = { "audit_pending_lines",
     "Lines that wait to be written to the audit log." },
 [STATS_G_SPANS_QUEUED] = { "spans_queued", "Spans that wait to be sent." },
-[STATS_G_KEEPER_QUEUED] = { "keeper_queue", "API keys that wait to be hashed." }
+[STATS_G_KEEPER_QUEUED] = { "keeper_queue",
+    "API keys that wait to be hashed, or are." }
 };
 
 static void	 time_in(struct stats_hist *, uint64_t, uint64_t,

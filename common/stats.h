@@ -94,7 +94,7 @@ enum stats_gauge {
 	STATS_G_CONNECTIONS,	/* of clients, open */
 	STATS_G_STREAMS,
 	STATS_G_IN_FLIGHT,	/* requests */
-	STATS_G_BUFFERED,	/* bytes of bodies */
+	STATS_G_BUFFERED,	/* bytes, as limits.buffered counts them */
 	STATS_G_UP_CONNECTIONS,
 	STATS_G_TOKENS,		/* in the cache */
 	STATS_G_AUDIT_KEPT,	/* lines that wait to be written */

@@ -104,6 +104,15 @@ audit_log_state(void)
 	return (audit_log_torn() == -1 ? AUDIT_LOG_FINE : AUDIT_LOG_TORN);
 }
 
+int64_t
+audit_log_size(void)
+{
+	struct stat	 st;
+
+	return (fstat(log_fd, &st) == -1 || !S_ISREG(st.st_mode) ? 0 :
+	    st.st_size);
+}
+
 off_t
 audit_log_torn(void)
 {

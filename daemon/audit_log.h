@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include <stdint.h>
+
 /* Open (and create, mode 0640) the log.  A last line that a crash tore is
  * ended, not removed.  0, or -1 (logged). */
 int	audit_log_open(const char *path);
@@ -26,6 +28,8 @@ enum audit_log_state {
 /* -1, or how long the file is, whose last line has no end; it may be that
  * somebody is writing it just now. */
 off_t	audit_log_torn(void);
+/* Bytes of it; 0 of what is no file. */
+int64_t	audit_log_size(void);
 /* What whoever could not write to it may have met. */
 enum audit_log_state audit_log_state(void);
 /*

@@ -44,6 +44,7 @@ static struct event		*reload_ev;	/* limits a reload */
 static struct event		*mend_ev;
 static struct event		*go_ev;
 static struct event		*torn_ev;
+static struct event		*size_ev;	/* of the audit log */
 static off_t			 torn_at;	/* the size of the file then */
 static struct shm		*shm;
 static int			 shm_fd = -1;
@@ -79,6 +80,7 @@ static void	 torn_look(void);
 static void	 torn_again(evutil_socket_t, short, void *);
 static void	 audit_go(evutil_socket_t, short, void *);
 static void	 audit_mend(evutil_socket_t, short, void *);
+static void	 audit_told(evutil_socket_t, short, void *);
 static void	 message(struct process *, struct imsg *);
 static void	 handle(struct process *, struct imsg *);
 static void	 child_log(struct process *, struct imsg *);
@@ -100,6 +102,7 @@ int
 master_run(struct event_base *b, const struct master_options *o,
     struct config *conf)
 {
+	const struct timeval	 second = { 1, 0 };
 	struct generation	*g;
 
 	base = b;
@@ -108,8 +111,10 @@ master_run(struct event_base *b, const struct master_options *o,
 	mend_ev = evtimer_new(base, audit_mend, NULL);
 	go_ev = evtimer_new(base, audit_go, NULL);
 	torn_ev = evtimer_new(base, torn_again, NULL);
+	size_ev = event_new(base, -1, EV_PERSIST, audit_told, NULL);
 	if (reload_ev == NULL || mend_ev == NULL || go_ev == NULL ||
-	    torn_ev == NULL)
+	    torn_ev == NULL || size_ev == NULL ||
+	    event_add(size_ev, &second) == -1)
 		fatalx("evtimer_new");
 	if ((shm_fd = shm_create(&shm)) == -1)
 		fatal("shm_create");
@@ -587,7 +592,7 @@ audit_stop(const char *why)
 	struct timeval	 tv = { 0, 10000 };
 
 	atomic_store(&shm->audit_broken, 1);
-	board_audit(1, 0);
+	audit_told(-1, 0, NULL);
 	log_errx("audit.broken", LOG_KV(KV("error", why)),
 	    "audit: write: %s; requests are refused until it works", why);
 	/* whoever is inside a write is soon out of it */
@@ -652,10 +657,20 @@ audit_mend(evutil_socket_t fd, short what, void *arg)
 	}
 	log_info("audit.mended", NULL, "audit: the log can be written again");
 	atomic_store(&shm->audit_broken, 0);
-	board_audit(0, 0);
+	audit_told(-1, 0, NULL);
 	TAILQ_FOREACH(p, process_all(), link)
 		if (p->role == ROLE_WORKER && p->channel != NULL)
 			proto_send_empty(p->channel, MSG_AUDIT_GO);
+}
+
+/* For the monitor. */
+static void
+audit_told(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	board_audit(atomic_load(&shm->audit_broken) != 0, audit_log_size());
 }
 
 void

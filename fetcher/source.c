@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/memfd.h"
 #include "common/mono.h"
+#include "common/stats.h"
 #include "fetcher/http.h"
 #include "fetcher/source.h"
 
@@ -331,6 +332,7 @@ fetched(void *arg, const struct http_reply *r)
 
 	s->get = NULL;
 	ok = take(s, r, why, sizeof(why)) == 0;
+	stats_inc(ok ? STATS_JWKS_REFRESHES : STATS_JWKS_FAILURES);
 	if (ok && s->retry != 0 && s->fd != -1)
 		log_info("jwks.recovered", LOG_KV(KV("url", s->url)),
 		    "oauth: refresh jwks: works again");

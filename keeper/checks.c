@@ -6,11 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/imsg.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "common/stats.h"
 #include "keeper/checks.h"
 #include "keeper/sign.h"
 #include "keeper/store.h"
@@ -37,6 +39,7 @@ struct check {
 	TAILQ_ENTRY(check) link;
 	TAILQ_HEAD(, waiter) waiters;
 	uint32_t	 gen;
+	uint64_t	 began;		/* us, monotonic */
 	struct store_match match;
 	uint8_t		 mark[KEYED_HASH_LEN];
 };
@@ -59,6 +62,8 @@ static enum key_verdict check_join(struct check *, struct peer *, uint64_t,
 static uint64_t	 worker_of(const struct peer *);
 static void	 check_free(struct check *);
 static int	 wait_for(struct check *, struct peer *, uint64_t);
+static void	 count(const struct check *);
+static uint64_t	 now_us(void);
 
 void
 checks_setup(struct event_base *b)
@@ -167,6 +172,7 @@ sign_for(struct peer *p, const struct imsg *m)
 		return (-1);
 	if ((key = store_sign_key(p->gen, number)) != NULL)
 		n = sign(key, alg, tbs, len, sig, sizeof(sig));
+	stats_add(STATS_SIGNATURES, n > 0);
 	if (n == 0)
 		log_warnx("sign.refused", LOG_KV(KV("worker", p->id),
 		    KV("generation", p->gen), KV("key", number)),
@@ -189,6 +195,7 @@ ask(struct peer *p, const struct imsg *m)
 	if (proto_get_key_check(m, &id, &source, &key, &len) == -1)
 		return (-1);
 	v = begin(p, id, source, key, len, &index);
+	stats_add(STATS_CHECKS_BUSY, v == KEY_BUSY || v == KEY_SHARE);
 	/* KEY_VERDICT_MAX: none yet */
 	if (v != KEY_VERDICT_MAX)
 		(void)proto_send_key_result(p->channel, id, v, index);
@@ -226,6 +233,7 @@ begin(struct peer *p, uint64_t id, uint64_t source, const uint8_t *key,
 		v = KEY_BUSY;
 	else if ((v = pool_add(&c->job, worker_of(p), source)) == KEY_OK) {
 		TAILQ_INSERT_TAIL(&checks, c, link);
+		stats_gauge_inc(STATS_G_KEEPER_QUEUED);
 		return (KEY_VERDICT_MAX);
 	}
 	check_free(c);
@@ -271,6 +279,7 @@ check_new(const struct peer *p, const uint8_t *key, size_t len)
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return (NULL);
 	TAILQ_INIT(&c->waiters);
+	c->began = now_us();
 	c->gen = p->gen;
 	c->job.key_len = len;
 	memcpy(c->job.key, key, len);
@@ -322,10 +331,33 @@ checks_done(struct pool_job *job)
 		log_warnx("api_key.check_failed", NULL,
 		    "an API key could not be checked: no memory");
 	TAILQ_REMOVE(&checks, c, link);
+	count(c);
 	TAILQ_FOREACH(w, &c->waiters, link)
 		/* one that does not read loses its answer, and its peer
 		 * drains or dies by itself */
 		(void)proto_send_key_result(w->peer->channel, w->id,
 		    job->verdict, index);
 	check_free(c);
+}
+
+/* One that nobody waits for any more may not have been looked at. */
+static void
+count(const struct check *c)
+{
+	stats_gauge_dec(STATS_G_KEEPER_QUEUED);
+	if (c->job.verdict == KEY_BUSY || c->job.verdict == KEY_SHARE) {
+		stats_inc(STATS_CHECKS_BUSY);
+		return;
+	}
+	stats_inc(STATS_CHECKS);
+	stats_time_us(&stats->keeper, now_us() - c->began);
+}
+
+static uint64_t
+now_us(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
 }

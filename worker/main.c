@@ -24,6 +24,7 @@
 #include "common/proto.h"
 #include "common/sandbox.h"
 #include "common/shm.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/peer.h"
 #include "worker/base/sandbox_rules.h"
@@ -274,6 +275,7 @@ turn_end(void)
 {
 	int	 i, more = 1;
 
+	stats_gauge_set(STATS_G_BUFFERED, buf_total());
 	for (i = 0; i < ROUNDS && more; i++) {
 		if (audit_flush() == -1 && !conf->audit_allow)
 			conn_abort_recorded(audit_cut_off());

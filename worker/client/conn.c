@@ -18,6 +18,7 @@
 
 #include "common/log.h"
 #include "common/net.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/share.h"
 #include "worker/client/conn_int.h"
@@ -107,6 +108,7 @@ conn_make(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	conn_peer(c);
 	TAILQ_INSERT_TAIL(&conns.all, c, link);
+	stats_gauge_inc(STATS_G_CONNECTIONS);
 	if (++conns.n >= conns.conf->max_connections && !full) {
 		full = 1;
 		tell_room(0);
@@ -482,6 +484,7 @@ conn_close(struct conn *c)
 	TAILQ_REMOVE(&conns.all, c, link);
 	TAILQ_INSERT_TAIL(&dead, c, link);
 	conns.n--;
+	stats_gauge_dec(STATS_G_CONNECTIONS);
 	conns.newcomers -= c->client.newcomer;
 	if (full && conns.n < conns.conf->max_connections) {
 		full = 0;

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/net.h"
+#include "common/stats.h"
 #include "worker/client/conn_begin.h"
 #include "worker/client/conn_int.h"
 #include "worker/client/conn_room.h"
@@ -44,6 +45,7 @@ conn_new(int fd)
 
 	if ((c = conn_make(fd)) == NULL)
 		return;
+	stats_inc(STATS_CONNECTIONS);
 	c->client.newcomer = conns.leaving != 0;
 	conns.newcomers += c->client.newcomer;
 	/* whose it is a proxy says later */
@@ -169,10 +171,14 @@ conn_secured(struct conn *c)
 
 	if (conn_passable(c) || (!c->hello && !conn_hello(c)))
 		return (0);
-	if ((r = tls_handshake(c->tls)) == -1)
+	if ((r = tls_handshake(c->tls)) == -1) {
+		stats_inc(STATS_TLS_FAILED);
 		conn_close(c);
+	}
 	if (r != 1)
 		return (0);
+	stats_inc(STATS_TLS_HANDSHAKES);
+	stats_add(STATS_TLS_RESUMED, tls_resumed(c->tls) != 0);
 	c->state = CONN_IDLE;
 	return (1);
 }

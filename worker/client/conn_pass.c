@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/net.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/client/conn_begin.h"
 #include "worker/client/conn_int.h"
@@ -45,6 +46,7 @@ conn_passed(int fd, const struct proto_addr *addr, const void *input,
 	}
 	if ((c = conn_make(fd)) == NULL)
 		return;
+	stats_inc(STATS_HANDED_OVER);
 	c->passed = 1;
 	if (!conn_believable(c, addr)) {
 		conn_close(c);

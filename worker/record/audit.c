@@ -11,6 +11,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/stats.h"
 #include "worker/base/buf.h"
 #include "worker/base/clock.h"
 #include "worker/record/audit.h"
@@ -41,7 +42,9 @@ static int		 broken;	/* our own write failed */
 static uint64_t		 lost;		/* lines that could not be kept */
 
 static ssize_t	 write_all(const char *, size_t);
-static void	 lines_written(size_t);
+static void	 lines_written(size_t, size_t);
+static int	 kept(void);
+static void	 count_lost(uint64_t);
 static char	*cut_off_line(char *, struct slice);
 INLINE char	*put_raw(char *, struct slice);
 INLINE char	*put_always(char *, struct slice, struct slice, size_t);
@@ -86,7 +89,7 @@ audit_add(const struct audit_entry *e)
 	    (line = buf_room(&batch, LINE_MAX_BYTES)) == NULL ||
 	    buf_append(&promises, &promise, 1) == -1) {
 		/* who counts goes on counting */
-		lost += e->suppressed == 0;
+		count_lost(e->suppressed == 0);
 		return (-1);
 	}
 	p = put_raw(line, slice_of("{\"ts\":\""));
@@ -138,16 +141,17 @@ audit_flush(void)
 	if (batch.len == 0)
 		return (0);
 	if (audit_broken())
-		return (-1);
+		return (kept());
 	if ((n = write_all(buf_data(&batch), batch.len)) ==
 	    (ssize_t)batch.len) {
-		lines_written(promises.len);
+		lines_written(promises.len, batch.len);
 		buf_drop(&batch, batch.len);
 		if (batch.cap > 64 * 1024)
 			buf_free(&batch);
 		return (0);
 	}
 	broken = 1;
+	stats_inc(STATS_AUDIT_FAILURES);
 	/*
 	 * Lines that are whole in the file stay; the torn one is cut off by
 	 * the master and comes again with the rest.
@@ -161,12 +165,27 @@ audit_flush(void)
 			n -= end + 1 - start;
 			start = end + 1;
 		}
-		lines_written(lines);
+		lines_written(lines, (size_t)(start - buf_data(&batch)));
 		buf_drop(&batch, (size_t)(start - buf_data(&batch)));
 		n = 0;
 	}
 	tell_failed(n == -1 ? errno : ENOSPC);
+	return (kept());
+}
+
+/* Lines wait for better times: -1. */
+static int
+kept(void)
+{
+	stats_gauge_set(STATS_G_AUDIT_KEPT, promises.len);
 	return (-1);
+}
+
+static void
+count_lost(uint64_t n)
+{
+	lost += n;
+	stats_add(STATS_AUDIT_LOST, n);
 }
 
 /* As write(2).  A pipe's reader gets a moment to catch up, but not our time for
@@ -194,10 +213,13 @@ write_all(const char *p, size_t len)
 }
 
 static void
-lines_written(size_t n)
+lines_written(size_t n, size_t bytes)
 {
 	written += n;
+	stats_add(STATS_AUDIT_LINES, n);
+	stats_add(STATS_AUDIT_BYTES, bytes);
 	buf_drop(&promises, n);
+	stats_gauge_set(STATS_G_AUDIT_KEPT, promises.len);
 	if (promises.len == 0 && promises.cap > 64 * 1024)
 		buf_free(&promises);
 }
@@ -225,7 +247,7 @@ audit_cut_off(void)
 		len = (size_t)(end + 1 - line);
 		if ((room = buf_room(&told, len + CUT_OFF_BYTES)) == NULL) {
 			/* rather than to say what is not so */
-			lost += promises.len - i;
+			count_lost(promises.len - i);
 			promises.len = i;
 			break;
 		}

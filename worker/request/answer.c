@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/stats.h"
 #include "worker/base/state.h"
 #include "worker/mcp/rpc.h"
 #include "worker/request/answer.h"
@@ -65,6 +66,7 @@ answer_send(struct request *r, int status, const char *type,
 	if (!r->head_only)
 		failed |= client_body(c, body) == -1;
 	r->bytes_out = r->head_only ? 0 : body.len;
+	stats_add(STATS_BYTES_OUT, r->bytes_out);
 	if (failed) {
 		client_abort(c);
 		return;

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "common/log.h"
+#include "common/stats.h"
 #include "worker/mcp/session.h"
 #include "worker/record/trace.h"
 #include "worker/request/cors.h"
@@ -347,6 +348,8 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 	http1_open_field(out, "Mcp-Session-Id");
 	if (session_seal(&owner, r->upstream, id, r->server, out) == -1)
 		buf_fail(out);
+	/* one that it named itself it has already */
+	stats_add(STATS_SESSIONS, !r->pinned);
 	http1_close_field(out);
 }
 

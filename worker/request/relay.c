@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/share.h"
 #include "worker/mcp/session.h"
@@ -381,6 +382,9 @@ relay_stream(struct request *r, const struct http1_head *h)
 		return;
 	}
 	r->client->ops->lasts(r->client);
+	r->streaming = 1;
+	stats_inc(STATS_STREAMS);
+	stats_gauge_inc(STATS_G_STREAMS);
 	exchange_streams(r->ex);
 	/* only where the end is not a matter of counting */
 	r->extensible = !coded && h->body != HTTP1_BODY_LENGTH;
@@ -444,6 +448,7 @@ relay_data(void *arg, const char *p, size_t len)
 	if (r->beat.q != NULL)
 		timer_start(&r->beat, &q_beat);
 	r->bytes_out += len;
+	stats_add(STATS_BYTES_OUT, len);
 	if (s.len > 0)
 		failed |= chain_pass(r, s) == -1;
 	if (failed)
@@ -669,6 +674,7 @@ relay_put_closure(struct request *r)
 	    (int)id.len, id.p, (int)id.len, id.p);
 	all = (struct slice){ buf_data(&b), b.len };
 	r->bytes_out += all.len;
+	stats_add(STATS_BYTES_OUT, all.len);
 	failed = buf_check(&b) == -1 || client_body(r->client, all) == -1;
 	buf_free(&b);
 	return (failed ? -1 : 0);

@@ -78,6 +78,7 @@ request_new(struct client *c)
 	r->action = AUDIT_ERROR;
 	request_make_id(r->id);
 	c->req = r;
+	stats_gauge_inc(STATS_G_IN_FLIGHT);
 	return (r);
 }
 
@@ -110,6 +111,9 @@ request_free(struct request *r)
 	buf_free(&r->text);
 	if (r->client->req == r)
 		r->client->req = NULL;
+	if (r->streaming)
+		stats_gauge_dec(STATS_G_STREAMS);
+	stats_gauge_dec(STATS_G_IN_FLIGHT);
 	pool_put(&requests, r);
 }
 
@@ -172,8 +176,10 @@ request_record(struct request *r)
 	if (!r->mcp)
 		return;
 	request_count(r);
-	if (request_strange(r) && !flood_pass(&r->addr))
+	if (request_strange(r) && !flood_pass(&r->addr)) {
+		stats_inc(STATS_LINES_SUPPRESSED);
 		return;
+	}
 	memset(&e, 0, sizeof(e));
 	e.session_id = request_text(r, r->session_id);
 	e.method = request_text(r, r->rpc_method);

@@ -112,6 +112,7 @@ struct request {
 	int		 lasting;	/* it may be kept: for 5 minutes */
 	int		 answered;	/* the event with the response came */
 	int		 ending;	/* its stream ends with this event */
+	int		 streaming;	/* it is one, and counted */
 	int		 extensible;	/* events may be added to the stream */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mcp_methods.h"
 #include "common/stage.h"
+#include "common/stats.h"
 #include "worker/base/refusal.h"
 #include "worker/base/state.h"
 #include "worker/mcp/accord.h"
@@ -186,6 +187,7 @@ stages_whole(struct request *r)
 	const char	*why;
 
 	r->bytes_in = r->body.len;
+	stats_add(STATS_BYTES_IN, r->bytes_in);
 	if (r->refused.row != NULL) {
 		(void)read_envelope(r, &why);
 		answer_refusal(r);
@@ -574,8 +576,10 @@ stage_session(struct request *r, const struct http1_head *h)
 	if (v.p == NULL || r->revision.stateless || !r->revision.allowed)
 		return (GO);
 	request_owner(r, &owner);
-	if (session_open(&owner, r->upstream, v, &id, &r->server) == -1)
+	if (session_open(&owner, r->upstream, v, &id, &r->server) == -1) {
+		stats_inc(STATS_SESSIONS_REFUSED);
 		return (refused(r, refuse(REFUSE_SESSION)));
+	}
 	r->pinned = 1;
 	request_keep_text(r, &r->session_id, id);
 	return (GO);

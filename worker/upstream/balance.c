@@ -10,12 +10,15 @@
  * of the server: whoever may send requests could have it taken for dead.
  */
 #include "common/log.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/upstream/balance.h"
 
 #define FAILS_MAX	3
 #define DOWN_MAX	60	/* s */
 #define TELL_MS		1000	/* between two lines on one server */
+
+static void	 count_down(const struct server *, uint64_t);
 
 struct server *
 balance_next(struct upstream *u, uint64_t tried)
@@ -58,6 +61,7 @@ balance_good(struct server *s)
 		    KV("path", s->conf->path)), "upstream %s: %s%s is back",
 		    s->up->conf->name, s->conf->authority, s->conf->path);
 	s->fails = s->down_s = 0;
+	count_down(s, 0);
 }
 
 void
@@ -74,9 +78,18 @@ balance_bad(struct server *s, const char *why)
 		    KV("path", s->conf->path), KV("error", why)),
 		    "upstream %s: %s%s is down: %s", s->up->conf->name,
 		    s->conf->authority, s->conf->path, why);
+	count_down(s, 1);
 	s->down_s = s->down_s == 0 ? 1 : s->down_s * 2 > DOWN_MAX ? DOWN_MAX :
 	    s->down_s * 2;
 	s->down_until = clock_mono() + s->down_s * 1000ULL;
+}
+
+static void
+count_down(const struct server *s, uint64_t down)
+{
+	if (s->conf->number < STATS_SERVERS)
+		atomic_store_explicit(&stats->servers[s->conf->number].down,
+		    down, memory_order_relaxed);
 }
 
 void

@@ -350,6 +350,7 @@ exchange_other_server(struct exchange *ex)
 	    KV("server", s->conf->authority), KV("path", s->conf->path)),
 	    "upstream %s: trying %s%s", u->conf->name,
 	    s->conf->authority, s->conf->path);
+	stats_inc(STATS_UP_RETRIED);
 	ex->error = STATS_ERROR_UNREACHABLE;
 	count_server(ex, 0);
 	ex->error = STATS_ERROR_CANCELLED;
@@ -557,6 +558,7 @@ up_eof(void *arg, int error)
 		exchange_detach(ex);
 		ex->next_addr = 0;
 		if (exchange_attach(ex) == 0) {
+			stats_inc(STATS_UP_RETRIED);
 			exchange_begin(ex);
 			return;
 		}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/stats.h"
 #include "worker/base/buf.h"
 #include "worker/upstream/upconn.h"
 
@@ -52,6 +53,7 @@ static void	 upconn_begin(struct upconn *);
 static void	 upconn_failed(struct upconn *, const char *);
 static void	 upconn_read(struct upconn *);
 static void	 upconn_again(struct upconn *);
+static void	 count_open(const struct server *, uint64_t);
 
 void
 upconn_setup(struct event_base *b, size_t max, struct server *s, size_t n,
@@ -102,6 +104,7 @@ upconn_idle(struct server *s, const struct upconn_cb *cb, void *arg)
 			up->state = UP_BUSY;
 			up->readable = up->wrote = 0;
 			up->reused = 1;
+			stats_inc(STATS_UP_REUSED);
 			return (up);
 		}
 		upconn_close(up);
@@ -174,11 +177,21 @@ upconn_connect(struct server *s, size_t *next, const struct upconn_cb *cb,
 	}
 	nopen++;
 	s->up->nopen++;
+	count_open(s, 1);
 	if (failed)
 		event_active(up->ev, EV_TIMEOUT, 0);
 	else
 		timer_start(&up->timer, s->up->q_connect);
 	return (up);
+}
+
+/* One more, or (UINT64_MAX) one less. */
+static void
+count_open(const struct server *s, uint64_t n)
+{
+	stats_bump(&stats->g[STATS_G_UP_CONNECTIONS], n);
+	if (s->conf->number < STATS_SERVERS)
+		stats_bump(&stats->servers[s->conf->number].connections, n);
 }
 
 /* A socket on its way to the next address that can be tried; 0 or -1. */
@@ -265,6 +278,7 @@ upconn_close(struct upconn *up)
 	up->state = UP_DEAD;
 	nopen--;
 	s->up->nopen--;
+	count_open(s, UINT64_MAX);
 	on_release(s->up);
 	TAILQ_INSERT_TAIL(&dead, up, link);
 }
@@ -408,6 +422,7 @@ upconn_begin(struct upconn *up)
 {
 	struct server	*s = up->server;
 
+	stats_inc(STATS_UP_CONNECTIONS);
 	s->first = (s->first + up->addr) % s->naddrs;
 	up->state = UP_BUSY;
 	timer_start(&up->timer, s->up->q_response);
@@ -417,6 +432,7 @@ upconn_begin(struct upconn *up)
 static void
 upconn_failed(struct upconn *up, const char *why)
 {
+	stats_inc(STATS_UP_FAILED);
 	up->cb->failed(up->arg, UPCONN_REFUSED, why);
 }
 
@@ -537,6 +553,8 @@ upconn_expired(struct timer *t)
 	up = (struct upconn *)((char *)t - offsetof(struct upconn, timer));
 	if (up->state == UP_BUSY)
 		up->cb->failed(up->arg, UPCONN_SILENT, "silent");
-	else
+	else {
+		stats_inc(STATS_UP_FAILED);
 		up->cb->failed(up->arg, UPCONN_LATE, "no connection in time");
+	}
 }

@@ -18,6 +18,7 @@
 #include "common/proto.h"
 #include "common/rfc3339.h"
 #include "common/scopes.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/peer.h"
 #include "worker/who/api_keys.h"
@@ -162,12 +163,16 @@ key_known(struct slice key, uint8_t *mark, struct verdict *v)
 		return (1);
 	}
 	if ((i = place_find(mark)) != -1) {
+		stats_inc(STATS_KEYS_CACHED);
 		verdict_of(KEY_OK, (uint32_t)i, v);
 		return (1);
 	}
 	w = wrong_of(mark);
-	return (w->until > clock_mono() &&
-	    memcmp(w->mark, mark, sizeof(w->mark)) == 0);
+	if (w->until <= clock_mono() ||
+	    memcmp(w->mark, mark, sizeof(w->mark)) != 0)
+		return (0);
+	stats_inc(STATS_KEYS_CACHED);
+	return (1);
 }
 
 /* What the keeper's word means for who may pass now. */
@@ -341,6 +346,7 @@ question_new(struct slice key, const uint8_t *mark, uint64_t source)
 	memcpy(q->key, key.p, key.len);
 	TAILQ_INSERT_TAIL(&questions, q, link);
 	nquestions++;
+	stats_inc(STATS_KEYS_ASKED);
 	question_ask(q);
 	return (q);
 }

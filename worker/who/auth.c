@@ -11,6 +11,7 @@
 #include "common/jwt.h"
 #include "common/log.h"
 #include "common/memfd.h"
+#include "common/stats.h"
 #include "worker/base/clock.h"
 #include "worker/base/peer.h"
 #include "worker/who/api_keys.h"
@@ -331,9 +332,10 @@ judge_token(struct slice token, size_t upstream, struct verdict *v,
 	/* a token that is known needs no look at its form */
 	claims = token_cache_get(cache, &hash, clock_wall(),
 	    policy.conf->leeway_ms);
-	if (claims != NULL)
+	if (claims != NULL) {
+		stats_inc(STATS_TOKENS_CACHED);
 		v->result = AUTH_OK;
-	else if (!jwt_form_is(token))
+	} else if (!jwt_form_is(token))
 		return (KNOWN_NONE);
 	else if ((known = judge_new(token, &hash, v, &claims, kid)) != KNOWN)
 		return (known);
@@ -356,6 +358,7 @@ judge_new(struct slice token, const struct token_hash *hash,
 		v->result = AUTH_UNAVAILABLE;
 		return (KNOWN);
 	}
+	stats_inc(STATS_TOKENS_JUDGED);
 	v->result = jwt_verify(&policy, keys, token, clock_wall(), &made,
 	    &report);
 	v->why = report.why[0] == '\0' ? NULL : report.why;
@@ -471,6 +474,7 @@ hold(struct waiter *w, struct slice token, uint64_t kid,
 {
 	if (buf_append(&w->token, token.p, token.len) == -1)
 		return (-1);
+	stats_inc(STATS_TOKENS_WAITED);
 	w->asked = clock_mono();
 	lacks(w, kid, v);
 	w->round = round_now;

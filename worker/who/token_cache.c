@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/stats.h"
 #include "worker/who/token_cache.h"
 
 struct entry {
@@ -105,6 +106,7 @@ drop(struct token_cache *c, struct entry *e)
 	jwt_claims_free(e->claims);
 	free(e);
 	c->n--;
+	stats_gauge_dec(STATS_G_TOKENS);
 }
 
 const struct jwt_claims *
@@ -144,6 +146,7 @@ token_cache_put(struct token_cache *c, const struct token_hash *hash,
 	*at = e;
 	TAILQ_INSERT_HEAD(&c->use, e, use);
 	c->n++;
+	stats_gauge_inc(STATS_G_TOKENS);
 	return (claims);
 }
 

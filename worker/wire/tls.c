@@ -299,6 +299,12 @@ tls_free(struct tls *t)
 }
 
 int
+tls_resumed(const struct tls *t)
+{
+	return (SSL_session_reused(t->ssl));
+}
+
+int
 tls_handshake(struct tls *t)
 {
 	int	 r;

@@ -50,6 +50,8 @@ void	tls_free(struct tls *);
 int	tls_handshake(struct tls *);
 /* Why the handshake failed; valid as long as the connection. */
 const char *tls_error(const struct tls *);
+/* Was it spared most of the handshake?  1 or 0. */
+int	tls_resumed(const struct tls *);
 /* As read(2) and write(2) on a non-blocking descriptor. */
 ssize_t	tls_read(struct tls *, void *, size_t);
 ssize_t	tls_write(struct tls *, const void *, size_t);
