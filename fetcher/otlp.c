@@ -131,9 +131,18 @@ arm(struct event *ev, uint64_t ms)
 void
 otlp_configure(const struct conf_telemetry *c)
 {
-	conf = c != NULL && c->enabled ? c : NULL;
-	if (conf != NULL)
+	if (c != NULL && c->enabled) {
+		/* somewhere else, perhaps: that is tried soon, and heard of */
+		if (c != conf) {
+			failing = 0;
+			batch.pause = 0;
+			evtimer_del(due);
+		}
+		conf = c;
+		next();
 		return;
+	}
+	conf = NULL;
 	while (queued > 0)
 		drop_oldest();
 	if (post != NULL)

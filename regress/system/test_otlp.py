@@ -201,6 +201,19 @@ def test_retry_after(rx, start, auth_server):
     assert a[2] == b[2] and 1.9 < b[0] - a[0] < 3.5
 
 
+def test_elsewhere(rx, start, auth_server):
+    """What waits for one receiver goes to another at once."""
+    rx.answers = [(503, {"Retry-After": "300"})]
+    g = start(rx.endpoint)
+    serve(g, auth_server)
+    a, = rx.wait_requests(1)
+    g.wait_log("HTTP status 503")
+    with Receiver() as other:
+        g.reload({"telemetry": {"customer": {"endpoint": other.endpoint}}})
+        b, = other.wait_requests(1)
+        assert a[2] == b[2]
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 301])
 def test_not_again(rx, start, auth_server, status):
     """What will never be taken is dropped, and the next one sent."""

@@ -13,6 +13,7 @@
 
 static int	 parent_ok(struct slice);
 static void	 read_parent(struct trace_place *, const char *);
+static unsigned	 digit(char);
 static void	 random_hex(char *, size_t);
 static uint64_t	 hex_digits(uint64_t);
 
@@ -75,6 +76,18 @@ trace_put(const struct trace *t, char v[TRACE_PARENT_LEN])
 	v[35] = v[52] = '-';
 	memcpy(v + 36, t->up, TRACE_SPAN_LEN);
 	memcpy(v + 53, t->at.flags, 2);
+}
+
+uint8_t
+trace_flags(const struct trace_place *at)
+{
+	return ((uint8_t)(digit(at->flags[0]) << 4 | digit(at->flags[1])));
+}
+
+static unsigned
+digit(char c)
+{
+	return ((unsigned)(c >= 'a' ? c - 'a' + 10 : c - '0'));
 }
 
 /* It is one. */

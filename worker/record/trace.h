@@ -36,6 +36,8 @@ void	trace_begin(struct trace *, const struct http1_head *);
  * TRACE_PARENT_LEN bytes its place counts, and another in the head becomes the
  * link.  1, or 0: it is none, and nothing is changed. */
 int	trace_adopt(struct trace *, struct slice);
+/* The flags as a number. */
+uint8_t	trace_flags(const struct trace_place *);
 /* Could this be a tracestate? */
 int	trace_state_ok(struct slice);
 /* For a span: digits that are nobody else's. */

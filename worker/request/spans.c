@@ -192,7 +192,7 @@ spans_end(struct request *r)
 	if (r->mcp && r->recorded) {
 		ntexts = 0;
 		memcpy(tree.trace, r->trace.at.id, sizeof(tree.trace));
-		tree.flags = 1;
+		tree.flags = trace_flags(&r->trace.at);
 		tree.state = request_text(r, r->trace.in_head ?
 		    r->spans->state : r->tracestate);
 		tree.n = 1 + r->spans->n;
@@ -241,7 +241,8 @@ put_link(const struct request *r, struct span *s)
 	s->linked = r->trace.linked;
 	memcpy(s->link_trace, r->trace.link.id, sizeof(s->link_trace));
 	memcpy(s->link_id, r->trace.link.span, sizeof(s->link_id));
-	s->link_flags = r->trace.link.flags[1] & 1;
+	if (s->linked)
+		s->link_flags = trace_flags(&r->trace.link);
 }
 
 static void
