@@ -238,14 +238,12 @@ judge(const char *target, struct reply *r, struct control_answer *a)
 }
 
 int
-control_complain(enum control_error e, const struct control_answer *a)
+control_code(enum control_error e)
 {
-	if (e == CONTROL_OK)
-		return (CTL_OK);
-	warnx("%s", a->why);
 	switch (e) {
+	case CONTROL_OK:
+		return (CTL_OK);
 	case CONTROL_CONFIG:
-		warnx("-s says where the control socket is");
 		return (CTL_BAD_CONFIG);
 	case CONTROL_REFUSED:
 		return (CTL_FAILED);
@@ -255,6 +253,16 @@ control_complain(enum control_error e, const struct control_answer *a)
 	default:
 		return (CTL_IO);
 	}
+}
+
+int
+control_complain(enum control_error e, const struct control_answer *a)
+{
+	if (e != CONTROL_OK)
+		warnx("%s", a->why);
+	if (e == CONTROL_CONFIG)
+		warnx("-s says where the control socket is");
+	return (control_code(e));
 }
 
 int

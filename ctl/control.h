@@ -42,11 +42,13 @@ enum control_error control_ask(const char *method, const char *target,
 	    double seconds, struct control_answer *);
 void	control_free(struct control_answer *);
 
-/* The exit code for an error, after telling it to standard error. */
+/* The exit code for an error. */
+int	control_code(enum control_error);
+/* The same, after telling it to standard error. */
 int	control_complain(enum control_error, const struct control_answer *);
 
-/* Ask, and print what came as it is if --json is on; in *json whether that
- * was so.  0, or the exit code after telling; the answer is to be freed. */
+/* Ask, and print what came as it is if --json is on.  0, or the exit code
+ * after telling; the answer is to be freed. */
 int	control_get(const char *method, const char *target, double seconds,
 	    struct control_answer *);
 

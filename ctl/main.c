@@ -30,6 +30,7 @@
 #include "ctl/status.h"
 #include "ctl/text.h"
 #include "ctl/token_explain.h"
+#include "ctl/top.h"
 
 #define ROW(group, verb, json, run, text, help, options) \
 	{ group, verb, json, run, text, help, options }
@@ -58,6 +59,8 @@ static const struct command	 commands[] = {
 	    "its key sets, and what of them was skipped", NULL),
 	ROW("sessions", NULL, 1, sessions, SESSIONS_USAGE,
 	    "how many sessions were opened", NULL),
+	ROW("top", NULL, 1, top, TOP_USAGE,
+	    "what it does, as it does it", TOP_OPTIONS),
 	ROW("reload", NULL, 1, order_reload, RELOAD_USAGE,
 	    "read the configuration again, and say what came of it", NULL),
 	ROW("drain", NULL, 1, order_drain, DRAIN_USAGE,

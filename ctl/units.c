@@ -67,6 +67,18 @@ units_bytes(double n, char buf[UNITS_LEN])
 	return (scaled(n, units, 6, "%.0f%s", buf));
 }
 
+char *
+units_rate(double n, char buf[UNITS_LEN])
+{
+	static const char *const	 units[] = { "", "k", "M", "G", "T",
+					    "P" };
+
+	if (!(n > 0))
+		n = 0;
+	return (scaled(n, units, 6, n == (double)(int64_t)n ? "%.0f%s" :
+	    n < 0.1 ? "%.3f%s" : "%.1f%s", buf));
+}
+
 /* small: how what is below the second unit is written. */
 static char *
 scaled(double n, const char *const units[], size_t nunits, const char *small,

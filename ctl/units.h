@@ -10,5 +10,7 @@ char	*units_span(double seconds, char buf[UNITS_LEN]);
 char	*units_latency(double seconds, char buf[UNITS_LEN]);
 /* "512 B", "1.2 kB", "34 MB"; powers of 1000. */
 char	*units_bytes(double, char buf[UNITS_LEN]);
+/* "0", "0.3", "12.4", "345", "12.3k". */
+char	*units_rate(double, char buf[UNITS_LEN]);
 
 #endif

@@ -1,0 +1,186 @@
+"""mcpgwctl and the control socket: what the gateway says is shown, and a peer
+that was taken over can lie, but neither hang nor crash nor draw."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+import gw
+from fake_control import FakeControl, answer
+
+CTL = gw.BUILD / "ctl" / "mcpgwctl"
+ASKING = ["status", "workers", "upstreams", "jwks", "sessions", "reload",
+          "drain", "log info", "top --once"]
+
+
+def run(*args, check=0, timeout=60):
+    p = subprocess.run([str(CTL), *map(str, args)], stdin=subprocess.DEVNULL,
+                       capture_output=True, timeout=timeout,
+                       env=dict(gw.Gateway.environment(), LC_ALL="C.UTF-8"))
+    assert p.returncode == check, (p.returncode, p.stdout, p.stderr)
+    return p.stdout.decode(), p.stderr.decode()
+
+
+@pytest.fixture
+def control(tmp):
+    made = []
+
+    def make(script):
+        made.append(FakeControl(tmp / "control.sock", script))
+        return made[-1].path
+    yield make
+    for c in made:
+        c.close()
+
+
+def say(body, status=200):
+    return lambda line, n: answer(body, status)
+
+
+# -- where the socket is ------------------------------------------------------
+
+def test_the_way_to_the_socket(tmp, control):
+    """By the configuration, whatever else is wrong with it."""
+    control(say([]))
+    conf = tmp / "conf"
+    for text in ("control: {socket: '%s/control.sock'}\n" % tmp,
+                 "pid_file: '%s/control.pid'\n" % tmp,
+                 "pid_file: '%s/control'\n" % tmp,
+                 "nonsense: [1, 2]\nlisten: x\npid_file: '%s/control.pid'\n"
+                 % tmp):
+        conf.write_text(text)
+        assert run("workers", "--json", "-f", conf)[0] == "[]\n"
+    conf.write_text("control: {socket: 'off'}\n")
+    assert "control.socket is off" in run("workers", "-f", conf, check=78)[1]
+    conf.write_text("pid_file: '/%s.pid'\n" % ("x" * 200))
+    assert "too long" in run("workers", "-f", conf, check=78)[1]
+    conf.write_text("a: [\n")
+    _, err = run("workers", "-f", conf, check=78)
+    assert "%s:2:1: YAML" % conf in err and "-s says" in err
+    assert "too long" in run("workers", "-s", "x" * 200, check=78)[1]
+
+
+def test_nobody_there(tmp, control):
+    path = control(say([]))
+    for name in ("none", "none/x"):
+        _, err = run("status", "-s", tmp / name, check=74)
+        assert "not running" in err
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(str(tmp / "left"))
+    s.close()
+    assert "not running" in run("status", "-s", tmp / "left", check=74)[1]
+    assert run("workers", "-s", path, "--json")[0] == "[]\n"
+
+
+# -- answers ------------------------------------------------------------------
+
+def test_json_comes_as_it_is(control):
+    text = b'{"a" : [1, 2.50, "\\u00e9"],  "b":{}}'
+    path = control(say(text))
+    for cmd in ("status", "workers", "upstreams", "jwks", "sessions", "drain"):
+        assert run("-s", path, cmd, "--json")[0].encode() == text + b"\n"
+
+
+def test_what_is_asked(tmp, control):
+    c = FakeControl(tmp / "c", say({"ok": True, "generation": 4}))
+    try:
+        for cmd in ("status", "workers", "upstreams", "jwks", "sessions",
+                    "drain", "drain --off", "log warning", "reload"):
+            run("-s", c.path, *cmd.split())
+        assert [r.rsplit(" ", 1)[0] for r in c.requests] == [
+            "GET /v1/status", "GET /v1/workers", "GET /v1/upstreams",
+            "GET /v1/jwks", "GET /v1/sessions", "POST /v1/drain",
+            "POST /v1/drain?off", "POST /v1/log?level=warning",
+            "GET /v1/status", "POST /v1/reload"]
+    finally:
+        c.close()
+
+
+@pytest.mark.parametrize("level", ["", "loud", "INFO", "info&x", "debug "])
+def test_log_levels(tmp, level):
+    _, err = run("log", level, "-s", tmp / "none", check=64)
+    assert "expected debug, info, warning or error" in err
+
+
+def test_reload_says_what_is_wrong(control):
+    def script(line, n):
+        return answer({"ok": False, "errors": [
+            "/etc/mcpgw/mcpgw.yaml:3:4: listen: expected x\x1b[2J", 5]},
+            409) if line.startswith("POST") else answer({})
+    path = control(script)
+    out, err = run("-s", path, "reload", check=78)
+    assert out == "" and "mcpgw.yaml:3:4: listen: expected x?[2J" in err
+    assert "reload refused" in err
+    out, err = run("-s", path, "reload", "--json", check=78)
+    assert json.loads(out)["ok"] is False
+
+
+BAD = {
+    "nothing": b"",
+    "no HTTP": b"hello",
+    "no JSON": answer(b"hello"),
+    "two values": answer(b"{} {}"),
+    "repeated member": answer(b'{"a":1,"a":2}'),
+    "not UTF-8": answer(b'{"a":"\xff"}'),
+    "deep": answer(b"[" * 100000 + b"]" * 100000),
+    "cut off": answer({"a": 1})[:-2],
+    "too long": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+    "both lengths": answer({}, head=b"Transfer-Encoding: chunked\r\n"),
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 10000,
+    "another version": answer({"error": "no"}, 404),
+    "not for you": answer({"error": "no"}, 403),
+    "refused": answer({"error": "no\x1b[31m"}, 503),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_answers(control, what):
+    path = control(lambda line, n: BAD[what])
+    for cmd in ASKING[:5]:
+        p = subprocess.run([str(CTL), "-s", path, cmd], capture_output=True,
+                           timeout=60, env=gw.Gateway.environment())
+        assert p.returncode in (1, 70, 74), (cmd, p)
+        assert p.stdout == b"" and p.stderr.startswith(b"mcpgwctl: ")
+        assert b"\x1b" not in p.stderr
+
+
+ODD = [None, True, 0, -1, 1e300, 10**30, "", "x\x1b[31m\u202e", [], {},
+       [None, 1, "x", [], {}], {"a": 1}]
+
+
+@pytest.mark.parametrize("odd", range(len(ODD)))
+def test_odd_values_anywhere(control, odd):
+    """Members of every type but the right one."""
+    v = ODD[odd]
+    names = ["version", "pid", "uptime_s", "config", "reloads", "audit",
+             "limits", "generations", "keeper", "telemetry", "name", "servers",
+             "latency", "keys", "skipped", "by_upstream", "status", "top",
+             "upstreams", "refusals", "total", "tool", "buckets", "url"]
+    thing = {n: v for n in names}
+    deep = {n: [dict(thing)] for n in names}
+    more = {n: dict(deep) for n in names}
+    body = None
+    path = control(lambda line, n: answer(body))
+    for body in (v, thing, deep, more, [thing], [deep]):
+        for cmd in ("status", "workers", "upstreams", "jwks", "sessions",
+                    "top --once --interval 0.1"):
+            p = subprocess.run([str(CTL), "-s", path, *cmd.split()],
+                               capture_output=True, timeout=60,
+                               env=gw.Gateway.environment())
+            assert p.returncode in (0, 70), (cmd, body, p)
+            assert not re.search(rb"[^\n -~]", p.stdout + p.stderr)
+
+
+def test_a_gateway_that_hangs(tmp):
+    """top waits for 2 seconds, and so in all may nothing longer."""
+    c = FakeControl(tmp / "c", lambda line, n: None)
+    try:
+        began = time.monotonic()
+        _, err = run("-s", c.path, "top", "--once", check=74)
+        assert "no answer" in err and 1.5 < time.monotonic() - began < 10
+    finally:
+        c.close()
