@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mono.h"
 #include "common/span.h"
+#include "common/stats.h"
 #include "fetcher/http.h"
 #include "fetcher/otlp.h"
 #include "fetcher/otlp_json.h"
@@ -67,6 +68,7 @@ static struct event		*deadline;
 static char			 instance[OTLP_INSTANCE_LEN + 1];
 
 static void	 arm(struct event *, uint64_t);
+static void	 lose(size_t);
 static void	 drop_oldest(void);
 static void	 drop_item(struct otlp_source *, struct item *);
 static void	 source_free_empty(struct otlp_source *);
@@ -148,6 +150,7 @@ otlp_configure(const struct conf_telemetry *c)
 	if (post != NULL)
 		http_cancel(post);
 	post = NULL;
+	lose(batch.spans);
 	batch_free();
 	evtimer_del(due);
 	failing = 0;
@@ -209,12 +212,21 @@ otlp_take(struct otlp_source *s, const void *data, size_t len)
 		s->bytes += i->len;
 		queued += i->spans;
 		queued_bytes += i->len;
-	}
+		stats_gauge_set(STATS_G_SPANS_QUEUED, queued);
+	} else
+		lose(tree.n);
 	otlp_text_free(&t);
 	while (queued > QUEUE_SPANS || queued_bytes > QUEUE_BYTES)
 		drop_oldest();
 	next();
 	return (0);
+}
+
+static void
+lose(size_t spans)
+{
+	lost += spans;
+	stats_add(STATS_SPANS_LOST, spans);
 }
 
 /* Of whoever has most of it. */
@@ -231,7 +243,7 @@ drop_oldest(void)
 	if (most == NULL)
 		return;
 	i = TAILQ_FIRST(&most->items);
-	lost += i->spans;
+	lose(i->spans);
 	drop_item(most, i);
 }
 
@@ -243,6 +255,7 @@ drop_item(struct otlp_source *s, struct item *i)
 	s->bytes -= i->len;
 	queued -= i->spans;
 	queued_bytes -= i->len;
+	stats_gauge_set(STATS_G_SPANS_QUEUED, queued);
 	free(i);
 	source_free_empty(s);
 }
@@ -296,6 +309,7 @@ batch_send(void)
 		return;
 	m.body = batch.body;
 	m.len = batch.len;
+	stats_inc(STATS_EXPORTS);
 	post = http_post(&m, ANSWER_MAX, POST_MS, sent, NULL);
 	if (post == NULL)
 		give_up("out of memory");
@@ -314,7 +328,7 @@ batch_make(void)
 		r = 0;
 	}
 	if (r == -1)
-		lost += batch.spans;
+		lose(batch.spans);
 	otlp_text_free(&t);
 	return (r);
 }
@@ -425,7 +439,7 @@ static void
 give_up(const char *why)
 {
 	say_failing(why);
-	lost += batch.spans;
+	lose(batch.spans);
 	batch_free();
 }
 
@@ -433,6 +447,7 @@ give_up(const char *why)
 static void
 say_failing(const char *why)
 {
+	stats_inc(STATS_EXPORTS_FAILED);
 	if (failing)
 		return;
 	failing = 1;
@@ -458,6 +473,10 @@ accepted(const struct http_reply *r)
 		    "takes", lost, conf->endpoint);
 	failing = 0;
 	lost = 0;
+	/* nobody can reject more than came */
+	n = n > batch.spans ? batch.spans : n;
+	stats_add(STATS_SPANS_EXPORTED, batch.spans - n);
+	stats_add(STATS_SPANS_REJECTED, n);
 	if (n > 0) {
 		failing = 1;
 		log_warnx("telemetry.rejected", LOG_KV(

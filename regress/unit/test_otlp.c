@@ -17,6 +17,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/span.h"
+#include "common/stats.h"
 #include "fetcher/http.h"
 #include "fetcher/otlp.h"
 
@@ -176,6 +177,13 @@ test_fair(void **state)
 	assert_int_equal(last, 1);
 	assert_non_null(strstr(said, "telemetry.dropped;"));
 	otlp_source_leave(calm);
+	/* each is exported or lost, once */
+	assert_true(stats_get(&stats->n[STATS_SPANS_EXPORTED]) ==
+	    n_loud + n_calm);
+	assert_true(stats_get(&stats->n[STATS_SPANS_LOST]) ==
+	    20020 - n_loud - n_calm);
+	assert_true(stats_get(&stats->n[STATS_EXPORTS]) == posts);
+	assert_true(stats_get(&stats->g[STATS_G_SPANS_QUEUED]) == 0);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "common/proto.h"
+#include "common/stats.h"
 #include "worker/base/peer.h"
 #include "worker/record/span.h"
 
@@ -79,12 +80,16 @@ span_send(const struct span_tree *t)
 	struct channel	*ch = peer_channel(ROLE_FETCHER);
 	struct wbuf	 w;
 
-	if (ch == NULL || channel_queued(ch) >= QUEUE_MAX)
+	stats_add(STATS_SPANS, t->n);
+	if (ch == NULL || channel_queued(ch) >= QUEUE_MAX) {
+		stats_add(STATS_SPANS_DROPPED, t->n);
 		return;
+	}
 	wbuf_init(&w, IMSG_BODY_MAX);
 	span_pack(t, &w);
-	if (!w.failed)
-		(void)channel_send(ch, MSG_SPAN, 0, -1, w.data, w.len);
+	if (w.failed || channel_send(ch, MSG_SPAN, 0, -1, w.data,
+	    w.len) == -1)
+		stats_add(STATS_SPANS_DROPPED, t->n);
 	wbuf_free(&w);
 }
 
