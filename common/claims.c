@@ -571,7 +571,9 @@ claims_make(const struct judging *t)
 	c->client_id = put(&p, t->client);
 	c->sub = put(&p, sub);
 	c->scopes = put(&p, t->scopes.p);
-	c->subject = subject[0] == '\0' ? NULL : put(&p, subject);
+	/* mostly the same: then it is kept, and copied later, once */
+	c->subject = subject[0] == '\0' ? NULL :
+	    strcmp(subject, sub) == 0 ? c->sub : put(&p, subject);
 	c->actor = actor[0] == '\0' ? NULL : put(&p, actor);
 	c->jti = jti[0] == '\0' ? NULL : put(&p, jti);
 	c->open = NULL;

@@ -85,7 +85,8 @@ rotated(struct audit_files *f, const char *path)
 	(void)snprintf(dir, sizeof(dir), "%s%.*s",
 	    base == path ? "./" : "", (int)(base - path), path);
 	n = scan(dir, base, &list);
-	qsort(list, n, sizeof(*list), older);
+	if (n > 1)
+		qsort(list, n, sizeof(*list), older);
 	for (i = 0; i < n; i++) {
 		if (ret == 0)
 			ret = add(f, list[i].path);

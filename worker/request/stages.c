@@ -496,7 +496,10 @@ identified(struct request *r, const struct verdict *v)
 	r->until = v->until;
 	request_keep_text(r, &r->client_id, v->client_id);
 	request_keep_text(r, &r->sub, v->sub);
-	request_keep_text(r, &r->subject, v->subject);
+	if (v->subject.p == v->sub.p)
+		r->subject = r->sub;
+	else
+		request_keep_text(r, &r->subject, v->subject);
 	request_keep_text(r, &r->actor, v->actor);
 	request_keep_text(r, &r->jti, v->jti);
 	request_keep_text(r, &r->token, v->token);
