@@ -16,6 +16,7 @@ import pytest
 
 import fake_otlp
 import gw
+import rawhttp
 from fake_as import CA
 from fake_otlp import Receiver, hang, quick
 
@@ -262,6 +263,31 @@ def test_odd_answers(rx, start, auth_server, body):
     serve(g, auth_server)
     a, b = rx.wait_requests(2)
     assert a[2] != b[2] and "telemetry" not in g.log()
+
+
+def test_counted(rx, start, auth_server):
+    """Each span that was made is exported, rejected, lost or dropped, and the
+    metrics say so."""
+    rx.answers = [(200, {}, b'{"partialSuccess":{"rejectedSpans":"2"}}'),
+                  (400,), (200,)]
+    port = gw.free_port()
+    g = start(rx.endpoint, {"admin": {"listen": "127.0.0.1:%d" % port}})
+    for n in 1, 2, 3:
+        serve(g, auth_server)
+        rx.wait_requests(n)
+    deadline = time.monotonic() + 10
+    while True:
+        text = rawhttp.fetch(port, path="/metrics").body.decode()
+        got = {k: int(v) for k, v in re.findall(
+            r"^mcpgw_((?:spans|exports)\w*) (\d+)$", text, re.M)}
+        if got["spans_exported_total"] == 2:
+            break
+        assert time.monotonic() < deadline, got
+        time.sleep(0.05)
+    assert got == {"spans_total": 6, "spans_exported_total": 2,
+                   "spans_rejected_total": 2, "spans_lost_total": 2,
+                   "spans_dropped_total": 0, "exports_total": 3,
+                   "exports_failed_total": 1, "spans_queued": 0}
 
 
 def garbage(h):
