@@ -234,6 +234,8 @@ CHILDREN = $(filter-out daemon ctl,$(HAVE))
 libexec = $(DESTDIR)$(libexecdir)/mcpgw
 confdir = $(DESTDIR)$(sysconfdir)/mcpgw
 unitdir = $(prefix)/lib/systemd/system
+bashdir = $(DESTDIR)$(datarootdir)/bash-completion/completions
+zshdir = $(DESTDIR)$(datarootdir)/zsh/site-functions
 install_program = $(INSTALL) -m 755 $(call program,$(1)) $(2)/$(PROG_$(1))
 
 .PHONY: install install-user uninstall
@@ -249,6 +251,9 @@ install: programs install-user
 		d=$(DESTDIR)$(mandir)/man$${m##*.}; \
 		$(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; \
 	done
+	$(INSTALL) -d $(bashdir) $(zshdir)
+	$(INSTALL) -m 644 etc/completion/mcpgwctl.bash $(bashdir)/mcpgwctl
+	$(INSTALL) -m 644 etc/completion/_mcpgwctl $(zshdir)
 	test ! -e etc/mcpgw.yaml || test -e $(confdir)/mcpgw.yaml || \
 	    $(INSTALL) -m 640 etc/mcpgw.yaml $(confdir)/mcpgw.yaml
 	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
@@ -270,7 +275,8 @@ uninstall:
 	for m in $(MANS); do \
 		rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; \
 	done
-	rm -f $(DESTDIR)$(unitdir)/mcpgw.service
+	rm -f $(DESTDIR)$(unitdir)/mcpgw.service $(bashdir)/mcpgwctl \
+	    $(zshdir)/_mcpgwctl
 	-rmdir $(DESTDIR)$(localstatedir)/empty/mcpgw
 
 .PHONY: clean distclean dist
