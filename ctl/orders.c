@@ -14,7 +14,7 @@
 #include "ctl/reload.h"
 #include "ctl/text.h"
 
-#define PROBE_WAIT	5	/* seconds for a gateway that is well */
+#define PROBE_WAIT	2	/* seconds for a gateway that is well */
 
 static int	 refused(const struct control_answer *);
 static int	 by_signal(void);

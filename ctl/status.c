@@ -100,8 +100,9 @@ print_status(yajl_val s)
 	    jtree_bool(s, "draining") ? ", DRAINING: not ready for more" :
 	    "");
 	status_config(s);
-	line("now", "%" PRId64 " connections, %" PRId64 " streams",
-	    jtree_int(s, "connections"), jtree_int(s, "streams"));
+	line("now", "%" PRId64 " connections, %" PRId64 " streams, %" PRId64
+	    " requests in flight", jtree_int(s, "connections"),
+	    jtree_int(s, "streams"), jtree_int(s, "in_flight"));
 	line("since start", "%" PRId64 " requests, %" PRId64
 	    " processes replaced", jtree_int(s, "requests"),
 	    jtree_int(s, "respawns"));
@@ -301,7 +302,7 @@ print_jwks(yajl_val list)
 	size_t	 i;
 
 	if (jtree_count(list) == 0)
-		printf("no key sets: OAuth is off\n");
+		printf("no key sets: OAuth is off, or none came yet\n");
 	for (i = 0; i < jtree_count(list); i++) {
 		if (i > 0)
 			putchar('\n');

@@ -2,7 +2,9 @@
 that was taken over can lie, but neither hang nor crash nor draw."""
 
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -39,6 +41,151 @@ def control(tmp):
 
 def say(body, status=200):
     return lambda line, n: answer(body, status)
+
+
+# -- a real gateway -----------------------------------------------------------
+
+def ask(g, *args, check=0):
+    return run("-f", g.path, *args, check=check)
+
+
+def ask_json(g, *args, check=0):
+    return json.loads(ask(g, *args, "--json", check=check)[0])
+
+
+def test_status(gateway, auth_server):
+    g = gateway({"workers": 2})
+    for _ in range(3):
+        g.post(token=auth_server.mint())
+    g.audit(n=3)
+    s = ask_json(g, "status")
+    assert s["pid"] == g.pid and s["requests"] == 3
+    assert s["config"]["path"] == str(g.path) and s["workers"] == 2
+    assert s["audit"]["path"] == str(g.audit_path)
+    assert s["audit"]["lines"] == 3
+    out, err = ask(g, "status")
+    assert err == "" and "process %d, up " % g.pid in out
+    assert re.search(r"^ +1  serving +2 +2 +0  20", out, re.M), out
+    assert re.search(r"^since start +3 requests", out, re.M)
+    pids = [int(x.split()[3]) for x in ask(g, "workers")[0].splitlines()
+            if x.startswith("worker ")]
+    assert sorted(pids) == sorted(g.workers())
+    out, _ = ask(g, "upstreams")
+    assert re.search(r"^up +http://127.0.0.1:\d+ +up ", out, re.M)
+    assert "opened" in ask(g, "sessions")[0]
+
+
+def test_reload(gateway, auth_server):
+    g = gateway()
+    assert ask(g, "reload") == ("reloaded: generation 2\n", "")
+    # whose workers serve from then on
+    assert g.newest_worker() in g.workers()
+    before = g.path.read_text()
+    g.path.write_text("nonsense: 1\n" + before)
+    out, err = ask(g, "reload", check=78)
+    assert out == "" and "%s:1:1: nonsense: unknown key" % g.path in err
+    assert "goes on with what it had" in err
+    s = ask_json(g, "status")
+    assert s["reloads"]["rejected"] == 1 and s["generation"] == 2
+    assert ask_json(g, "reload", check=78)["ok"] is False
+    assert g.post(token=auth_server.mint()).status == 200
+    g.path.write_text(before)
+    assert ask_json(g, "reload")["generation"] == 3
+
+
+def test_reload_without_control_socket(gateway):
+    """As the systemd unit does it: the file is checked, a signal is sent."""
+    g = gateway({"control": {"socket": "off"}})
+    mark = g.log_mark()
+    out, err = ask(g, "reload")
+    assert "process %d was sent a SIGHUP" % g.pid in out
+    g.wait_log("generation 2 serves", mark)
+    before = g.path.read_text()
+    g.path.write_text("nonsense: 1\n" + before)
+    mark = g.log_mark()
+    out, err = ask(g, "reload", check=78)
+    assert out == "" and "%s:1:1: nonsense: unknown key" % g.path in err
+    g.path.write_text(before)
+    # what it would have been told by then lies before the answer to this
+    g.signal(signal.SIGUSR1)
+    g.wait_log("audit", mark)
+    assert "reload" not in g.log()[mark:]
+
+
+def test_reload_past_a_monitor_that_hangs(gateway):
+    g = gateway()
+    monitor, = [w["pid"] for w in ask_json(g, "workers")
+                if w["role"] == "monitor"]
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        mark = g.log_mark()
+        out, err = ask(g, "reload")
+        assert "no answer" in err and "was sent a SIGHUP" in out
+        g.wait_log("reload", mark)
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+
+
+def test_stopped_gateway(gateway):
+    g = gateway()
+    g.stop()
+    for cmd in ASKING:
+        out, err = ask(g, *cmd.split(), check=74)
+        assert out == "" and "not running" in err, cmd
+
+
+def test_drain_and_log(gateway, auth_server):
+    g = gateway()
+    assert g.get("/readyz").status == 200
+    ask(g, "drain")
+    end = time.monotonic() + 15
+    while g.get("/readyz").status != 503:
+        assert time.monotonic() < end
+    assert ask_json(g, "status")["draining"] is True
+    assert "DRAINING" in ask(g, "status")[0]
+    assert g.post(token=auth_server.mint()).status == 200
+    ask(g, "drain", "--off")
+    while g.get("/readyz").status != 200:
+        assert time.monotonic() < end
+    for level in ("debug", "error", "info"):
+        ask(g, "log", level)
+        assert ask_json(g, "status")["log_level"] == level
+
+
+def test_top_of_a_real_gateway(gateway, auth_server):
+    g = gateway()
+    token = auth_server.mint({"client_id": "agent-7"})
+    g.post(gw.call(), token=token)
+    p = subprocess.Popen([str(CTL), "-f", str(g.path), "top", "--json"],
+                         stdout=subprocess.PIPE, text=True,
+                         env=gw.Gateway.environment())
+    n = 1
+    while p.poll() is None:
+        assert g.post(gw.call(), token=token).status == 200
+        n += 1
+    d = json.loads(p.stdout.read())
+    for kind, name in (("client", "agent-7"), ("tool", "echo"),
+                       ("upstream", "up"), ("method", "tools/call")):
+        row, = [r for r in d[kind] if r["name"] == name]
+        assert 0 < row["requests"] <= n and row["denied_per_s"] == 0
+        # not before both looks, not after
+        assert 0 < row["requests_per_s"] * d["interval_s"] <= n
+        assert 0 < row["p50_s"] <= row["p95_s"] <= row["p99_s"]
+        assert row["bytes_in_per_s"] > 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_not_for_everybody(gateway, tmp):
+    g = gateway()
+    sock = g.pid_path.with_suffix(".sock")
+    tmp.chmod(0o755)
+    g.dir.chmod(0o755)
+    p = subprocess.run([str(CTL), "-s", str(sock), "status"],
+                       capture_output=True, text=True, timeout=60,
+                       user=12345, group=12345, extra_groups=[],
+                       env=gw.Gateway.environment())
+    assert p.returncode == 74 and p.stdout == ""
+    assert "control.group" in p.stderr
 
 
 # -- where the socket is ------------------------------------------------------
