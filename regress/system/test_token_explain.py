@@ -229,3 +229,14 @@ def test_keys_of_the_gateway(site, tmp, good):
     else:
         assert code == 74 and doc["accepted"] is None
         assert "the keys of the gateway" in err
+
+
+def test_keys_of_a_real_gateway(site):
+    """The keys that it has now, after a rotation too."""
+    t = site.auth.mint(GOOD)
+    code, out, err = explain(site.gw, t, "--json")
+    assert code == 0, err
+    doc = json.loads(out)
+    assert doc["keys"] == "gateway" and doc["generation"] == 1, doc
+    code, out, err = explain(site.gw, tokens.forge_signature(t), "--json")
+    assert code == 1 and json.loads(out)["failed"] == "signature"
