@@ -236,6 +236,7 @@ confdir = $(DESTDIR)$(sysconfdir)/mcpgw
 unitdir = $(prefix)/lib/systemd/system
 bashdir = $(DESTDIR)$(datarootdir)/bash-completion/completions
 zshdir = $(DESTDIR)$(datarootdir)/zsh/site-functions
+exampledir = $(datarootdir)/doc/mcpgw/examples
 install_program = $(INSTALL) -m 755 $(call program,$(1)) $(2)/$(PROG_$(1))
 
 .PHONY: install install-user uninstall
@@ -257,8 +258,10 @@ install: programs install-user
 	test ! -e etc/mcpgw.yaml || test -e $(confdir)/mcpgw.yaml || \
 	    $(INSTALL) -m 640 etc/mcpgw.yaml $(confdir)/mcpgw.yaml
 	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
-	    etc/mcpgw.service.in >$(DESTDIR)$(unitdir)/mcpgw.service
+	    etc/systemd/mcpgw.service.in >$(DESTDIR)$(unitdir)/mcpgw.service
 	chmod 644 $(DESTDIR)$(unitdir)/mcpgw.service
+	$(INSTALL) -d $(DESTDIR)$(exampledir)
+	$(INSTALL) -m 644 etc/systemd/rootless.conf $(DESTDIR)$(exampledir)
 
 install-user:
 	@if test -z '$(DESTDIR)' && test "$$(id -u)" = 0 && \
@@ -277,6 +280,7 @@ uninstall:
 	done
 	rm -f $(DESTDIR)$(unitdir)/mcpgw.service $(bashdir)/mcpgwctl \
 	    $(zshdir)/_mcpgwctl
+	rm -rf $(DESTDIR)$(exampledir)
 	-rmdir $(DESTDIR)$(localstatedir)/empty/mcpgw
 
 .PHONY: clean distclean dist

@@ -24,6 +24,7 @@
 #include "daemon/listen.h"
 #include "daemon/logging.h"
 #include "daemon/master.h"
+#include "daemon/notify.h"
 #include "daemon/process.h"
 
 #define EXIT_CONFIG	78	/* EX_CONFIG */
@@ -92,6 +93,7 @@ main(int argc, char *argv[])
 		fprintf(stderr, "%s: configuration OK\n", opt.config_path);
 		return (0);
 	}
+	notify_setup();
 	opt.verbose = verbose;
 	logging_apply(conf, verbose);
 	opt.hello.version = PROTO_VERSION;

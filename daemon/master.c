@@ -24,6 +24,7 @@
 #include "daemon/liveness.h"
 #include "daemon/logging.h"
 #include "daemon/master.h"
+#include "daemon/notify.h"
 #include "daemon/process.h"
 #include "daemon/slots.h"
 #include "daemon/supervise.h"
@@ -122,6 +123,7 @@ master_run(struct event_base *b, const struct master_options *o,
 	    supervise_monitor_slot_gone) == -1)
 		fatal("slots_setup");
 	board_setup(opt.config_path);
+	notify_watch(base);
 	control_setup(&control_calls);
 	if (process_setup(base, opt.self, &opt.hello, message, gone) == -1)
 		return (1);
@@ -290,6 +292,7 @@ switch_to(struct generation *g)
 		    KV("workers", g->conf->workers),
 		    KV("generation", g->id)), "serving on %s with %u workers",
 		    g->conf->listen, g->conf->workers);
+		notify_serving(g->id, g->conf->workers, NULL);
 		opt.started(0);
 		reload_done();
 	}
@@ -404,6 +407,7 @@ master_reload(void)
 	log_info("config.reloading", LOG_KV(KV("file", opt.config_path)),
 	    "reloading %s", opt.config_path);
 	control_reload_begins();
+	notify_reloading();
 	conf = config_load(opt.config_path, config_error, NULL);
 	if (conf == NULL ||
 	    config_keep_fixed(conf, g->conf, kept_fixed, NULL) == -1 ||
@@ -473,6 +477,7 @@ tell_reloaded(void)
 	    "configuration reloaded: generation %u serves", now->id);
 	board_reloaded(NULL);
 	control_verdict(1, now->id);
+	notify_serving(now->id, now->conf->workers, NULL);
 	reload_done();
 }
 
@@ -863,11 +868,17 @@ void
 master_stop(void)
 {
 	struct generation	*g;
+	uint64_t		 longest = 0;
 
 	log_info("daemon.stopping", LOG_KV(KV("at_once", stopping)),
 	    stopping ? "stopping at once" : "stopping");
-	TAILQ_FOREACH(g, generation_all(), link)
+	TAILQ_FOREACH(g, generation_all(), link) {
+		if (g->conf->w.t_drain > longest)
+			longest = g->conf->w.t_drain;
 		drain(g, 0, stopping ? 0 : g->conf->w.t_drain);
+	}
+	if (!stopping)
+		notify_stopping(longest);
 	stopping = 1;
 	supervise_stop();
 	stop_when_empty();
@@ -932,6 +943,7 @@ static void
 rejected(const char *why)
 {
 	const struct generation	*g = generation_serving();
+	const char		*error;
 
 	log_errx("config.rejected", LOG_KV(KV("file", opt.config_path),
 	    KV_IF(why != NULL, "reason", why)),
@@ -939,9 +951,12 @@ rejected(const char *why)
 	    why != NULL ? why : "", why != NULL ? "; " : "");
 	if (why != NULL)
 		control_error(why);
-	board_reloaded(control_first_error()[0] != '\0' ?
-	    control_first_error() : "rejected");
+	error = control_first_error()[0] != '\0' ? control_first_error() :
+	    "rejected";
+	board_reloaded(error);
 	control_verdict(0, g == NULL ? 0 : g->id);
+	if (g != NULL)
+		notify_serving(g->id, g->conf->workers, error);
 }
 
 static void

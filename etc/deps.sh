@@ -15,7 +15,7 @@ build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
 demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
     python3-jwcrypto python3-yaml clang libclang-rt-dev openssl
-    ca-certificates mandoc argon2 util-linux wrk haproxy"
+    ca-certificates mandoc argon2 util-linux wrk haproxy systemd"
 
 case ${1:-all} in
 build)	wanted=$build ;;
