@@ -1,6 +1,6 @@
 /*
- * One batch is on its way at a time; the others wait as text, each with the
- * worker that sent it.
+ * One batch is on its way at a time; the others wait, each with the worker that
+ * sent it.
  */
 #include <sys/queue.h>
 #include <sys/random.h>
@@ -30,12 +30,12 @@
 #define RETRY_AFTER_MAX	(5 * 60)	/* s, of what a receiver may ask */
 #define GIVE_UP		(5 * 60 * 1000)	/* ms, for one batch */
 
-/* A tree of spans. */
+/* A tree of spans, as it came: it is written as JSON with all of its batch. */
 struct item {
 	TAILQ_ENTRY(item) link;
 	size_t		 spans;
 	size_t		 len;
-	char		 text[];
+	uint8_t		 packed[];
 };
 
 struct otlp_source {
@@ -65,6 +65,7 @@ static int			 failing;	/* and that was said */
 static size_t			 lost;	/* spans, since that was said */
 static void			(*flushed)(void);
 static struct event		*deadline;
+static struct span_tree		 tree;	/* that is looked at */
 static char			 instance[OTLP_INSTANCE_LEN + 1];
 
 static void	 arm(struct event *, uint64_t);
@@ -192,22 +193,17 @@ source_free_empty(struct otlp_source *s)
 int
 otlp_take(struct otlp_source *s, const void *data, size_t len)
 {
-	static struct span_tree	 tree;
-	struct otlp_text	 t = { 0 };
-	struct item		*i = NULL;
+	struct item	*i;
 
 	if (span_unpack(data, len, &tree) == -1)
 		return (-1);
 	/* of a generation that still sent them */
 	if (conf == NULL)
 		return (0);
-	otlp_json_spans(&t, &tree);
-	if (!t.failed)
-		i = malloc(sizeof(*i) + t.len);
-	if (i != NULL) {
+	if ((i = malloc(sizeof(*i) + len)) != NULL) {
 		i->spans = tree.n;
-		i->len = t.len;
-		memcpy(i->text, t.p, t.len);
+		i->len = len;
+		memcpy(i->packed, data, len);
 		TAILQ_INSERT_TAIL(&s->items, i, link);
 		s->bytes += i->len;
 		queued += i->spans;
@@ -215,7 +211,6 @@ otlp_take(struct otlp_source *s, const void *data, size_t len)
 		stats_gauge_set(STATS_G_SPANS_QUEUED, queued);
 	} else
 		lose(tree.n);
-	otlp_text_free(&t);
 	while (queued > QUEUE_SPANS || queued_bytes > QUEUE_BYTES)
 		drop_oldest();
 	next();
@@ -276,8 +271,7 @@ next(void)
 	/* the same again, in its time */
 	if (batch.body != NULL && evtimer_pending(due, NULL))
 		return;
-	if (flushed != NULL || queued >= BATCH_SPANS ||
-	    queued_bytes >= BATCH_BYTES)
+	if (flushed != NULL || queued >= BATCH_SPANS)
 		batch_send();
 	else if (!evtimer_pending(due, NULL))
 		arm(due, conf->delay_ms);
@@ -348,7 +342,9 @@ batch_fill(struct otlp_text *t)
 				continue;
 			if (batch.spans > 0)
 				otlp_text_add(t, ",", 1);
-			otlp_text_add(t, i->text, i->len);
+			if (span_unpack(i->packed, i->len, &tree) == -1)
+				fatalx("span_unpack");
+			otlp_json_spans(t, &tree);
 			batch.spans += i->spans;
 			drop_item(s, i);
 		}

@@ -98,8 +98,6 @@ struct request {
 	struct text	 target;	/* instead of the server's */
 	struct trace	 trace;
 	struct spans	*spans;		/* of spans.c: it is told of, or NULL */
-	uint64_t	 began_wall;	/* ns since the epoch, and */
-	uint64_t	 began_ns;	/* monotonic; both only with spans */
 	int		 minor;		/* of its HTTP/1 */
 	struct text	 tracestate;	/* instead of the head's */
 	size_t		 meta_parent;	/* where params._meta.traceparent is in

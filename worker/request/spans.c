@@ -41,9 +41,10 @@ struct spans {
 static const struct worker_conf	*conf;
 
 static struct told *current(struct request *);
-static void	 put_server(struct request *, struct span *, uint64_t);
+static void	 put_server(struct request *, struct span *, uint64_t,
+		    uint64_t);
 static void	 put_exchange(struct request *, struct span *,
-		    const struct told *, uint64_t);
+		    const struct told *, uint64_t, uint64_t);
 static void	 put_message(struct request *, struct span *);
 static void	 put_request(struct request *, struct span *);
 static void	 put_name(struct request *, struct span *, struct slice);
@@ -76,10 +77,6 @@ spans_begin(struct request *r, const struct http1_head *h)
 {
 	trace_begin(&r->trace, h);
 	r->minor = h == NULL ? 1 : h->minor;
-	if (!span_enabled())
-		return;
-	r->began_wall = span_now();
-	r->began_ns = span_mono();
 	spans_judge(r);
 	if (r->spans != NULL && r->trace.given &&
 	    h->count[HTTP1_TRACESTATE] == 1 &&
@@ -183,12 +180,14 @@ void
 spans_end(struct request *r)
 {
 	static struct span_tree	 tree;
-	uint64_t		 now;
+	uint64_t		 now, began;
 	size_t			 i;
 
 	if (r->spans == NULL)
 		return;
 	now = span_mono();
+	/* by the clock that may be set, as it is now */
+	began = span_now() - (now - r->began_us * 1000);
 	if (r->mcp && r->recorded) {
 		ntexts = 0;
 		memcpy(tree.trace, r->trace.at.id, sizeof(tree.trace));
@@ -196,10 +195,10 @@ spans_end(struct request *r)
 		tree.state = request_text(r, r->trace.in_head ?
 		    r->spans->state : r->tracestate);
 		tree.n = 1 + r->spans->n;
-		put_server(r, &tree.spans[0], now);
+		put_server(r, &tree.spans[0], began, now);
 		for (i = 0; i < r->spans->n; i++)
 			put_exchange(r, &tree.spans[1 + i],
-			    &r->spans->told[i], now);
+			    &r->spans->told[i], began, now);
 		span_send(&tree);
 	}
 	free(r->spans);
@@ -209,22 +208,21 @@ spans_end(struct request *r)
 /* -- the spans ----------------------------------------------------------- */
 
 static void
-span_begin(struct request *r, struct span *s, enum span_kind kind,
-    const char *id)
+span_begin(struct span *s, enum span_kind kind, const char *id)
 {
 	memset(s, 0, offsetof(struct span, attrs));
 	s->kind = kind;
 	memcpy(s->id, id, sizeof(s->id));
-	s->begin = r->began_wall;
 }
 
 static void
-put_server(struct request *r, struct span *s, uint64_t now)
+put_server(struct request *r, struct span *s, uint64_t began, uint64_t now)
 {
-	span_begin(r, s, SPAN_SERVER, r->spans->id);
+	span_begin(s, SPAN_SERVER, r->spans->id);
 	s->has_parent = s->remote = r->trace.given;
 	memcpy(s->parent, r->trace.at.span, sizeof(s->parent));
-	s->end = s->begin + (now - r->began_ns);
+	s->begin = began;
+	s->end = began + (now - r->began_us * 1000);
 	put_link(r, s);
 	put_name(r, s, request_text(r, r->rpc_method));
 	put_message(r, s);
@@ -247,16 +245,16 @@ put_link(const struct request *r, struct span *s)
 
 static void
 put_exchange(struct request *r, struct span *s, const struct told *t,
-    uint64_t now)
+    uint64_t began, uint64_t now)
 {
 	const struct conf_upstream	*u = &conf->upstreams[r->upstream];
 	const struct conf_server	*server;
 
-	span_begin(r, s, SPAN_CLIENT, t->id);
+	span_begin(s, SPAN_CLIENT, t->id);
 	s->has_parent = 1;
 	memcpy(s->parent, r->spans->id, sizeof(s->parent));
-	s->begin += t->begin - r->began_ns;
-	s->end = r->began_wall + ((t->end == 0 ? now : t->end) - r->began_ns);
+	s->begin = began + (t->begin - r->began_us * 1000);
+	s->end = began + ((t->end == 0 ? now : t->end) - r->began_us * 1000);
 	if (t->method != NULL) {
 		s->name = slice_of(t->method);
 		put(s, SPAN_METHOD_NAME, s->name);
