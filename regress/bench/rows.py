@@ -263,14 +263,14 @@ def connections(t, clients, plain, gw, credential, rounds, seconds, counts):
            growth["mcpgw"], growth["HAProxy plain"], "x")
 
 
-def growth(t, what, few, many, rounds, seconds):
+def growth(t, what, few, many, rounds, seconds, limit=1.2):
     """CPU of many over that of few; both are (name, load)."""
     loads = dict([few, many])
     us = {k: [r[0] for r in v]
           for k, v in interleave(loads, rounds, seconds).items()}
     for name, values in us.items():
         t.row(name, "mcpgw", median(values), "us/request", spread(values))
-    t.goal(what, ratios(us[many[0]], us[few[0]]), 1.2, "x")
+    t.goal(what, ratios(us[many[0]], us[few[0]]), limit, "x")
 
 
 def long_config(gw, n):

@@ -214,10 +214,11 @@ class HAProxyTls(Server):
 
 class Mcpgw(Server):
     """The gateway with OAuth, one worker, the audit log on the disk that
-    holds the build, the sandbox on.  keys: entries of auth.keys."""
+    holds the build, the sandbox on.  keys: entries of auth.keys; telemetry: of
+    telemetry.customer."""
 
     def __init__(self, backend, label="mcpgw", keys=None, upstreams=None,
-                 tls=None):
+                 tls=None, telemetry=None):
         super().__init__("mcpgw", label)
         self.tls = tls is not None
         self.backend = backend
@@ -228,6 +229,8 @@ class Mcpgw(Server):
         if tls is not None:
             self.config["tls"] = {"cert_file": str(tls[0]),
                                   "key_file": str(tls[1])}
+        if telemetry is not None:
+            self.config["telemetry"] = {"customer": telemetry}
 
     def _config(self, keys, upstreams):
         url = "http://127.0.0.1:%d/" % self.backend.port
