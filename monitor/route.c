@@ -10,12 +10,14 @@
 #include "monitor/ask.h"
 #include "monitor/keys.h"
 #include "monitor/metrics.h"
+#include "monitor/page.h"
 #include "monitor/report.h"
 #include "monitor/route.h"
 #include "monitor/view.h"
 
 #define JSON	"application/json"
 
+static void	 get_page(struct evhttp_request *, int);
 static void	 get_metrics(struct evhttp_request *, int);
 static void	 get_report(struct evhttp_request *, int);
 static void	 get_keys(struct evhttp_request *, int);
@@ -33,6 +35,8 @@ static void	 put_errors(struct evbuffer *, const char *);
 	{ path, EVHTTP_REQ_POST, 1, 0, run, 0 }
 
 static const struct route routes[] = {
+	/* it holds no numbers, and asks for the token if there is one */
+	{ "/", EVHTTP_REQ_GET, 0, 1, get_page, 0 },
 	{ "/metrics", EVHTTP_REQ_GET, 0, 0, get_metrics, 0 },
 	REPORT("/v1/all", REPORT_ALL),
 	REPORT("/v1/status", REPORT_STATUS),
@@ -60,6 +64,22 @@ route_find(const char *path, enum evhttp_cmd_type method, int *other)
 		*other = 1;
 	}
 	return (NULL);
+}
+
+static void
+get_page(struct evhttp_request *req, int what)
+{
+	struct evkeyvalq	*out = evhttp_request_get_output_headers(req);
+	struct evbuffer		*b = evbuffer_new();
+
+	(void)what;
+	if (b == NULL || evbuffer_add_reference(b, monitor_page,
+	    monitor_page_len, NULL, NULL) == -1)
+		fatalx("evbuffer_new");
+	evhttp_add_header(out, "Content-Security-Policy", monitor_page_csp);
+	evhttp_add_header(out, "X-Frame-Options", "DENY");
+	door_answer(req, 200, "text/html; charset=utf-8", b);
+	evbuffer_free(b);
 }
 
 static void
