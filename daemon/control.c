@@ -4,22 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/log.h"
+#include "common/mono.h"
 #include "daemon/control.h"
 #include "daemon/generation.h"
 #include "daemon/supervise.h"
 
 #define OPEN_MAX	64
+#define RATE_MAX	64	/* in RATE_MS; more is no operator */
+#define RATE_MS		10000
 
 static struct {
 	uint64_t	 id;
+	pid_t		 pid;		/* of the monitor that asked */
 	int		 used;
 	int		 begun;		/* this reload is its own */
 } asked[OPEN_MAX];
 static struct control_calls	 calls;
 static char			 errors[PROTO_RESULT_MAX];
 
-static int	 keep(uint64_t);
+static int	 too_often(pid_t);
+static int	 keep(uint64_t, pid_t);
 static void	 answer(uint64_t, int, uint32_t, const char *);
 static uint32_t	 serving(void);
 
@@ -36,12 +40,11 @@ control_asked(struct process *p, struct imsg *m)
 	uint64_t		 id;
 	uint8_t			 arg;
 
-	(void)p;
-	if (proto_get_control(m, &id, &verb, &arg) == -1)
+	if (proto_get_control(m, &id, &verb, &arg) == -1 || too_often(p->pid))
 		return (-1);
 	switch (verb) {
 	case CONTROL_RELOAD:
-		if (keep(id) == -1)
+		if (keep(id, p->pid) == -1)
 			return (-1);
 		calls.reload();
 		return (0);
@@ -66,17 +69,35 @@ serving(void)
 	return (g == NULL ? 0 : g->id);
 }
 
+/* One that was taken over is not to keep us busy with it. */
 static int
-keep(uint64_t id)
+too_often(pid_t pid)
+{
+	static uint64_t	 since;
+	static unsigned	 n;
+	static pid_t	 who;
+
+	if (who != pid || mono_ms() - since > RATE_MS) {
+		who = pid;
+		since = mono_ms();
+		n = 0;
+	}
+	return (++n > RATE_MAX);
+}
+
+static int
+keep(uint64_t id, pid_t pid)
 {
 	size_t	 i;
 
+	/* what others asked, who are dead, nobody wants to know */
 	for (i = 0; i < OPEN_MAX; i++)
-		if (!asked[i].used)
+		if (!asked[i].used || asked[i].pid != pid)
 			break;
 	if (i == OPEN_MAX)
 		return (-1);
 	asked[i].id = id;
+	asked[i].pid = pid;
 	asked[i].used = 1;
 	asked[i].begun = 0;
 	return (0);

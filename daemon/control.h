@@ -14,8 +14,8 @@ struct control_calls {
 };
 
 void	control_setup(const struct control_calls *);
-/* A message of the monitor.  0, or -1: malformed, or more than it may have
- * open. */
+/* A message of the monitor.  0, or -1: malformed, more than it may have open,
+ * or more often than any operator asks. */
 int	control_asked(struct process *, struct imsg *);
 /* A reload begins: its verdict answers all who asked before. */
 void	control_reload_begins(void);

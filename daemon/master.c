@@ -778,7 +778,8 @@ handle(struct process *p, struct imsg *m)
 		break;
 	case MSG_CONTROL:
 		if (control_asked(p, m) == -1)
-			process_broke(p, proto_name(m->type), "malformed");
+			process_broke(p, proto_name(m->type),
+			    "malformed, or too many");
 		break;
 	case MSG_PONG:
 		if (liveness_pong(p) == -1)

@@ -6,9 +6,12 @@
 #include <stddef.h>
 
 #include "common/log.h"
+#include "common/mono.h"
 #include "monitor/ask.h"
 
 #define OPEN_MAX	32
+#define RATE_MAX	32	/* in RATE_MS: the master bears twice as many */
+#define RATE_MS		10000
 
 static struct {
 	uint64_t	 id;		/* 0: free */
@@ -17,6 +20,8 @@ static struct {
 } asked[OPEN_MAX];
 static struct channel	*master;
 static uint64_t		 last_id;
+
+static int	 too_often(void);
 
 void
 ask_setup(struct channel *ch)
@@ -35,7 +40,7 @@ ask_master(enum control_verb verb, uint8_t arg, ask_done done, void *who)
 	for (i = 0; i < OPEN_MAX; i++)
 		if (asked[i].id == 0)
 			break;
-	if (i == OPEN_MAX)
+	if (i == OPEN_MAX || too_often())
 		return (-1);
 	if (++last_id == 0)
 		last_id++;
@@ -44,6 +49,22 @@ ask_master(enum control_verb verb, uint8_t arg, ask_done done, void *who)
 	asked[i].id = last_id;
 	asked[i].done = done;
 	asked[i].arg = who;
+	return (0);
+}
+
+static int
+too_often(void)
+{
+	static uint64_t	 since;
+	static unsigned	 n;
+
+	if (mono_ms() - since > RATE_MS) {
+		since = mono_ms();
+		n = 0;
+	}
+	if (n == RATE_MAX)
+		return (1);
+	n++;
 	return (0);
 }
 

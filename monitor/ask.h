@@ -12,7 +12,7 @@ typedef void (*ask_done)(void *, int ok, uint32_t generation,
 	    const char *text);
 
 void	ask_setup(struct channel *);
-/* 0, or -1: too many wait, or the master is gone. */
+/* 0, or -1: too many wait or came lately, or the master is gone. */
 int	ask_master(enum control_verb, uint8_t arg, ask_done, void *);
 /* Whoever asked with this argument is gone. */
 void	ask_forget(const void *);

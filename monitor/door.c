@@ -2,6 +2,7 @@
  * Two servers, one for each door.  Who comes to the control socket could write
  * to its file; it is looked at nevertheless, for a file's mode is soon changed.
  */
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -27,6 +28,14 @@
 #define BODY_MAX	1024
 #define IDLE_S		10
 #define PAUSE_S		1	/* when no descriptor is free */
+#define OPEN_MAX	64	/* connections of a door */
+
+/* We hold a reference, so that it can be looked at after its end. */
+struct visitor {
+	TAILQ_ENTRY(visitor)	 link;
+	struct bufferevent	*bev;
+	int			 shown_out;
+};
 
 static struct event_base	*base;
 static struct evhttp		*server[DOOR_MAX];
@@ -34,8 +43,12 @@ static struct monitor_conf	*conf;
 static route_finder		 find_route;
 static uid_t			 gateway;
 static struct event		*pause_ev[DOOR_MAX];
+static TAILQ_HEAD(, visitor)	 visitors[DOOR_MAX];	/* the oldest first */
 static struct evconnlistener	*listener[DOOR_MAX];
 
+static struct bufferevent *welcome(struct event_base *, void *);
+static void	 show_out(uint32_t);
+static int	 is_gone(struct bufferevent *);
 static void	 request(struct evhttp_request *, void *);
 static int	 may_ask(struct evhttp_request *, uint32_t,
 		    const struct route *);
@@ -79,12 +92,67 @@ door_open(uint32_t door, int fd)
 	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD |
 	    EVHTTP_REQ_POST);
 	evhttp_set_default_content_type(http, NULL);
+	TAILQ_INIT(&visitors[door]);
+	evhttp_set_bevcb(http, welcome, &numbers[door]);
 	evhttp_set_gencb(http, request, &numbers[door]);
 	if (evhttp_bind_listener(http, listener[door]) == NULL)
 		fatalx("evhttp_bind_listener");
 	evconnlistener_set_error_cb(listener[door], no_descriptor);
 	server[door] = http;
 	return (0);
+}
+
+/* One more, in the place of the oldest where there are too many: who only
+ * comes and waits keeps nobody else away.  That the descriptor is not closed
+ * with the bufferevent makes evhttp do so at the end, while we hold that. */
+static struct bufferevent *
+welcome(struct event_base *b, void *arg)
+{
+	const uint32_t	*door = arg;
+	struct visitor	*v = calloc(1, sizeof(*v));
+
+	show_out(*door);
+	if (v == NULL || (v->bev = bufferevent_socket_new(b, -1, 0)) == NULL)
+		fatalx("bufferevent_socket_new");
+	bufferevent_incref(v->bev);
+	TAILQ_INSERT_TAIL(&visitors[*door], v, link);
+	return (v->bev);
+}
+
+static void
+show_out(uint32_t door)
+{
+	struct visitor	*v, *next, *oldest = NULL;
+	size_t		 n = 0;
+
+	for (v = TAILQ_FIRST(&visitors[door]); v != NULL; v = next) {
+		next = TAILQ_NEXT(v, link);
+		if (is_gone(v->bev)) {
+			TAILQ_REMOVE(&visitors[door], v, link);
+			bufferevent_decref(v->bev);
+			free(v);
+		} else if (!v->shown_out) {
+			n++;
+			if (oldest == NULL)
+				oldest = v;
+		}
+	}
+	if (n < OPEN_MAX)
+		return;
+	/* evhttp sees its end, and closes it */
+	oldest->shown_out = 1;
+	(void)shutdown(bufferevent_getfd(oldest->bev), SHUT_RDWR);
+}
+
+/* evhttp has let go of it. */
+static int
+is_gone(struct bufferevent *bev)
+{
+	bufferevent_data_cb	 reads, writes;
+	bufferevent_event_cb	 events;
+
+	bufferevent_getcb(bev, &reads, &writes, &events, NULL);
+	return (reads == NULL && writes == NULL && events == NULL);
 }
 
 /* Its loop would spin until one is free. */

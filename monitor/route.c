@@ -180,7 +180,7 @@ static void
 ask(struct evhttp_request *req, enum control_verb verb, uint8_t arg)
 {
 	if (ask_master(verb, arg, answered, req) == -1) {
-		door_error(req, 503, "too many requests are open");
+		door_error(req, 503, "too many requests");
 		return;
 	}
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req),
