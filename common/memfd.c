@@ -2,6 +2,7 @@
  * Sealed memory files.
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define SHARED_SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static int	 fresh(const char *);
+static int	 grow(int, off_t);
 
 #ifndef MFD_NOEXEC_SEAL		/* Linux 6.3 */
 #define MFD_NOEXEC_SEAL	0x0008U
@@ -100,6 +102,26 @@ memfd_unmap(const void *p, size_t len)
 	munmap((void *)(uintptr_t)p, len);
 }
 
+/* RLIMIT_FSIZE means files that fill disks, and counts this as one. */
+static int
+grow(int fd, off_t size)
+{
+	struct rlimit	 was, most;
+	int		 r, raised;
+
+	raised = getrlimit(RLIMIT_FSIZE, &was) == 0 &&
+	    was.rlim_cur != RLIM_INFINITY && (rlim_t)size > was.rlim_cur;
+	if (raised) {
+		most = was;
+		most.rlim_cur = most.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &most);
+	}
+	r = ftruncate(fd, size);
+	if (raised)
+		(void)setrlimit(RLIMIT_FSIZE, &was);
+	return (r);
+}
+
 int
 memfd_share(const char *name, size_t size, int alone, void **data)
 {
@@ -110,7 +132,7 @@ memfd_share(const char *name, size_t size, int alone, void **data)
 	if ((fd = fresh(name)) == -1)
 		return (-1);
 	/* where it is to be so, ours is the last map that can be written */
-	if (ftruncate(fd, (off_t)size) == 0 && (p = mmap(NULL, size,
+	if (grow(fd, (off_t)size) == 0 && (p = mmap(NULL, size,
 	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) != MAP_FAILED) {
 		if (fcntl(fd, F_ADD_SEALS, seals) == 0) {
 			*data = p;

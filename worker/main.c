@@ -275,7 +275,6 @@ turn_end(void)
 {
 	int	 i, more = 1;
 
-	stats_gauge_set(STATS_G_BUFFERED, buf_total());
 	for (i = 0; i < ROUNDS && more; i++) {
 		if (audit_flush() == -1 && !conf->audit_allow)
 			conn_abort_recorded(audit_cut_off());
@@ -296,6 +295,7 @@ turn_end(void)
 	}
 	upstream_turn_end();
 	conn_turn_end();
+	stats_gauge_set(STATS_G_BUFFERED, buf_total());
 }
 
 static void

@@ -435,7 +435,8 @@ def test_key_is_the_keepers(tls_gateway, kind):
         secrets_.append(cert.key_pem.split(b"\n")[9][:48])
     found = {name: any(memory_has(pid, s) for pid in pids for s in secrets_)
              for name, pids in g.children().items()}
-    assert found == {"keeper": True, "worker": False, "fetcher": False}
+    assert found == {"keeper": True, "worker": False, "fetcher": False,
+                     "monitor": False}
 
 
 BAD_FILES = {

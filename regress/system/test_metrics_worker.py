@@ -1,0 +1,259 @@
+"""What processes count, as /metrics tells it: values of a known traffic are
+exact, gauges return to nothing, and no number goes backwards, whoever dies and
+however often the configuration changes."""
+
+import os
+import re
+import signal
+import threading
+import time
+
+import gw as gwmod
+import rawhttp
+from fake_upstream import json_result
+from load import Load
+
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)\Z")
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+GAUGES = ("connections_open", "streams_open", "requests_in_flight",
+          "audit_pending_lines", "keeper_queue")
+
+
+def admin():
+    return {"admin": {"listen": "127.0.0.1:%d" % gwmod.free_port()}}
+
+
+class Numbers(dict):
+    """{(name, ((label, value), ...)): number} of one scrape."""
+
+    def __init__(self, text):
+        types = {}
+        for line in text.splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split()
+                types[name] = kind
+            if line.startswith("#") or not line:
+                continue
+            name, labels, value = SAMPLE.match(line).groups()
+            key = name, tuple(sorted(LABEL.findall(labels or "")))
+            assert key not in self, "twice: %r" % line
+            self[key] = float(value)
+        self.counters = {k for k in self if re.sub(
+            r"_(bucket|count|sum)\Z", "", k[0]) in types and types[re.sub(
+                r"_(bucket|count|sum)\Z", "", k[0])] == "histogram" or
+            types.get(k[0]) == "counter"}
+
+    def sum(self, name, **labels):
+        want = set(labels.items())
+        return sum(v for (n, have), v in self.items()
+                   if n == name and want <= set(have))
+
+
+def scrape(g):
+    r = rawhttp.fetch(int(g.config["admin"]["listen"].split(":")[1]),
+                      path="/metrics", timeout=10)
+    assert r.status == 200, r
+    return Numbers(r.body.decode())
+
+
+def until(g, cond, what, timeout=10):
+    end = time.monotonic() + timeout
+    while True:
+        n = scrape(g)
+        if cond(n):
+            return n
+        if time.monotonic() > end:
+            raise gwmod.Failed("%s: %r" % (what, [
+                x for x in sorted(n.items()) if x[0] not in n.counters]))
+        time.sleep(0.02)
+
+
+def test_known_traffic(gateway, auth_server, upstream):
+    g = gateway(admin())
+    first, other = auth_server.mint(), auth_server.mint()
+    before = scrape(g)
+    for i in range(5):
+        assert g.post(gwmod.call(id=i), first).status == 200
+    assert g.post(gwmod.rpc(), other).status == 200
+    assert g.post(gwmod.call(name="secret-of-strangers")).status == 401
+    assert g.post(gwmod.call(), "x" * 40).status == 401
+    assert g.post(b"{", first).status == 400
+    assert g.post(gwmod.call(), first,
+                  {"Mcp-Session-Id": "none"}).status == 404
+    assert g.post(gwmod.rpc(), first, path="/mcp/none").status == 404
+    n = scrape(g)
+
+    def requests(**labels):
+        return n.sum("mcpgw_requests_total", **labels)
+
+    assert requests() == 11
+    assert requests(upstream="up", method="tools/call", action="allow",
+                    auth_result="ok") == 5
+    assert requests(method="tools/call", action="deny",
+                    auth_result="missing") == 1
+    assert requests(action="deny", auth_result="invalid") == 1
+    assert requests(action="error", auth_result="ok") == 3
+    server = "mcp_server_operation_duration_seconds_count"
+    assert n.sum(server) == 11
+    assert n.sum(server, mcp_method_name="tools/call",
+                 error_type="-31401") == 2
+    assert n.sum(server, error_type="-32700") == 1
+    client = "mcp_client_operation_duration_seconds_count"
+    assert n.sum(client) == 6
+    assert n.sum(client, upstream="up", mcp_method_name="tools/call") == 5
+    assert n.sum("mcpgw_own_duration_seconds_count") == 11
+    # what is the gateway's own is no more than the whole
+    assert n.sum("mcpgw_own_duration_seconds_sum") <= n.sum(
+        "mcp_server_operation_duration_seconds_sum")
+    # two of them were refused, one of these for who asked
+    assert n.sum("mcpgw_tool_calls_total", gen_ai_tool_name="echo") == 7
+    assert n.sum("mcpgw_tool_errors_total", gen_ai_tool_name="echo") == 2
+    assert n.sum("mcpgw_tool_denied_total", gen_ai_tool_name="echo") == 1
+    assert not [k for k in n if "secret-of-strangers" in str(k)]
+    assert n.sum("mcpgw_client_requests_total", client="agent-7") == 9
+    assert n.sum("mcpgw_client_errors_total", client="agent-7") == 3
+    assert n.sum("mcpgw_upstream_requests_total", upstream="up") == 6
+    assert n.sum("mcpgw_upstream_failures_total") == 0
+    # each worker judges a token once
+    judged = n.sum("mcpgw_tokens_judged_total")
+    assert 2 <= judged <= 4
+    assert judged + n.sum("mcpgw_token_cache_hits_total") == 9
+    assert n.sum("mcpgw_sessions_refused_total") == 1
+    assert n.sum("mcpgw_audit_lines_total") == len(g.audit_lines()) == 11
+    assert n.sum("mcpgw_audit_bytes_total") == g.audit_path.stat().st_size
+    assert n.sum("mcpgw_connections_total") - \
+        before.sum("mcpgw_connections_total") == 11
+    assert n.sum("mcpgw_jwks_refreshes_total") == 1
+
+
+def test_sessions_and_errors(gateway, auth_server, upstream):
+    """What the upstream says of a failure counts as one."""
+    g = gateway(admin())
+    token = auth_server.mint()
+    upstream.script(json_result({"protocolVersion": "2025-11-25"},
+                                [("Mcp-Session-Id", "s-1")]))
+    opened = g.post(gwmod.rpc("initialize", params={
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"}}), token)
+    assert opened.status == 200
+    session = opened.header("Mcp-Session-Id")
+    said = {"MCP-Protocol-Version": "2025-11-25", "Mcp-Session-Id": session}
+    assert g.post(gwmod.rpc(), token, said).status == 200
+    upstream.script(json_result({}, status=500))
+    assert g.post(gwmod.rpc(), token).status == 500
+    n = scrape(g)
+    assert n.sum("mcpgw_sessions_opened_total") == 1
+    assert n.sum("mcpgw_requests_total", revision="2025-11-25") == 2
+    for side in "server", "client":
+        assert n.sum("mcp_%s_operation_duration_seconds_count" % side,
+                     error_type="500") == 1, side
+
+
+def test_refused_by_an_upstream(gateway, auth_server):
+    g = gateway({**admin(), "upstreams": [
+        {"name": "up", "url": "http://127.0.0.1:9/mcp"}]})
+    token = auth_server.mint()
+    for _ in range(3):
+        assert g.post(gwmod.call(), token).status == 502
+    n = scrape(g)
+    assert n.sum("mcp_client_operation_duration_seconds_count",
+                 error_type="unreachable") == 3
+    assert n.sum("mcpgw_upstream_failures_total", upstream="up") == 3
+    assert n.sum("mcpgw_upstream_connections_failed_total") == 3
+    # it is the answer of no tool
+    assert n.sum("mcpgw_tool_calls_total", gen_ai_tool_name="echo") == 0
+
+
+def test_gauges_return(gateway, auth_server, upstream):
+    """Streams that are open, a client that leaves, another that breaks off in
+    its body: afterwards there is nothing."""
+    g = gateway(admin())
+    token = auth_server.mint()
+    gone = threading.Event()
+
+    def stream(conn, req):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+                  b"data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n")
+        conn.wait_peer_close(20)
+        gone.set()
+    upstream.script(stream)
+    c = g.client()
+    c.send(c.build("POST", "/mcp", g.headers(token),
+                   b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'))
+    n = until(g, lambda n: n.sum("mcpgw_streams_open") == 1, "no stream")
+    assert n.sum("mcpgw_requests_in_flight") == 1
+    assert n.sum("mcpgw_connections_open") == 1
+    assert n.sum("mcpgw_upstream_server_in_flight") == 1
+    assert n.sum("mcpgw_upstream_server_connections") == 1
+    d = g.client()
+    d.send(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+           token.encode() + b"\r\nContent-Type: application/json\r\n"
+           b"Content-Length: 2000000\r\n\r\n" + b" " * 1000000)
+    until(g, lambda n: n.sum("mcpgw_buffered_bytes") >= 1000000 and
+          n.sum("mcpgw_requests_in_flight") == 2, "no body")
+    c.close()
+    d.close()
+    n = until(g, lambda n: all(n.sum("mcpgw_" + x) == 0 for x in GAUGES) and
+              n.sum("mcpgw_upstream_server_in_flight") == 0 and
+              n.sum("mcpgw_upstream_server_connections") == 0 and
+              n.sum("mcpgw_upstream_connections_open") == 0 and
+              # room for a turn's lines of the audit log stays
+              n.sum("mcpgw_buffered_bytes") < 200000,
+              "something is left")
+    assert gone.wait(5)
+    assert n.sum("mcpgw_streams_opened_total") == 1
+    assert n.sum("mcpgw_requests_total", action="aborted") == 2
+    assert n.sum("mcp_server_operation_duration_seconds_count",
+                 error_type="cancelled") == 2
+
+
+class Watch(threading.Thread):
+    """Scrapes all the time, and compares each number with the last."""
+
+    def __init__(self, g):
+        super().__init__(daemon=True)
+        self.g = g
+        self.ended = threading.Event()
+        self.scrapes = 0
+        self.bad = []
+
+    def run(self):
+        last = {}
+        while not self.ended.is_set():
+            n = scrape(self.g)
+            self.scrapes += 1
+            for k, v in last.items():
+                if k not in n or n[k] < v:
+                    self.bad.append((k, v, n.get(k)))
+            last = {k: n[k] for k in n.counters}
+
+
+def test_nothing_counts_backwards(gateway, auth_server, upstream):
+    g = gateway({**admin(), "workers": 2, "drain_timeout": "2s"})
+    g.expect_death(r"worker 0 \(g\d+\) .*signal 9")
+    w = Watch(g)
+    w.start()
+    # a connection that stays: its worker's generation drains for long
+    with Load(g, 3, auth_server.mint, pause=0.005) as load:
+        load.wait(50)
+        for i in range(8):
+            if i % 3 == 0:
+                mark = g.log_mark()
+                os.kill(g.newest_worker(), signal.SIGKILL)
+                g.wait_log(r"terminated by signal 9", mark)
+            g.reload({"limits": {"max_body": 100000 + i}})
+            load.wait_more(20)
+    answered = len(load.results) - len(load.failures())
+    scrapes = w.scrapes
+    until(g, lambda n: w.scrapes > scrapes, "no scrape")
+    w.ended.set()
+    w.join(10)
+    assert not w.bad, w.bad[:10]
+    n = scrape(g)
+    assert n.sum("mcpgw_requests_total", action="allow") >= answered
+    # a line was counted when it was written; one that died between the two
+    # had written it
+    lines = len(g.audit_lines())
+    assert lines - 3 <= n.sum("mcpgw_audit_lines_total") <= lines
+    assert 1 <= n.sum("mcpgw_respawns_total") <= 3
+    assert n.sum("mcpgw_reloads_total") == 8
