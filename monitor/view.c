@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -95,9 +96,12 @@ view_take(void)
 
 	if (board == NULL)
 		return (NULL);
-	for (i = 0; i < TRIES; i++)
+	/* it may have been stopped in the middle of it: it gets its turn */
+	for (i = 0; i < TRIES; i++) {
 		if (copy() == 0)
 			break;
+		(void)poll(NULL, 0, 1);
+	}
 	if (i == TRIES)
 		return (NULL);
 	clock_gettime(CLOCK_REALTIME, &ts);
