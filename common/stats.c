@@ -403,6 +403,8 @@ stats_merge(struct stats_slot *into, const struct stats_slot *s)
 		stats_bump(&into->servers[i].failures,
 		    stats_get(&s->servers[i].failures));
 	}
+	for (i = 0; i < STATS_UPSTREAMS; i++)
+		stats_bump(&into->sessions[i], stats_get(&s->sessions[i]));
 	for (i = 0; i < STATS_REASONS; i++) {
 		stats_bump(&into->reasons[i].n, stats_get(&s->reasons[i].n));
 		if (stats_get(&s->reasons[i].last) >

@@ -220,6 +220,7 @@ struct stats_slot {
 	struct stats_name tools[STATS_NAMES];
 	struct stats_name clients[STATS_NAMES];
 	struct stats_server servers[STATS_SERVERS];
+	stats_number	 sessions[STATS_UPSTREAMS];	/* opened */
 	struct stats_reason reasons[STATS_REASONS];
 	/* the fetcher's: odd while it is being written */
 	_Atomic uint32_t jwks_turn;
@@ -270,6 +271,14 @@ static inline void
 stats_gauge_dec(enum stats_gauge g)
 {
 	stats_bump(&stats->g[g], UINT64_MAX);
+}
+
+static inline void
+stats_session(unsigned upstream)
+{
+	stats_inc(STATS_SESSIONS);
+	if (upstream < STATS_UPSTREAMS)
+		stats_bump(&stats->sessions[upstream], 1);
 }
 
 /* A time, in one of the two sets of bounds. */

@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "daemon/doors.h"
 
-#define BACKLOG		64
+#define BACKLOG		512
 
 static int	 door[DOOR_MAX] = { -1, -1 };
 static char	 path[sizeof(((struct sockaddr_un *)0)->sun_path)];

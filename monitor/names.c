@@ -8,6 +8,7 @@
 #include "common/board.h"
 #include "common/conf.h"
 #include "common/proto.h"
+#include "common/refusal_id.h"
 #include "monitor/names.h"
 
 #define NAME(table, n)							\
@@ -73,4 +74,20 @@ names_revision(unsigned n)
 	if (n == 0)
 		return ("");
 	return (n > CONF_REVISIONS ? "_other" : conf_revisions[n - 1]);
+}
+
+int
+names_is_limit(unsigned n)
+{
+	static const unsigned	 limits[] = {
+		REFUSE_CONNECTIONS, REFUSE_OTHERS_WAIT, REFUSE_STREAMS,
+		REFUSE_BUFFERED, REFUSE_SIZE, REFUSE_HEAD_SIZE,
+		REFUSE_CROWDING, REFUSE_UP_CONNECTIONS, REFUSE_UP_CROWDED
+	};
+	size_t			 i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i] == n)
+			return (1);
+	return (0);
 }

@@ -15,5 +15,7 @@ const char *names_generation(unsigned);
 const char *names_action(unsigned);
 const char *names_auth(unsigned);
 const char *names_revision(unsigned);	/* "" when there is none */
+/* Is this refusal (common/refusal_id.h) a limit that was reached? */
+int	names_is_limit(unsigned);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * One function for each part.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "common/proto.h"
+#include "common/refusal_id.h"
 #include "monitor/json_out.h"
 #include "monitor/names.h"
 #include "monitor/report.h"
@@ -36,6 +38,10 @@ static void	 put_key_set(struct json_out *, const struct view *,
 static void	 put_keys(struct json_out *, const struct stats_jwks *);
 static void	 put_sessions(struct json_out *, const char *,
 		    const struct view *);
+static void	 put_refusals(struct json_out *, const char *,
+		    const struct view *);
+static int	 more_often(const void *, const void *);
+static void	 put_limits(struct json_out *, const struct view *);
 static uint64_t	 counter(const struct view *, enum stats_counter);
 
 void
@@ -52,7 +58,8 @@ report_put(struct evbuffer *b, const struct view *v, enum report what)
 		[REPORT_UPSTREAMS] = { "upstreams", put_upstreams, 0 },
 		[REPORT_JWKS] = { "jwks", put_jwks, 0 },
 		[REPORT_SESSIONS] = { "sessions", put_sessions, 1 },
-		[REPORT_TOP] = { "top", top_put, 0 }
+		[REPORT_TOP] = { "top", top_put, 0 },
+		[REPORT_REFUSALS] = { "refusals", put_refusals, 0 }
 	};
 	struct json_out	 j = { b, 0 };
 	size_t		 i;
@@ -96,6 +103,7 @@ put_status(struct json_out *j, const char *key, const struct view *v)
 	json_string(j, "log_level", level_name(b->log_level));
 	put_traffic(j, v);
 	put_records(j, v);
+	put_limits(j, v);
 	json_close(j, '}');
 }
 
@@ -381,10 +389,77 @@ put_keys(struct json_out *j, const struct stats_jwks *s)
 static void
 put_sessions(struct json_out *j, const char *key, const struct view *v)
 {
+	uint64_t	 n;
+	uint32_t	 i;
+
 	json_open(j, key, '{');
 	json_number(j, "opened", counter(v, STATS_SESSIONS));
 	json_number(j, "refused", counter(v, STATS_SESSIONS_REFUSED));
 	json_open(j, "by_upstream", '[');
+	for (i = 0; i < v->board.nupstreams; i++) {
+		if ((n = stats_get(&v->board.past.sessions[i])) == 0)
+			continue;
+		json_open(j, NULL, '{');
+		json_string(j, "name", view_upstream(v, i));
+		json_number(j, "opened", n);
+		json_close(j, '}');
+	}
 	json_close(j, ']');
+	json_close(j, '}');
+}
+
+/* -- refusals ------------------------------------------------------------ */
+
+static const struct stats_reason	*reasons;
+
+static void
+put_refusals(struct json_out *j, const char *key, const struct view *v)
+{
+	unsigned	 order[STATS_REASONS], i;
+	size_t		 n = 0;
+
+	reasons = v->board.past.reasons;
+	for (i = 0; i < STATS_REASONS; i++)
+		if (refusal_name(i) != NULL && stats_get(&reasons[i].n) > 0)
+			order[n++] = i;
+	qsort(order, n, sizeof(order[0]), more_often);
+	json_open(j, key, '[');
+	for (i = 0; i < n; i++) {
+		json_open(j, NULL, '{');
+		json_string(j, "reason", refusal_name(order[i]));
+		if (refusal_status(order[i]) == 0)
+			json_null(j, "status");
+		else
+			json_number(j, "status",
+			    (uint64_t)refusal_status(order[i]));
+		json_number(j, "count", stats_get(&reasons[order[i]].n));
+		json_time(j, "last",
+		    (int64_t)stats_get(&reasons[order[i]].last));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static int
+more_often(const void *a, const void *b)
+{
+	const unsigned	*i = a, *k = b;
+	uint64_t	 n = stats_get(&reasons[*i].n);
+	uint64_t	 m = stats_get(&reasons[*k].n);
+
+	return (n < m ? 1 : n > m ? -1 : *i < *k ? -1 : *i > *k);
+}
+
+/* How often each was reached. */
+static void
+put_limits(struct json_out *j, const struct view *v)
+{
+	unsigned	 i;
+
+	json_open(j, "limits", '{');
+	for (i = 0; i < STATS_REASONS; i++)
+		if (names_is_limit(i))
+			json_number(j, refusal_name(i),
+			    stats_get(&v->board.past.reasons[i].n));
 	json_close(j, '}');
 }

@@ -16,7 +16,8 @@ enum report {
 	REPORT_UPSTREAMS,
 	REPORT_JWKS,
 	REPORT_SESSIONS,
-	REPORT_TOP
+	REPORT_TOP,
+	REPORT_REFUSALS		/* by reason, the most frequent first */
 };
 
 void	report_put(struct evbuffer *, const struct view *, enum report);

@@ -45,6 +45,7 @@ static const struct route routes[] = {
 	REPORT("/v1/jwks", REPORT_JWKS),
 	REPORT("/v1/sessions", REPORT_SESSIONS),
 	REPORT("/v1/top", REPORT_TOP),
+	REPORT("/v1/refusals", REPORT_REFUSALS),
 	{ "/v1/keys", EVHTTP_REQ_GET, 1, 0, get_keys, 0 },
 	ORDER("/v1/reload", post_reload),
 	ORDER("/v1/drain", post_drain),

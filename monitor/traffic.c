@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mcp_methods.h"
+#include "common/refusal_id.h"
 #include "monitor/names.h"
 #include "monitor/traffic.h"
 
@@ -17,6 +18,8 @@ static void	 operation_labels(struct labels *, const struct view *,
 		    unsigned, unsigned, unsigned);
 static void	 put_names(struct expo *, const struct view *,
 		    const struct stats_name *, const char *const[5][2]);
+static void	 put_refusals(struct expo *, const struct view *, int);
+static void	 put_sessions(struct expo *, const struct view *);
 static void	 put_servers(struct expo *, const struct view *);
 static void	 put_servers_now(struct expo *, const struct view *);
 static void	 server_labels(struct labels *, const struct view *, uint32_t);
@@ -53,6 +56,9 @@ traffic_put(struct expo *e, const struct view *v)
 	    "Time that exchanges with upstreams took.");
 	put_names(e, v, s->tools, tool_texts);
 	put_names(e, v, s->clients, client_texts);
+	put_refusals(e, v, 0);
+	put_refusals(e, v, 1);
+	put_sessions(e, v);
 	put_servers(e, v);
 	put_servers_now(e, v);
 }
@@ -173,6 +179,42 @@ put_names(struct expo *e, const struct view *v, const struct stats_name *t,
 	for (j = 0; j < ROW_NUMBERS; j++)
 		put_rows(e, EXPO_COUNTER, texts[j][0], texts[j][1], j);
 	put_times(e, texts[4][0], texts[4][1]);
+}
+
+/* -- refusals ------------------------------------------------------------ */
+
+/* All that there are, so that what never happened is 0; or limits alone. */
+static void
+put_refusals(struct expo *e, const struct view *v, int limits)
+{
+	struct labels	 l;
+	unsigned	 i;
+
+	expo_family(e, EXPO_COUNTER, limits ? "mcpgw_limits_reached" :
+	    "mcpgw_refusals", limits ? "Refusals since a limit was reached." :
+	    "What was refused, by reason.");
+	for (i = 0; i < STATS_REASONS; i++) {
+		if (refusal_name(i) == NULL || (limits && !names_is_limit(i)))
+			continue;
+		labels_none(&l);
+		add(&l, limits ? "limit" : "reason", refusal_name(i));
+		expo_number(e, &l, stats_get(&v->board.past.reasons[i].n));
+	}
+}
+
+static void
+put_sessions(struct expo *e, const struct view *v)
+{
+	struct labels	 l;
+	uint32_t	 i;
+
+	expo_family(e, EXPO_COUNTER, "mcpgw_upstream_sessions",
+	    "MCP sessions that were opened, by upstream.");
+	for (i = 0; i < v->board.nupstreams; i++) {
+		labels_none(&l);
+		add(&l, "upstream", view_upstream(v, i));
+		expo_number(e, &l, stats_get(&v->board.past.sessions[i]));
+	}
 }
 
 /* -- servers ------------------------------------------------------------- */

@@ -349,7 +349,8 @@ put_session(struct request *r, const struct http1_head *h, struct buf *out)
 	if (session_seal(&owner, r->upstream, id, r->server, out) == -1)
 		buf_fail(out);
 	/* one that it named itself it has already */
-	stats_add(STATS_SESSIONS, !r->pinned);
+	if (!r->pinned)
+		stats_session(conf->upstreams[r->upstream].number);
 	http1_close_field(out);
 }
 
