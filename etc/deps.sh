@@ -15,7 +15,8 @@ build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
 demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
     python3-jwcrypto python3-yaml clang libclang-rt-dev openssl
-    ca-certificates mandoc argon2 util-linux wrk haproxy systemd"
+    ca-certificates mandoc argon2 util-linux wrk haproxy systemd
+    prometheus"
 
 case ${1:-all} in
 build)	wanted=$build ;;
@@ -54,7 +55,7 @@ install_packages() {
 	fi
 	echo "deps: installing $list"
 	export DEBIAN_FRONTEND=noninteractive
-	# Test tools that are servers (haproxy) are not to be started.
+	# Test tools that are servers (haproxy, prometheus) are not to be started.
 	export RUNLEVEL=1
 	apt-get -q update </dev/null || echo "deps: apt-get update failed" >&2
 	# shellcheck disable=SC2086
