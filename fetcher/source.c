@@ -24,6 +24,7 @@
 #include "common/stats.h"
 #include "fetcher/http.h"
 #include "fetcher/source.h"
+#include "fetcher/told.h"
 
 #define PRIME_MS	10000
 #define REFRESH_MS	10000
@@ -63,6 +64,7 @@ struct source {
 	size_t		 packed_len;
 	int		 restored;	/* from before a crash */
 	uint8_t		 said[32];	/* what was skipped last, hashed */
+	struct stats_jwks told;		/* of all that, for the monitor */
 };
 
 /* What one document has that cannot be used. */
@@ -89,6 +91,7 @@ static void	 skipped(void *, const struct jwk_skip *);
 static void	 say_skipped(struct source *, const struct skips *);
 static void	 name_skipped(const struct skips *, char *, size_t);
 static void	 schedule(struct source *);
+static void	 tell(const struct source *);
 static void	 prime_over(struct source *, int, const char *);
 static void	 refresh_due(evutil_socket_t, short, void *);
 static void	 demand_due(evutil_socket_t, short, void *);
@@ -167,6 +170,7 @@ source_new(const struct fetcher_conf *c)
 	    (c->ca != NULL && s->ca == NULL))
 		fatalx("source: no memory");
 	TAILQ_INSERT_TAIL(&sources, s, link);
+	told_init(&s->told, s->issuer, s->url);
 	return (s);
 }
 
@@ -204,6 +208,7 @@ source_attach(uint32_t gen, const struct fetcher_conf *c)
 	u->gen = gen;
 	u->waiting = 1;
 	TAILQ_INSERT_TAIL(&s->users, u, link);
+	told_put(&s->told, gen);
 	s->ttl = c->cache_ttl_ms;
 	s->max_stale = c->max_stale_ms;
 	if (s->fd != -1) {
@@ -227,6 +232,7 @@ source_detach(uint32_t gen)
 	if ((s = source_find(gen, &u)) == NULL)
 		return;
 	TAILQ_REMOVE(&s->users, u, link);
+	told_drop(gen);
 	free(u);
 	if (TAILQ_EMPTY(&s->users))
 		source_free(s);
@@ -249,6 +255,7 @@ source_restore(uint32_t gen, int fd)
 		s->restored = 1;
 		s->good = mono_ms();
 		stale_arm(s);
+		tell(s);
 		log_info("jwks.restored", LOG_KV(KV("url", s->url)),
 		    "oauth: going on with the last good key set");
 		prime_over(s, 1, "");
@@ -332,6 +339,7 @@ fetched(void *arg, const struct http_reply *r)
 
 	s->get = NULL;
 	ok = take(s, r, why, sizeof(why)) == 0;
+	told_fetched(&s->told, ok ? NULL : why);
 	stats_inc(ok ? STATS_JWKS_REFRESHES : STATS_JWKS_FAILURES);
 	if (ok && s->retry != 0 && s->fd != -1)
 		log_info("jwks.recovered", LOG_KV(KV("url", s->url)),
@@ -382,6 +390,17 @@ schedule(struct source *s)
 	} else
 		ms -= (uint64_t)random() % (s->ttl / 10 + 1);
 	arm(s->refresh, ms);
+	told_next(&s->told, ms);
+	tell(s);
+}
+
+static void
+tell(const struct source *s)
+{
+	const struct user	*u;
+
+	TAILQ_FOREACH(u, &s->users, link)
+		told_put(&s->told, u->gen);
 }
 
 /*
@@ -425,6 +444,7 @@ stale_due(evutil_socket_t fd, short what, void *arg)
 	    "another one", s->url);
 	if (keep(s, &none) == -1)
 		fatalx("no memory");
+	tell(s);
 }
 
 /* 0: the reply is a usable key set and is in force; -1: why says why not. */
@@ -449,6 +469,7 @@ take(struct source *s, const struct http_reply *r, char *why, size_t size)
 	memset(&skips, 0, sizeof(skips));
 	set = jwk_set_parse(r->body, r->len, skipped, &skips, &reason);
 	say_skipped(s, &skips);
+	told_skipped(&s->told, skips.skip, skips.n);
 	if (set == NULL) {
 		snprintf(why, size, "%s", reason);
 		if (strcmp(reason, JWK_UNUSABLE) == 0)
@@ -488,6 +509,7 @@ keep(struct source *s, struct jwk_set *set)
 		wbuf_free(&w);
 		return (-1);
 	}
+	told_keys(&s->told, set);
 	if (s->fd != -1 && s->packed_len == w.len &&
 	    memcmp(s->packed, w.data, w.len) == 0) {
 		close(fd);

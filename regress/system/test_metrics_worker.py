@@ -10,6 +10,7 @@ import time
 
 import gw as gwmod
 import rawhttp
+import tokens
 from fake_upstream import json_result
 from load import Load
 
@@ -205,6 +206,56 @@ def test_gauges_return(gateway, auth_server, upstream):
     assert n.sum("mcpgw_requests_total", action="aborted") == 2
     assert n.sum("mcp_server_operation_duration_seconds_count",
                  error_type="cancelled") == 2
+
+
+def key_sets(g, cond):
+    """What is told of key sets, once that is so."""
+    end = time.monotonic() + 10
+    while True:
+        r = rawhttp.fetch(int(g.config["admin"]["listen"].split(":")[1]),
+                          path="/v1/jwks")
+        assert r.status == 200, r
+        sets = r.json()
+        if cond(sets):
+            return sets
+        if time.monotonic() > end:
+            raise gwmod.Failed("%r" % sets)
+        time.sleep(0.02)
+
+
+def test_key_sets(gateway, auth_server, upstream):
+    """Which keys there are, what was skipped and why, and what went wrong; no
+    key itself."""
+    auth_server.extra = [x for what, x in tokens.junk_jwks()
+                         if what in ("symmetric", "use enc")]
+    g = gateway({**admin(), "auth": {"oauth": {"jwks_cache_ttl": "1s"}}})
+    one, = key_sets(g, lambda s: len(s) == 1 and s[0]["last_success"])
+    key = auth_server.keys[0].jwk()
+    assert one["keys"] == [{
+        "kid": key["kid"], "alg": key.get("alg", ""), "kty": "EC",
+        "use": "sig", "source": "jwks"}]
+    assert {x["kid"]: x["why"] for x in one["skipped"]} == {
+        "junk-oct": "alg is none that we verify",
+        "junk-enc": "use is not sig"}
+    assert one["url"] == auth_server.jwks_url
+    assert one["last_success"] < one["next_refresh"]
+    assert one["last_error"] == ""
+    assert key["x"] not in repr(one)
+    auth_server.status(500)
+    one, = key_sets(g, lambda s: s[0]["failing"] >= 1)
+    assert "500" in one["last_error"]
+    assert one["nkeys"] == 1            # the last good one is in force
+    auth_server.extra = []
+    auth_server.normal()
+    g.reload({"limits": {"max_body": 100000}})
+    one, = key_sets(g, lambda s: len(s) == 1 and s[0]["generation"] == 2 and
+                    not s[0]["skipped"])
+    assert one["failing"] == 0 and one["last_error"] == ""
+    g.expect_death(r"fetcher.*signal 9")
+    os.kill(g.fetchers()[0], signal.SIGKILL)
+    key_sets(g, lambda s: len(s) == 1 and s[0]["generation"] == 2 and
+             s[0]["last_success"] and s[0]["last_success"] >
+             one["last_success"])
 
 
 class Watch(threading.Thread):
