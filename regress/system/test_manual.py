@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import gw
+from admin import Door, with_admin
 
 TOP = gw.TOP
 
@@ -59,8 +60,22 @@ def test_fixed_keys_are_named():
     """mcpgw(8), Reload: the keys whose change needs a restart."""
     page = (TOP / "man" / "mcpgw.8").read_text()
     part = page[page.index(".Ss Reload"):page.index(".Sh SIGNALS")]
-    fixed = re.findall(r'changed\(arg, "([a-z0-9_.]+)"\)',
-                       (TOP / "config" / "config.c").read_text())
+    fixed = re.findall(r'(?:changed\(arg, |^\t\{ )"([a-z0-9_.]+)"',
+                       (TOP / "config" / "config.c").read_text(), re.M)
     assert len(fixed) > 5
     for key in fixed:
         assert re.search(r"^\.Ic %s\b" % re.escape(key), part, re.M), key
+
+
+def test_every_metric_is_described(make_gateway):
+    """mcpgw-metrics(5): all that there are, with their type, and no other."""
+    config, port = with_admin()
+    make_gateway(config).start()
+    text = Door(port=port).ask("GET", "/metrics").body.decode()
+    served = set(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    page = (TOP / "man" / "mcpgw-metrics.5").read_text()
+    said = set(re.findall(r"^\.It Cm (\S+) Pq (\S+)$", page, re.M))
+    # what is there only once a key set was fetched
+    said -= {s for s in said if s[0].startswith("mcpgw_jwks_") and
+             s[1] == "gauge"} - served
+    assert served == said
