@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import socket
 import stat
 import subprocess
@@ -64,6 +65,24 @@ def test_keys_are_those_of_the_issuer(doors):
     assert [{m: k.get(m) for m in members} for k in answer["keys"]] == \
         [{m: k.get(m) for m in members} for k in published["keys"]]
     assert all("d" not in k for k in answer["keys"])
+
+
+def test_key_sets(doors):
+    g, admin, control = doors
+    s, = control.get("/v1/jwks")
+    o = g.config["auth"]["oauth"]
+    assert (s["generation"], s["issuer"], s["url"]) == \
+        (1, o["issuer"], o["jwks_url"])
+    assert [(k["kid"], k["kty"], k["source"]) for k in s["keys"]] == \
+        [(k["kid"], k["kty"], "jwks")
+         for k in control.get("/v1/keys")["keys"]]
+    assert s["last_success"] < s["next_refresh"] and s["age_s"] < 60
+    assert (s["refreshes"], s["failures"], s["last_error"]) == (1, 0, "")
+    m = control.metrics()
+    series = "mcpgw_jwks_%%s{issuer=\"%s\"}" % o["issuer"]
+    assert m[series % "keys"] == len(s["keys"])
+    assert m[series % "keys_skipped"] == m[series % "failing"] == 0
+    assert 0 <= m[series % "age_seconds"] < 60
 
 
 def test_page(doors):
@@ -202,6 +221,27 @@ def test_other_addresses_need_a_token(make_gateway):
         assert "admin.listen: expected an address of this host alone" in out
     for listen in ("127.8.9.1:9464", "[::1]:9464", "localhost:9464"):
         assert make_gateway({"admin": {"listen": listen}}).check()[0] == 0
+
+
+@pytest.mark.parametrize("config,said", [
+    ({"admin": {"listen": "0"}}, "admin.listen: expected PORT of this host"),
+    ({"admin": {"listen": "localhost"}}, "admin.listen: expected PORT"),
+    ({"admin": {"listen": 65536}}, "admin.listen: expected PORT"),
+    ({"admin": {"listen": 9464, "token_file": "/nonexistent"}},
+     "admin.token_file: expected a file with a secret of 32 to 4096 bytes"),
+    ({"admin": {"port": 9464}}, "admin.port: "),
+    ({"control": {"socket": "relative.sock"}}, "control.socket: expected "),
+    ({"control": {"socket": "/" + "x" * 107}},
+     "control.socket: expected a path of at most 107 bytes"),
+    ({"control": {"group": "no-such-group"}},
+     "control.group: expected a group of this system"),
+])
+def test_configuration(make_gateway, config, said):
+    g = make_gateway(config)
+    code, out = g.check()
+    assert code == gw.EX_CONFIG
+    assert re.search(r"%s:\d+:\d+: %s" % (re.escape(str(g.path)),
+                                         re.escape(said)), out), out
 
 
 def as_user(uid, gid, groups, path):
