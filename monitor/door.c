@@ -34,6 +34,7 @@
 struct visitor {
 	TAILQ_ENTRY(visitor)	 link;
 	struct bufferevent	*bev;
+	int			 held;		/* waits for the master */
 	int			 shown_out;
 };
 
@@ -79,6 +80,9 @@ door_open(uint32_t door, int fd)
 		close(fd);
 		return (-1);
 	}
+	/* another one before us may have changed it */
+	if (evutil_make_socket_nonblocking(fd) == -1)
+		fatal("fcntl");
 	numbers[door] = door;
 	listener[door] = evconnlistener_new(base, NULL, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -131,7 +135,7 @@ show_out(uint32_t door)
 			TAILQ_REMOVE(&visitors[door], v, link);
 			bufferevent_decref(v->bev);
 			free(v);
-		} else if (!v->shown_out) {
+		} else if (!v->shown_out && !v->held) {
 			n++;
 			if (oldest == NULL)
 				oldest = v;
@@ -139,9 +143,27 @@ show_out(uint32_t door)
 	}
 	if (n < OPEN_MAX)
 		return;
-	/* evhttp sees its end, and closes it */
+	/* to evhttp it looks as if the other side had left */
 	oldest->shown_out = 1;
-	(void)shutdown(bufferevent_getfd(oldest->bev), SHUT_RDWR);
+	bufferevent_trigger_event(oldest->bev, BEV_EVENT_READING |
+	    BEV_EVENT_EOF, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+void
+door_hold(struct evhttp_request *req, int on)
+{
+	const struct bufferevent *bev = evhttp_connection_get_bufferevent(
+				    evhttp_request_get_connection(req));
+	struct visitor		*v;
+	size_t			 i;
+
+	for (i = 0; i < DOOR_MAX; i++) {
+		if (server[i] == NULL)
+			continue;
+		TAILQ_FOREACH(v, &visitors[i], link)
+			if (v->bev == bev)
+				v->held = on;
+	}
 }
 
 /* evhttp has let go of it. */

@@ -41,6 +41,9 @@ void	door_answer(struct evhttp_request *, int status, const char *type,
 	    struct evbuffer *body);
 /* {"error": "..."}; text is ours, without quotes. */
 void	door_error(struct evhttp_request *, int status, const char *text);
+/* Its answer comes later (or no more is to come): it is not shown out for
+ * others until then. */
+void	door_hold(struct evhttp_request *, int on);
 /* The query of a URL, or "". */
 const char *door_query(struct evhttp_request *);
 

@@ -184,6 +184,7 @@ ask(struct evhttp_request *req, enum control_verb verb, uint8_t arg)
 		door_error(req, 503, "too many requests");
 		return;
 	}
+	door_hold(req, 1);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req),
 	    left, req);
 }
@@ -203,6 +204,7 @@ answered(void *arg, int ok, uint32_t generation, const char *text)
 
 	if (b == NULL)
 		fatalx("evbuffer_new");
+	door_hold(req, 0);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req),
 	    NULL, NULL);
 	evbuffer_add_printf(b, "{\"ok\":%s,\"generation\":%u,\"errors\":[",

@@ -59,8 +59,7 @@ static const struct sandbox_rule rules[] = {
 	ALLOW(rt_sigprocmask, "abort"),
 	ALLOW(rt_sigreturn, "signals"),
 	ALLOW_IF(sendmsg, "the channel", SANDBOX_BITS(2, MSG_FASTOPEN, 0)),
-	ALLOW_IF(shutdown, "libevent", SANDBOX_INT(1, SHUT_WR)),
-	ALLOW_IF(shutdown, "too many connections", SANDBOX_INT(1, SHUT_RDWR)),
+	ALLOW_IF(shutdown, "connections", SANDBOX_INT(1, SHUT_WR)),
 	ALLOW(write, "connections"),
 	ALLOW(writev, "connections")
 };

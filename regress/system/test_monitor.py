@@ -5,6 +5,7 @@ another one takes its place."""
 import os
 import re
 import signal
+import socket
 import struct
 import time
 
@@ -144,6 +145,27 @@ def test_taken_over(gateway, auth_server, sent, why):
     serves(g, token, 3)
     status = Door.at(g).get("/v1/status")
     assert status["draining"] is False and status["respawns"] == 1
+
+
+def test_doors_outlive_it(gateway):
+    """What one that was taken over does to their sockets ends with it."""
+    config, port = with_admin()
+    g = gateway(config)
+    pid = monitor(g)
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        if not os.readlink("/proc/%d/fd/%s" % (pid, fd)).startswith("socket"):
+            continue
+        s = take(pid, int(fd))
+        if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            s.shutdown(socket.SHUT_WR)
+            s.setblocking(True)
+        s.close()
+    g.expect_death(r"monitor .*\(pid %d\) terminated by signal 9" % pid)
+    os.kill(pid, signal.SIGKILL)
+    another(g, pid)
+    for _ in range(3):
+        assert Door.at(g).get("/v1/status")["pid"] == g.pid
+        assert Door(port=port).get("/v1/status")["pid"] == g.pid
 
 
 # -- what it asks for an operator --------------------------------------------

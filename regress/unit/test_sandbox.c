@@ -1,7 +1,7 @@
 /*
- * The workers', the fetcher's and the keeper's sandboxes: each process tries what it must
- * not, in a child of its own, and is seen to die or to be refused; and what
- * it lives from goes on working.
+ * The sandboxes of all processes: each tries what it must not, in a child of
+ * its own, and is seen to die or to be refused; and what it lives from goes on
+ * working.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +32,7 @@
 #include "common/sandbox.h"
 #include "fetcher/sandbox_rules.h"
 #include "keeper/sandbox_rules.h"
+#include "monitor/sandbox_rules.h"
 #include "regress/unit/sandbox_attempts.h"
 #include "worker/base/sandbox_rules.h"
 
@@ -90,6 +91,13 @@ enter_keeper(void)
 	sandbox_no_privileges();
 	keeper_landlock();
 	keeper_sandbox();
+}
+
+static void
+enter_monitor(void)
+{
+	sandbox_no_privileges();
+	monitor_sandbox();
 }
 
 /* Exit status: 0 works, 2 refused, 3 fails otherwise. */
@@ -348,6 +356,65 @@ test_keeper(void **state)
 		run(enter_keeper, strict, sizeof(strict) / sizeof(strict[0]));
 }
 
+/* It can look, take connections and answer, and that is all. */
+static void
+test_monitor(void **state)
+{
+	const struct attempt	 attempts[] = {
+		{ "open", try_open_read, DIES, 1 },
+		{ "open for writing", try_open_write, DIES, 1 },
+		{ "create", try_open_create, DIES, 1 },
+		{ "open(2)", try_open_old, DIES, 0 },
+		{ "openat2", try_open_new, DIES, 0 },
+		{ "unlink", try_remove_file, DIES, 0 },
+		{ "chmod", try_change_mode, DIES, 0 },
+		{ "pwrite", try_audit_pwrite, DIES, 0 },
+		{ "ftruncate", try_audit_truncate, DIES, 0 },
+		{ "execve", try_execute, DIES, 0 },
+		{ "fork", try_fork_process, DIES, 0 },
+		{ "thread", try_start_thread, DIES, 0 },
+		{ "ptrace", try_trace, DIES, 0 },
+		{ "process_vm_writev", try_read_memory, DIES, 0 },
+		{ "kill", try_signal_parent, DIES, 0 },
+		{ "tgkill", try_signal_other_thread, DIES, 1 },
+		{ "setuid", try_become_root, DIES, 0 },
+		{ "chroot", try_change_root, DIES, 0 },
+		{ "unshare", try_new_namespace, DIES, 0 },
+		{ "prlimit", try_raise_limit, DIES, 0 },
+		{ "io_uring", try_io_ring, DIES, 0 },
+		{ "bpf", try_load_bpf, DIES, 0 },
+		{ "abort", try_abort_itself, ABORTS, 0 },
+		{ "mmap writable and executable", try_map_write_exec, DIES, 0 },
+		{ "mprotect executable", try_make_exec, DIES, 0 },
+		{ "memfd_create", try_make_sealed, DIES, 0 },
+		{ "mapping a sealed memfd", try_map_sealed, WORKS, 0 },
+		{ "memory", try_memory, WORKS, 0 },
+		{ "getrandom", try_random, WORKS, 0 },
+		{ "connect", try_connect_open, DIES, 0 },
+		{ "UDP", try_socket_udp, DIES, 0 },
+		{ "AF_UNIX", try_socket_unix, DIES, 0 },
+		{ "AF_NETLINK", try_socket_netlink, DIES, 0 },
+		{ "bind", try_bind_tcp, DIES, 0 },
+		{ "listen", try_listen_tcp, DIES, 0 },
+		{ "setsockopt", try_no_delay, DIES, 0 },
+		{ "TCP Fast Open in a message", try_fast_open_message, DIES,
+		    0 },
+		/* a door that it shut would be shut for the next one */
+		{ "SHUT_RDWR", try_shutdown_read, DIES, 0 },
+		{ "SHUT_WR", try_shutdown_write, FAILS, 0 },
+	};
+	const struct attempt	 strict[] = {
+		{ "lseek", try_audit_seek, DIES, 0 },
+		{ "prctl", try_make_dumpable, DIES, 0 },
+		{ "ioctl", try_control, DIES, 0 },
+	};
+
+	(void)state;
+	run(enter_monitor, attempts, sizeof(attempts) / sizeof(attempts[0]));
+	if (!LENIENT)
+		run(enter_monitor, strict, sizeof(strict) / sizeof(strict[0]));
+}
+
 /* A call by the numbers of 32-bit programs. */
 static void
 test_other_architecture(void **state)
@@ -472,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_keeper),
+		cmocka_unit_test(test_monitor),
 		cmocka_unit_test(test_other_architecture),
 		cmocka_unit_test(test_no_threads_before),
 		cmocka_unit_test(test_no_privileges),
