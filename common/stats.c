@@ -350,6 +350,7 @@ merge_ops(struct stats_op *into, const struct stats_op *t)
 		if ((stats_get(&t[i].key) & TAKEN) == 0)
 			continue;
 		o = op_of(into, stats_get(&t[i].key));
+		stats_bump(&o->errors, stats_get(&t[i].errors));
 		stats_bump(&o->bytes_in, stats_get(&t[i].bytes_in));
 		stats_bump(&o->bytes_out, stats_get(&t[i].bytes_out));
 		merge_hist(&o->time, &t[i].time);

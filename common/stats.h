@@ -145,6 +145,7 @@ struct stats_request {
 
 struct stats_op {
 	stats_number	 key;	/* 0: free; upstream, method, error */
+	stats_number	 errors;	/* not refused for who asked */
 	stats_number	 bytes_in;	/* of requests' bodies */
 	stats_number	 bytes_out;	/* of answers' */
 	struct stats_hist time;
@@ -155,8 +156,8 @@ struct stats_name {
 	_Atomic uint32_t set;		/* the name stands */
 	uint32_t	 upstream;	/* of a tool */
 	char		 name[STATS_NAME_MAX];
-	stats_number	 errors;
-	stats_number	 denied;
+	stats_number	 errors;	/* in the same way; */
+	stats_number	 denied;	/* and what was */
 	stats_number	 bytes_in;
 	stats_number	 bytes_out;
 	struct stats_hist time;

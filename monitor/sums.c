@@ -11,7 +11,7 @@ static struct sums	 sums;
 
 static void	 add_requests(const struct view *);
 static void	 add_ops(const struct view *, const struct stats_op *);
-static void	 add_op(struct sum *, const struct stats_op *, unsigned);
+static void	 add_op(struct sum *, const struct stats_op *);
 static size_t	 upstream_place(const struct view *, unsigned);
 static size_t	 method_place(unsigned);
 
@@ -77,21 +77,17 @@ add_ops(const struct view *v, const struct stats_op *t)
 		if (stats_op_get(stats_get(&t[i].key), &upstream, &method,
 		    &error) == -1)
 			continue;
-		add_op(&sums.total, &t[i], error);
-		add_op(&sums.upstream[upstream_place(v, upstream)], &t[i],
-		    error);
-		add_op(&sums.method[method_place(method)], &t[i], error);
+		add_op(&sums.total, &t[i]);
+		add_op(&sums.upstream[upstream_place(v, upstream)], &t[i]);
+		add_op(&sums.method[method_place(method)], &t[i]);
 	}
 }
 
 static void
-add_op(struct sum *s, const struct stats_op *o, unsigned error)
+add_op(struct sum *s, const struct stats_op *o)
 {
-	uint64_t	 before = s->requests;
-
 	sums_time(s, &o->time);
-	if (error != 0)
-		s->errors += s->requests - before;
+	s->errors += stats_get(&o->errors);
 	s->bytes_in += stats_get(&o->bytes_in);
 	s->bytes_out += stats_get(&o->bytes_out);
 }

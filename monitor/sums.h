@@ -8,7 +8,7 @@
 
 struct sum {
 	uint64_t	 requests;
-	uint64_t	 errors;	/* those that were refused among them */
+	uint64_t	 errors;	/* without those that were denied */
 	uint64_t	 denied;
 	uint64_t	 bytes_in;
 	uint64_t	 bytes_out;

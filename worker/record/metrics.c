@@ -27,6 +27,7 @@ metrics_request(const struct metrics_request *m)
 
 	stats_count_request(&key);
 	op = stats_op(stats->server, m->upstream, m->method, m->error);
+	stats_bump(&op->errors, m->error != 0 && m->action != AUDIT_DENY);
 	stats_bump(&op->bytes_in, m->bytes_in);
 	stats_bump(&op->bytes_out, m->bytes_out);
 	stats_time_ms(&op->time, m->us);
@@ -50,7 +51,7 @@ count_name(struct stats_name *table, struct stats_name **last,
 		n = stats_name(table, upstream, name.p, name.len,
 		    m->action == AUDIT_ALLOW);
 	*last = n;
-	stats_bump(&n->errors, m->error != 0);
+	stats_bump(&n->errors, m->error != 0 && m->action != AUDIT_DENY);
 	stats_bump(&n->denied, m->action == AUDIT_DENY);
 	stats_bump(&n->bytes_in, m->bytes_in);
 	stats_bump(&n->bytes_out, m->bytes_out);
@@ -84,6 +85,7 @@ metrics_exchange(const struct metrics_exchange *m)
 	struct stats_op	*op;
 
 	op = stats_op(stats->client, m->upstream, m->method, m->error);
+	stats_bump(&op->errors, m->error != 0);
 	stats_bump(&op->bytes_in, m->bytes_in);
 	stats_bump(&op->bytes_out, m->bytes_out);
 	stats_time_ms(&op->time, m->us);
