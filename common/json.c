@@ -12,10 +12,11 @@
 #include "common/block.h"
 #include "common/json.h"
 
+#define FEW	16		/* names that are compared one by one */
 #define SMALL	32		/* names that need no memory from the heap */
 
 struct name {
-	uint32_t	 hash;
+	uint32_t	 hash;		/* among few: 1 if it has an escape */
 	uint32_t	 object;	/* number of its object; 0: free */
 	uint32_t	 off;		/* of the raw name in the text */
 	uint32_t	 len;
@@ -25,8 +26,9 @@ struct check {
 	const unsigned char *p;		/* start of the text */
 	size_t		 len;
 	size_t		 pos;
+	struct name	 few[FEW];	/* in order, while there is no table */
 	struct name	 small[SMALL * 2];
-	struct name	*table;		/* small, or from the heap */
+	struct name	*table;		/* small, or from the heap; or NULL */
 	size_t		 size;		/* a power of two */
 	size_t		 used;
 	uint32_t	 objects;	/* begun so far */
@@ -62,10 +64,13 @@ static void	 tell(struct check *, enum json_event, size_t, size_t);
 static size_t	 plain(const unsigned char *, size_t);
 static size_t	 copy_plain(const unsigned char *, size_t, char *);
 static enum json_error name_add(struct check *, size_t, size_t);
+static enum json_error few_add(struct check *, const struct name *);
+static void	 few_hash(struct check *);
 static enum json_error names_grow(struct check *);
-static uint32_t	 name_hash(const struct check *, size_t, size_t);
-static int	 name_same(const struct check *, const struct name *, size_t,
-		    size_t);
+static enum json_error table_add(struct check *, const struct name *);
+static uint32_t	 name_hash(const struct check *, const struct name *, int);
+static int	 name_same(const struct check *, const struct name *,
+		    const struct name *);
 static void	 skip_space(struct check *);
 static int	 hex4(const unsigned char *);
 static size_t	 put_utf8(uint32_t, unsigned char *);
@@ -133,9 +138,8 @@ json_walk_lax(const char *text, size_t len, unsigned strict, json_cb cb,
 	c.p = (const unsigned char *)text;
 	c.len = len;
 	c.pos = 0;
-	memset(c.small, 0, sizeof(c.small));
-	c.table = c.small;
-	c.size = SMALL * 2;
+	c.table = NULL;
+	c.size = 0;
 	c.used = 0;
 	c.objects = 0;
 	c.depth = 0;
@@ -537,22 +541,21 @@ json_unescape(struct slice in, char *out)
 	return (n);
 }
 
-/* Of the last string, over the unescaped bytes, eight at a time, from a secret
- * start. */
+/* Over the unescaped bytes, eight at a time, from a secret start. */
 static uint32_t
-name_hash(const struct check *c, size_t off, size_t len)
+name_hash(const struct check *c, const struct name *name, int escaped)
 {
-	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
+	struct bytes	 b = { c->p + name->off, 0, name->len, { 0 }, 0 };
 	uint64_t	 h, v;
 	size_t		 n;
 
-	h = mix(seed, c->open[c->depth - 1]);
+	h = mix(seed, name->object);
 	do {
-		if (c->escaped)
+		if (escaped)
 			n = word_escaped(&b, &v);
 		else {
-			n = word(b.p + b.i, len - b.i,
-			    c->len - off - b.i, &v);
+			n = word(b.p + b.i, name->len - b.i,
+			    c->len - name->off - b.i, &v);
 			b.i += n;
 		}
 		h = mix(h ^ v, seed + n);
@@ -624,10 +627,11 @@ next_byte(struct bytes *b)
 }
 
 static int
-name_same(const struct check *c, const struct name *n, size_t off, size_t len)
+name_same(const struct check *c, const struct name *one,
+    const struct name *other)
 {
-	struct bytes	 a = { c->p + n->off, 0, n->len, { 0 }, 0 };
-	struct bytes	 b = { c->p + off, 0, len, { 0 }, 0 };
+	struct bytes	 a = { c->p + one->off, 0, one->len, { 0 }, 0 };
+	struct bytes	 b = { c->p + other->off, 0, other->len, { 0 }, 0 };
 	int		 x;
 
 	do
@@ -652,32 +656,79 @@ json_string_is(struct slice in, const char *s)
 	return (x == -1 && *s == '\0');
 }
 
+/* Where there are few names in all, they are compared: cheaper than any hash.
+ * Beyond that there is a table. */
 static enum json_error
 name_add(struct check *c, size_t off, size_t len)
 {
-	uint32_t	 object = c->open[c->depth - 1];
+	struct name	 n = {
+		.object = c->open[c->depth - 1],
+		.off = (uint32_t)off,
+		.len = (uint32_t)len
+	};
 	enum json_error	 e;
-	struct name	*n;
-	uint32_t	 h;
-	size_t		 i;
 
+	if (c->used < FEW)
+		return (few_add(c, &n));
 	if (c->used == JSON_MEMBERS_MAX)
 		return (JSON_TOO_MANY);
+	if (c->table == NULL)
+		few_hash(c);
 	if (c->used * 2 >= c->size && (e = names_grow(c)) != JSON_OK)
 		return (e);
-	h = name_hash(c, off, len);
-	for (i = h & (c->size - 1); c->table[i].object != 0;
-	    i = (i + 1) & (c->size - 1)) {
-		n = &c->table[i];
-		if (n->object == object && n->hash == h &&
-		    name_same(c, n, off, len))
+	n.hash = name_hash(c, &n, c->escaped);
+	return (table_add(c, &n));
+}
+
+static enum json_error
+few_add(struct check *c, const struct name *name)
+{
+	const unsigned char	*p = c->p + name->off;
+	struct name		*n;
+
+	for (n = c->few; n < c->few + c->used; n++) {
+		if (n->object != name->object)
+			continue;
+		if (c->escaped || n->hash ? name_same(c, n, name) :
+		    n->len == name->len &&
+		    memcmp(c->p + n->off, p, n->len) == 0)
 			return (JSON_DUPLICATE);
 	}
-	n = &c->table[i];
-	n->hash = h;
-	n->object = object;
-	n->off = (uint32_t)off;
-	n->len = (uint32_t)len;
+	*n = *name;
+	n->hash = (uint32_t)c->escaped;
+	c->used++;
+	return (JSON_OK);
+}
+
+static void
+few_hash(struct check *c)
+{
+	struct name	*n;
+
+	memset(c->small, 0, sizeof(c->small));
+	c->table = c->small;
+	c->size = SMALL * 2;
+	c->used = 0;
+	for (n = c->few; n < c->few + FEW; n++) {
+		n->hash = name_hash(c, n, (int)n->hash);
+		(void)table_add(c, n);
+	}
+}
+
+static enum json_error
+table_add(struct check *c, const struct name *name)
+{
+	const struct name	*n;
+	size_t			 i;
+
+	for (i = name->hash & (c->size - 1); c->table[i].object != 0;
+	    i = (i + 1) & (c->size - 1)) {
+		n = &c->table[i];
+		if (n->object == name->object && n->hash == name->hash &&
+		    name_same(c, n, name))
+			return (JSON_DUPLICATE);
+	}
+	c->table[i] = *name;
 	c->used++;
 	return (JSON_OK);
 }

@@ -282,8 +282,8 @@ members(size_t n, size_t per_object, int again, enum json_error want)
 static void
 test_members(void **state)
 {
-	static const size_t	 n[] = { 2, 31, 32, 33, 64, 65, 127, 128, 129,
-	    1000, JSON_MEMBERS_MAX - 1, JSON_MEMBERS_MAX };
+	static const size_t	 n[] = { 2, 15, 16, 17, 18, 31, 32, 33, 64, 65,
+	    127, 128, 129, 1000, JSON_MEMBERS_MAX - 1, JSON_MEMBERS_MAX };
 	size_t			 i;
 
 	(void)state;
@@ -575,6 +575,32 @@ test_string_is(void **state)
 			fail_msg("%s and %s", t[i].raw, t[i].s);
 }
 
+/* Names are compared where they are few, and hashed where they are many: a
+ * name that comes again is found on either side, and however either is
+ * written. */
+static void
+test_again(void **state)
+{
+	static const char *const how[] = { ",\"k%zu\":1", ",\"\\u006b%zu\":1" };
+	char	 text[1024], *p;
+	size_t	 last, same, i, ways;
+
+	(void)state;
+	for (last = 1; last < 40; last++)
+		for (same = 0; same <= last; same++)
+			for (ways = 0; ways < 4; ways++) {
+				p = text;
+				for (i = 0; i < last; i++)
+					p += sprintf(p, how[i == same ?
+					    ways & 1 : i % 2], i);
+				p += sprintf(p, how[ways >> 1], same);
+				stpcpy(p, "}");
+				text[0] = '{';
+				expect(text, strlen(text), same < last ?
+				    JSON_DUPLICATE : JSON_OK);
+			}
+}
+
 int
 main(void)
 {
@@ -586,6 +612,7 @@ main(void)
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_strerror),
 		cmocka_unit_test(test_unescape),

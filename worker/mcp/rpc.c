@@ -258,6 +258,7 @@ find(struct walk *w, struct slice name)
 		KNOWN("protocolVersion", M_PROPOSED), { { NULL, 0 }, M_OTHER }
 	};
 	const struct known	*k = NULL;
+	size_t			 i;
 	char			 plain[NAME_RAW_MAX];
 
 	if (w->depth == 1)
@@ -272,9 +273,10 @@ find(struct walk *w, struct slice name)
 		name.len = json_unescape(name, plain);
 		name.p = plain;
 	}
+	for (i = 0; k != NULL && k[i].name.p != NULL; i++)
+		if (slice_eq(name, k[i].name))
+			return (k[i].member);
 	for (; k != NULL && k->name.p != NULL; k++) {
-		if (slice_eq(name, k->name))
-			return (k->member);
 		if (!folds_to(name, k->name.p))
 			continue;
 		if (w->depth == 1 || k->member == M_META)

@@ -141,8 +141,16 @@ static size_t
 value_span(const char *p, size_t len)
 {
 	size_t	 n = 0, k;
-	block	 c;
+	block	 c, d;
 
+	/* tokens are long */
+	for (; len - n >= 2 * BLOCK; n += 2 * BLOCK) {
+		c = block_load(p + n);
+		d = block_load(p + n + BLOCK);
+		if (block_any((block)((c < 0x20) | (c == 0x7f) |
+		    (d < 0x20) | (d == 0x7f))))
+			break;
+	}
 	for (; len - n >= BLOCK; n += BLOCK) {
 		c = block_load(p + n);
 		k = block_first((block)(((c < 0x20) & (c != '\t')) |
