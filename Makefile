@@ -236,13 +236,20 @@ confdir = $(DESTDIR)$(sysconfdir)/mcpgw
 unitdir = $(prefix)/lib/systemd/system
 bashdir = $(DESTDIR)$(datarootdir)/bash-completion/completions
 zshdir = $(DESTDIR)$(datarootdir)/zsh/site-functions
+sysusersdir = $(prefix)/lib/sysusers.d
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+logrotatedir = $(sysconfdir)/logrotate.d
 exampledir = $(datarootdir)/doc/mcpgw/examples
+# Files that say where things are, with our paths in them.
+text = sed -e 's|@sbindir@|$(sbindir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' \
+	-e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|/var/|$(localstatedir)/|g' \
+	etc/$(1)
+install_text = $(text) >$(DESTDIR)$(2) && chmod 644 $(DESTDIR)$(2)
 install_program = $(INSTALL) -m 755 $(call program,$(1)) $(2)/$(PROG_$(1))
 
 .PHONY: install install-user uninstall
 install: programs install-user
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(libexec) $(confdir) \
-	    $(DESTDIR)$(unitdir)
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(libexec) $(confdir)
 	$(INSTALL) -d -m 755 $(DESTDIR)$(localstatedir)/empty/mcpgw
 	$(INSTALL) -d -m 750 $(DESTDIR)$(localstatedir)/log/mcpgw
 	$(foreach f,$(filter daemon ctl,$(HAVE)), \
@@ -257,11 +264,16 @@ install: programs install-user
 	$(INSTALL) -m 644 etc/completion/_mcpgwctl $(zshdir)
 	test ! -e etc/mcpgw.yaml || test -e $(confdir)/mcpgw.yaml || \
 	    $(INSTALL) -m 640 etc/mcpgw.yaml $(confdir)/mcpgw.yaml
-	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
-	    etc/systemd/mcpgw.service.in >$(DESTDIR)$(unitdir)/mcpgw.service
-	chmod 644 $(DESTDIR)$(unitdir)/mcpgw.service
-	$(INSTALL) -d $(DESTDIR)$(exampledir)
-	$(INSTALL) -m 644 etc/systemd/rootless.conf $(DESTDIR)$(exampledir)
+	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(exampledir) \
+	    $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir) \
+	    $(DESTDIR)$(logrotatedir)
+	$(call install_text,systemd/mcpgw.service.in,$(unitdir)/mcpgw.service)
+	$(call install_text,sysusers.d/mcpgw.conf,$(sysusersdir)/mcpgw.conf)
+	$(call install_text,tmpfiles.d/mcpgw.conf,$(tmpfilesdir)/mcpgw.conf)
+	$(call install_text,systemd/rootless.conf,$(exampledir)/rootless.conf)
+	$(call install_text,rc.d/mcpgw,$(exampledir)/mcpgw.rc)
+	test -e $(DESTDIR)$(logrotatedir)/mcpgw || \
+	    { $(call install_text,logrotate.d/mcpgw,$(logrotatedir)/mcpgw); }
 
 install-user:
 	@if test -z '$(DESTDIR)' && test "$$(id -u)" = 0 && \
@@ -271,7 +283,8 @@ install-user:
 		    --shell /usr/sbin/nologin _mcpgw; \
 	fi
 
-# The configuration, the logs and the user stay.
+# The configuration, the logs and the user stay, and so does what was changed of
+# the rotation of the logs.
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/mcpgw $(DESTDIR)$(sbindir)/mcpgwctl
 	rm -rf $(libexec)
@@ -279,7 +292,12 @@ uninstall:
 		rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; \
 	done
 	rm -f $(DESTDIR)$(unitdir)/mcpgw.service $(bashdir)/mcpgwctl \
-	    $(zshdir)/_mcpgwctl
+	    $(zshdir)/_mcpgwctl $(DESTDIR)$(sysusersdir)/mcpgw.conf \
+	    $(DESTDIR)$(tmpfilesdir)/mcpgw.conf
+	if $(call text,logrotate.d/mcpgw) | \
+	    cmp -s - $(DESTDIR)$(logrotatedir)/mcpgw; then \
+		rm $(DESTDIR)$(logrotatedir)/mcpgw; \
+	fi
 	rm -rf $(DESTDIR)$(exampledir)
 	-rmdir $(DESTDIR)$(localstatedir)/empty/mcpgw
 

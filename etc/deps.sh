@@ -16,7 +16,7 @@ demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
     python3-jwcrypto python3-yaml clang libclang-rt-dev openssl
     ca-certificates mandoc argon2 util-linux wrk haproxy systemd
-    prometheus"
+    logrotate prometheus"
 
 case ${1:-all} in
 build)	wanted=$build ;;
