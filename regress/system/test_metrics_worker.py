@@ -308,3 +308,16 @@ def test_nothing_counts_backwards(gateway, auth_server, upstream):
     assert lines - 3 <= n.sum("mcpgw_audit_lines_total") <= lines
     assert 1 <= n.sum("mcpgw_respawns_total") <= 3
     assert n.sum("mcpgw_reloads_total") == 8
+
+
+def test_reasons_are_documented():
+    """Each name by which refusals are counted, with its status."""
+    code = (gwmod.TOP / "common" / "refusal_id.c").read_text()
+    manual = (gwmod.TOP / "man" / "mcpgw-audit.5").read_text()
+    manual = manual[manual.index(".Ss Reasons of refusals"):]
+    names = re.findall(r'"(\w+)", (\d+) }', code)
+    assert len(names) > 60
+    for name, status in names:
+        said = re.search(r"^\.It Li %s\n(\d+)?" % name, manual, re.M)
+        assert said, name
+        assert (said[1] or "0") == status, name
