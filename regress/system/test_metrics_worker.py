@@ -2,6 +2,7 @@
 exact, gauges return to nothing, and no number goes backwards, whoever dies and
 however often the configuration changes."""
 
+import json
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import time
 import gw as gwmod
 import rawhttp
 import tokens
-from fake_upstream import json_result
+from fake_upstream import json_result, sse, status
 from load import Load
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)\Z")
@@ -142,7 +143,26 @@ def test_sessions_and_errors(gateway, auth_server, upstream):
     assert g.post(gwmod.rpc(), token, said).status == 200
     upstream.script(json_result({}, status=500))
     assert g.post(gwmod.rpc(), token).status == 500
+    upstream.script(
+        json_result({"content": [], "isError": True}),
+        sse([{"jsonrpc": "2.0", "method": "notifications/progress",
+              "params": {"progressToken": 1, "progress": 1}},
+             {"jsonrpc": "2.0", "id": 1, "result": {
+                 "content": [], "isError": True}}], final=False),
+        status(200, json.dumps({"jsonrpc": "2.0", "id": 1, "error": {
+            "code": -32602, "message": "unknown tool"}}).encode()))
+    for _ in range(3):
+        assert g.post(gwmod.call(), token).status == 200
     n = scrape(g)
+    for side in "server", "client":
+        for error, count in ("tool_error", 2), ("-32602", 1):
+            assert n.sum("mcp_%s_operation_duration_seconds_count" % side,
+                         mcp_method_name="tools/call",
+                         error_type=error) == count, (side, error)
+    assert n.sum("mcpgw_tool_errors_total", gen_ai_tool_name="echo") == 3
+    # it went through
+    assert n.sum("mcpgw_requests_total", method="tools/call",
+                 action="allow") == 3
     assert n.sum("mcpgw_sessions_opened_total") == 1
     assert n.sum("mcpgw_requests_total", revision="2025-11-25") == 2
     for side in "server", "client":

@@ -62,6 +62,7 @@ static void	 relay_done(void *);
 static void	 relay_fail(void *, enum exchange_error, const char *);
 static void	 relay_watch(struct request *, struct slice);
 static void	 relay_seen(struct request *, size_t);
+static void	 relay_glance(struct request *, struct slice);
 static void	 relay_stream(struct request *, const struct http1_head *);
 static void	 relay_limit(struct request *);
 static int	 relay_put_closure(struct request *);
@@ -206,6 +207,9 @@ relay_head(void *arg, const struct http1_head *h)
 	}
 	r->server = exchange_server(r->ex);
 	r->transport = "json";
+	r->glancing = r->method == METHOD_POST &&
+	    (media == MEDIA_JSON || media == MEDIA_STREAM) &&
+	    h->count[HTTP1_CONTENT_ENCODING] == 0;
 	if (!r->stateless)
 		request_set_text(r, &r->session_id,
 		    http1_value(h, HTTP1_MCP_SESSION_ID));
@@ -435,6 +439,8 @@ relay_data(void *arg, const char *p, size_t len)
 	int		 failed = 0;
 
 	spans_data(r, s);
+	if (r->glancing && !r->recorded)
+		relay_glance(r, s);
 	if (r->sse != NULL) {
 		mark = sse_late_mark(r->sse, s, &owed);
 		s.p += mark;
@@ -458,6 +464,15 @@ relay_data(void *arg, const char *p, size_t len)
 	else if (client_unsent(r->client) > (body_count(r) || buf_tight() ? 0 :
 	    OUT_HIGH))
 		exchange_pause(r->ex);
+}
+
+/* For what is counted of it. */
+static void
+relay_glance(struct request *r, struct slice s)
+{
+	glance(&r->glance, s, r->sse != NULL);
+	if (request_said(r) != 0)
+		exchange_says(r->ex, request_said(r));
 }
 
 /* The line must precede the event that carries the response. */

@@ -269,7 +269,21 @@ error_of(const struct request *r)
 		return (STATS_ERROR_CANCELLED);
 	if (r->action == AUDIT_ERROR)
 		return (STATS_ERROR_OTHER);
+	if (request_said(r) != 0)
+		return (request_said(r));
 	return (r->status >= 400 ? stats_error_http(r->status) : 0);
+}
+
+unsigned
+request_said(const struct request *r)
+{
+	const struct glance	*g = &r->glance;
+
+	if (g->failed)
+		return (g->coded ? stats_error_rpc(g->code) :
+		    STATS_ERROR_OTHER);
+	return (g->tool_error && r->method_number == MCP_METHOD_TOOLS_CALL ?
+	    STATS_ERROR_TOOL : 0);
 }
 
 void

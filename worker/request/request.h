@@ -18,6 +18,7 @@
 #include "worker/base/refusal.h"
 #include "worker/base/timeq.h"
 #include "worker/mcp/accord.h"
+#include "worker/mcp/glance.h"
 #include "worker/mcp/rpc.h"
 #include "worker/mcp/rules.h"
 #include "worker/record/audit.h"
@@ -111,6 +112,8 @@ struct request {
 	int		 answered;	/* the event with the response came */
 	int		 ending;	/* its stream ends with this event */
 	int		 streaming;	/* it is one, and counted */
+	int		 glancing;	/* the answer can be read */
+	struct glance	 glance;	/* what it says of success */
 	int		 extensible;	/* events may be added to the stream */
 	/* for the audit log */
 	int		 mcp;		/* on an MCP route: has a line */
@@ -206,6 +209,8 @@ void	request_owner(const struct request *, struct session_owner *);
 void	request_finish(struct request *, int early);
 /* Record now, before the answer ends. */
 void	request_record(struct request *);
+/* What the answer says of an error, as common/stats.h has it; 0: nothing. */
+unsigned request_said(const struct request *);
 /* The same, for its response may be in what passes next. */
 void	request_answered(struct request *);
 

@@ -192,6 +192,12 @@ exchange_spend(struct exchange *ex)
 		ex->cb->spent(ex->arg);
 }
 
+void
+exchange_says(struct exchange *ex, unsigned error)
+{
+	ex->error = error;
+}
+
 uint64_t
 exchange_age(const struct exchange *ex)
 {

@@ -79,6 +79,9 @@ struct exchange *exchange_start(const struct exchange_request *);
  * callback, before exchange_cancel().  0; -1: it is not held any more (spent),
  * or could not be sent. */
 int	exchange_take(struct exchange *, struct buf *body);
+/* What its answer says of itself (error.type of common/stats.h): the exchange
+ * counts as that, if it ends well otherwise. */
+void	exchange_says(struct exchange *, unsigned error);
 /* us since it began. */
 uint64_t exchange_age(const struct exchange *);
 /* Bytes of memory that it holds. */
