@@ -223,7 +223,9 @@ struct stats_slot {
 	struct stats_server servers[STATS_SERVERS];
 	stats_number	 sessions[STATS_UPSTREAMS];	/* opened */
 	struct stats_reason reasons[STATS_REASONS];
-	/* the fetcher's: odd while it is being written */
+	/* the fetcher's: what is wrong with exporting, now; or "" */
+	char		 export_error[STATS_URL_MAX];
+	/* odd while it is being written */
 	_Atomic uint32_t jwks_turn;
 	struct stats_jwks jwks[STATS_JWKS];
 };

@@ -138,6 +138,7 @@ otlp_configure(const struct conf_telemetry *c)
 		/* somewhere else, perhaps: that is tried soon, and heard of */
 		if (c != conf) {
 			failing = 0;
+			stats->export_error[0] = '\0';
 			batch.pause = 0;
 			evtimer_del(due);
 		}
@@ -156,6 +157,7 @@ otlp_configure(const struct conf_telemetry *c)
 	evtimer_del(due);
 	failing = 0;
 	lost = 0;
+	stats->export_error[0] = '\0';
 }
 
 /* -- what waits ---------------------------------------------------------- */
@@ -444,6 +446,7 @@ static void
 say_failing(const char *why)
 {
 	stats_inc(STATS_EXPORTS_FAILED);
+	(void)strlcpy(stats->export_error, why, sizeof(stats->export_error));
 	if (failing)
 		return;
 	failing = 1;
@@ -473,6 +476,8 @@ accepted(const struct http_reply *r)
 	n = n > batch.spans ? batch.spans : n;
 	stats_add(STATS_SPANS_EXPORTED, batch.spans - n);
 	stats_add(STATS_SPANS_REJECTED, n);
+	(void)strlcpy(stats->export_error, n == 0 ? "" : "spans are rejected",
+	    sizeof(stats->export_error));
 	if (n > 0) {
 		failing = 1;
 		log_warnx("telemetry.rejected", LOG_KV(

@@ -200,6 +200,7 @@ put_records(struct json_out *j, const struct view *v)
 	json_number(j, "dropped", counter(v, STATS_SPANS_DROPPED) +
 	    counter(v, STATS_SPANS_LOST) + counter(v, STATS_SPANS_REJECTED));
 	json_number(j, "queued", view_gauge_sum(v, STATS_G_SPANS_QUEUED));
+	json_string(j, "last_error", view_export_error(v));
 	json_close(j, '}');
 	json_open(j, "keeper", '{');
 	json_number(j, "queued", view_gauge_sum(v, STATS_G_KEEPER_QUEUED));

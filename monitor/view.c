@@ -197,6 +197,24 @@ view_upstream(const struct view *v, unsigned number)
 	return (v->board.upstreams[number].name);
 }
 
+const char *
+view_export_error(const struct view *v)
+{
+	static char		 text[STATS_URL_MAX];
+	const struct stats_slot	*s;
+	uint32_t		 i;
+
+	for (i = 0; i < v->board.nprocesses; i++) {
+		if (v->board.processes[i].role != ROLE_FETCHER ||
+		    (s = view_of(v->board.processes[i].slot)) == NULL)
+			continue;
+		memcpy(text, s->export_error, sizeof(text));
+		text[sizeof(text) - 1] = '\0';
+		return (text);
+	}
+	return ("");
+}
+
 const struct stats_jwks *
 view_jwks(const struct view *v, uint32_t generation)
 {

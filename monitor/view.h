@@ -41,6 +41,9 @@ void	view_server(const struct view *, uint32_t number,
 /* The name of an upstream by its number, known or not, of at most
  * STATS_NAME_MAX bytes. */
 const char *view_upstream(const struct view *, unsigned);
+/* What keeps the fetcher from exporting spans, or "": a text that may hold
+ * anything and ends; valid until the next call. */
+const char *view_export_error(const struct view *);
 /* What the fetcher says of the key set of a generation, a copy that may hold
  * anything but has its texts end; or NULL.  Valid until the next call. */
 const struct stats_jwks *view_jwks(const struct view *, uint32_t generation);

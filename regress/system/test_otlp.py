@@ -17,6 +17,7 @@ import pytest
 import fake_otlp
 import gw
 import rawhttp
+from admin import Door
 from fake_as import CA
 from fake_otlp import Receiver, hang, quick
 
@@ -237,6 +238,16 @@ def test_unreachable(start, auth_server, rx):
     g = start("127.0.0.1:%d" % port)
     serve(g, auth_server)
     g.wait_log("telemetry: .*connect: Connection refused")
+    told = Door.at(g).get("/v1/status")["telemetry"]
+    assert told["enabled"] is True
+    assert "Connection refused" in told["last_error"]
+    g.reload({"telemetry": {"customer": {"endpoint": rx.endpoint}}})
+    serve(g, auth_server)
+    rx.wait_requests(1)
+    deadline = time.monotonic() + 10
+    while Door.at(g).get("/v1/status")["telemetry"]["last_error"] != "":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_partial(rx, start, auth_server):
