@@ -29,7 +29,9 @@ static const char *const names[AUDIT_FIELDS] = {
 	[AUDIT_SUPPRESSED] = "suppressed",
 	[AUDIT_ERROR_TEXT] = "error",
 	[AUDIT_STAGE] = "stage",
-	[AUDIT_EVENT] = "event"
+	[AUDIT_EVENT] = "event",
+	[AUDIT_SUBJECT] = "subject",
+	[AUDIT_TRACE_ID] = "trace_id"
 };
 
 static int	 read_time(struct audit_entry *);
@@ -169,12 +171,17 @@ audit_entry_client(const struct audit_entry *e, char *buf, size_t size)
 char *
 audit_entry_reason(const struct audit_entry *e, char *buf, size_t size)
 {
-	char	*end;
+	char	 auth[64], text[VALUE_MAX], *end;
 
-	(void)audit_entry_text(e, AUDIT_ERROR_TEXT, buf, size);
-	if ((end = strpbrk(buf, ":\"(;")) != NULL)
+	(void)audit_entry_text(e, AUDIT_ERROR_TEXT, text, sizeof(text));
+	if ((end = strpbrk(text, ":\"(;")) != NULL)
 		*end = '\0';
-	for (end = buf + strlen(buf); end > buf && end[-1] == ' '; end--)
+	for (end = text + strlen(text); end > text && end[-1] == ' '; end--)
 		end[-1] = '\0';
+	(void)audit_entry_text(e, AUDIT_AUTH_RESULT, auth, sizeof(auth));
+	if (strcmp(auth, "ok") == 0)
+		*auth = '\0';
+	(void)snprintf(buf, size, "%s%s%s", auth,
+	    *auth != '\0' && *text != '\0' ? ": " : "", text);
 	return (buf);
 }

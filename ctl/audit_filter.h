@@ -21,6 +21,8 @@
 	{ "method", required_argument, NULL, 256 + AUDIT_METHOD }, \
 	{ "status", required_argument, NULL, 256 + AUDIT_STATUS }, \
 	{ "session", required_argument, NULL, 256 + AUDIT_SESSION }, \
+	{ "subject", required_argument, NULL, 256 + AUDIT_SUBJECT }, \
+	{ "trace-id", required_argument, NULL, 256 + AUDIT_TRACE_ID }, \
 	{ "request-id", required_argument, NULL, 256 + AUDIT_REQUEST_ID }, \
 	{ "since", required_argument, NULL, 256 + AUDIT_TS }, \
 	{ "until", required_argument, NULL, 256 + AUDIT_FIELDS }
@@ -29,7 +31,7 @@
 	"Filters; a value is a pattern of sh(1), \"-\" is none, and of one\n" \
 	"filter given several times one must fit:\n" \
 	"  --action, --auth-result, --client, --tool, --upstream, --method,\n" \
-	"  --session, --request-id value\n" \
+	"  --session, --subject, --request-id, --trace-id value\n" \
 	"  --status value       such as 403 or 4xx\n" \
 	"  --since, --until t   RFC 3339, a date, or how long ago: 15m 2h " \
 	"7d\n"

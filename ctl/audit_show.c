@@ -20,6 +20,7 @@
 
 static void	 cell(const char *, int);
 static void	 target(const struct audit_entry *);
+static int	 is_told(const struct audit_entry *);
 static void	 why(const struct audit_entry *);
 static const char *colour(const char *);
 
@@ -82,7 +83,19 @@ target(const struct audit_entry *e)
 	(void)audit_entry_text(e, AUDIT_UPSTREAM, up, sizeof(up));
 	(void)snprintf(both, sizeof(both), "%s%s%s", tool,
 	    *up != '\0' ? "@" : "", up);
-	cell(both, TARGET_WIDTH);
+	cell(both, is_told(e) ? TARGET_WIDTH : LONG_WIDTH);
+}
+
+/* Is there a reason to be printed? */
+static int
+is_told(const struct audit_entry *e)
+{
+	char	 auth[64], text[64];
+
+	(void)audit_entry_text(e, AUDIT_AUTH_RESULT, auth, sizeof(auth));
+	return (*audit_entry_text(e, AUDIT_ERROR_TEXT, text, sizeof(text)) !=
+	    '\0' || (*auth != '\0' && strcmp(auth, "ok") != 0) ||
+	    audit_entry_number(e, AUDIT_SUPPRESSED) > 0);
 }
 
 static void

@@ -36,11 +36,16 @@ static int	 options(int, char *[], struct conf_key *);
 static int	 expiry(const char *, struct conf_key *);
 static int	 scope_ok(const char *, size_t);
 static int	 scope_given(const char *, const char *, size_t);
+static size_t	 put_text(const struct conf_key *, const char *, const char *,
+		    const char *, char *);
+static size_t	 put_json(const struct conf_key *, const char *, const char *,
+		    const char *, char *, size_t);
 static int	 make_hash(const char *, char[PHC_STRLEN]);
 static int	 issue(const struct conf_key *);
 static void	 explain(const struct conf_key *);
 static int	 needs_quotes(const char *);
 static void	 entry_scopes(FILE *, const char *);
+static void	 put_scopes(FILE *, const char *);
 
 int
 key_generate(int argc, char *argv[])
@@ -66,6 +71,7 @@ options(int argc, char *argv[], struct conf_key *key)
 {
 	static const struct option	 longopts[] = {
 		{ "label", required_argument, NULL, 'l' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "expires", required_argument, NULL, 'e' },
 		{ "scopes", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 }
@@ -73,13 +79,16 @@ options(int argc, char *argv[], struct conf_key *key)
 	const char			*time = NULL, *scopes = "";
 	int				 ch;
 
-	while ((ch = getopt_long(argc, argv, "e:l:s:", longopts, NULL)) != -1)
+	while ((ch = getopt_long(argc, argv, "e:jl:s:", longopts, NULL)) != -1)
 		switch (ch) {
 		case 'e':
 			time = optarg;
 			break;
 		case 'l':
 			key->id = optarg;
+			break;
+		case 'j':
+			ctl_options.json = 1;
 			break;
 		case 's':
 			scopes = optarg;
@@ -193,20 +202,63 @@ issue(const struct conf_key *key)
 		warnx("argon2id: cannot be computed; it needs %d MiB of "
 		    "memory", HASH_MEMORY / 1024);
 	else {
-		memcpy(out, raw, API_KEY_LEN);
-		memcpy(out + API_KEY_LEN, "\n\n", 2);
-		len = key_entry(key, prefix, hash, out + API_KEY_LEN + 2,
-		    KEY_ENTRY_MAX);
+		len = ctl_options.json ?
+		    put_json(key, raw, prefix, hash, out, sizeof(out)) :
+		    put_text(key, raw, prefix, hash, out);
 		if (len == 0)
 			warnx("the entry is too large");
-		else if ((ret = ctl_write(STDOUT_FILENO, out,
-		    API_KEY_LEN + 2 + len)) == -1)
+		else if ((ret = ctl_write(STDOUT_FILENO, out, len)) == -1)
 			warn("standard output: not all of it was written; "
 			    "throw away what was");
 	}
 	explicit_bzero(raw, sizeof(raw));
 	explicit_bzero(out, sizeof(out));
 	return (ret);
+}
+
+/* How long it is; 0: too long. */
+static size_t
+put_text(const struct conf_key *key, const char *raw, const char *prefix,
+    const char *hash, char *out)
+{
+	size_t	 len;
+
+	memcpy(out, raw, API_KEY_LEN);
+	memcpy(out + API_KEY_LEN, "\n\n", 2);
+	len = key_entry(key, prefix, hash, out + API_KEY_LEN + 2,
+	    KEY_ENTRY_MAX);
+	return (len == 0 ? 0 : API_KEY_LEN + 2 + len);
+}
+
+/* Nothing in it has to be escaped.  The key goes past stdio, which would keep
+ * a copy. */
+static size_t
+put_json(const struct conf_key *key, const char *raw, const char *prefix,
+    const char *hash, char *out, size_t size)
+{
+	static const char	 head[] = "{\"key\":\"";
+	char			 t[RFC3339_STRLEN];
+	size_t			 at = sizeof(head) - 1 + API_KEY_LEN;
+	FILE			*f;
+	long			 len;
+
+	memcpy(out, head, sizeof(head) - 1);
+	memcpy(out + sizeof(head) - 1, raw, API_KEY_LEN);
+	if ((f = fmemopen(out + at, size - at, "w")) == NULL)
+		return (0);
+	fprintf(f, "\",\"entry\":{\"id\":\"%s\",\"prefix\":\"%s\","
+	    "\"hash\":\"%s\",\"scopes\":[", key->id, prefix, hash);
+	put_scopes(f, key->scopes);
+	fprintf(f, "],\"created_at\":\"%s\",\"expires_at\":",
+	    rfc3339_format(key->created, t));
+	if (key->expires == 0)
+		fprintf(f, "null}}\n");
+	else
+		fprintf(f, "\"%s\"}}\n", rfc3339_format(key->expires, t));
+	len = fflush(f) == 0 && !ferror(f) ? ftell(f) : -1;
+	if (fclose(f) != 0 || len <= 0 || (size_t)len >= size - at)
+		return (0);
+	return (at + (size_t)len);
 }
 
 static int
@@ -259,16 +311,23 @@ key_entry(const struct conf_key *key, const char *prefix, const char *hash,
 static void
 entry_scopes(FILE *f, const char *scopes)
 {
+	fputs("      scopes: [", f);
+	put_scopes(f, scopes);
+	fputs("]\n", f);
+}
+
+/* Between quotes, with commas between them. */
+static void
+put_scopes(FILE *f, const char *scopes)
+{
 	const char	*sep = "";
 	size_t		 n;
 
-	fputs("      scopes: [", f);
 	for (; *scopes != '\0'; scopes += n, scopes += *scopes == ' ') {
 		n = strcspn(scopes, " ");
 		fprintf(f, "%s\"%.*s\"", sep, (int)n, scopes);
 		sep = ", ";
 	}
-	fputs("]\n", f);
 }
 
 /* What some reader of YAML would take for a number, a date or a word of its
@@ -293,10 +352,11 @@ explain(const struct conf_key *key)
 {
 	char	 t[RFC3339_STRLEN];
 
-	fprintf(stderr, "\nThe first line is the key.  It is shown once and "
-	    "stored nowhere: give it to\nits user by a safe way.  The rest "
-	    "goes below auth.keys in mcpgw.yaml, and a\nreload (SIGHUP) puts "
-	    "it in force.\n");
+	fprintf(stderr, "\n%s is the key.  It is shown once and stored "
+	    "nowhere: give it to\nits user by a safe way.  The %s goes below "
+	    "auth.keys in mcpgw.yaml, and a\nreload (mcpgwctl reload) puts "
+	    "it in force.\n", ctl_options.json ? "\"key\"" :
+	    "The first line", ctl_options.json ? "entry" : "rest");
 	if (key->expires == 0)
 		fprintf(stderr, "The key does not expire (--expires).\n");
 	else

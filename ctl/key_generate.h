@@ -9,7 +9,8 @@
 #include "common/conf.h"
 
 #define KEY_GENERATE_USAGE \
-	"key generate --label label [--expires time] [--scopes list]"
+	"key generate --label label [--expires time] [--scopes list] " \
+	"[--json]"
 #define KEY_GENERATE_OPTIONS \
 	"  -l, --label label    the id, which the audit log has\n" \
 	"  -e, --expires time   from when it is refused, such as 2160h\n" \

@@ -5,9 +5,12 @@
  */
 #include <err.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "ctl/ctl.h"
 #include "ctl/key_revoke.h"
 #include "ctl/reload.h"
@@ -28,7 +31,10 @@ static int	 apply(const struct options *, struct replace *,
 		    const struct config *, const struct yaml_cut *);
 static int	 opens(const struct options *, const struct config *,
 		    const struct config *);
-static void	 show(const struct replace *, const struct yaml_cut *);
+static void	 show(const struct replace *, const struct yaml_cut *,
+		    const char *);
+static void	 report(const char *, const char *, const char *, ...)
+		    __attribute__((format(printf, 3, 4)));
 static void	 show_lines(const char *, const char *, size_t, size_t);
 static int	 put(const struct options *, struct replace *,
 		    const struct yaml_cut *);
@@ -133,7 +139,7 @@ apply(const struct options *o, struct replace *r, const struct config *old,
 		return (CTL_FAILED);
 	}
 	if (o->dry)
-		show(r, c);
+		show(r, c, o->id);
 	if (opens(o, old, neu))
 		;
 	else if (o->dry)
@@ -162,10 +168,14 @@ opens(const struct options *o, const struct config *old,
 }
 
 static void
-show(const struct replace *r, const struct yaml_cut *c)
+show(const struct replace *r, const struct yaml_cut *c, const char *id)
 {
 	size_t	 end, start;
 
+	if (ctl_options.json) {
+		report(r->path, id, "\"removed\":false,\"line\":%u", c->line);
+		return;
+	}
 	printf("%s:%u\n", r->path, c->line);
 	if (c->at != 0) {
 		for (start = c->at; start > 0 && r->text[start - 1] != '\n' &&
@@ -204,8 +214,24 @@ put(const struct options *o, struct replace *r, const struct yaml_cut *c)
 	if (replace_write(r, c->text, c->len) == -1 ||
 	    replace_commit(r) == -1)
 		return (-1);
-	printf("%s: the entry of %s is removed\n", o->path, o->id);
+	if (!ctl_options.json)
+		printf("%s: the entry of %s is removed\n", o->path, o->id);
 	return (0);
+}
+
+/* An object of JSON, about the entry of that id. */
+static void
+report(const char *path, const char *id, const char *fmt, ...)
+{
+	char	 file[6 * PATH_MAX];
+	va_list	 ap;
+
+	printf("{\"file\":\"%.*s\",\"id\":\"%s\",",
+	    (int)json_escape(slice_of(path), PATH_MAX, file), file, id);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("}\n");
 }
 
 static int
@@ -215,14 +241,25 @@ reload(const struct options *o, const char *pid_file)
 
 	switch (reload_gateway(pid_file, &pid)) {
 	case RELOAD_SENT:
-		printf("the gateway, process %d, was told to reload; its log "
-		    "says when it has\n", (int)pid);
+		if (ctl_options.json)
+			report(o->path, o->id, "\"removed\":true,"
+			    "\"reload\":\"sent\",\"pid\":%d", (int)pid);
+		else
+			printf("the gateway, process %d, was told to reload; "
+			    "its log says when it has\n", (int)pid);
 		return (CTL_OK);
 	case RELOAD_NOT_RUNNING:
-		printf("the gateway is not running (%s): nothing to "
-		    "reload\n", pid_file);
+		if (ctl_options.json)
+			report(o->path, o->id, "\"removed\":true,"
+			    "\"reload\":\"not running\",\"pid\":null");
+		else
+			printf("the gateway is not running (%s): nothing to "
+			    "reload\n", pid_file);
 		return (CTL_OK);
 	case RELOAD_FAILED:
+		if (ctl_options.json)
+			report(o->path, o->id, "\"removed\":true,"
+			    "\"reload\":\"failed\",\"pid\":null");
 		break;
 	}
 	warnx("%s is STILL IN FORCE in the running gateway; reload it: "

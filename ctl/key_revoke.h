@@ -6,7 +6,7 @@
 #define CTL_KEY_REVOKE_H
 
 #define KEY_REVOKE_USAGE \
-	"key revoke [-n] [--force] [-f file] id"
+	"key revoke [-n] [--force] [--json] [-f file] id"
 #define KEY_REVOKE_OPTIONS \
 	"  -n, --dry-run        show what would be removed, change nothing\n" \
 	"  --force              even when the gateway is open to all without\n"

@@ -36,11 +36,11 @@
 	{ group, verb, json, run, text, help, options }
 
 static const struct command	 commands[] = {
-	ROW("key", "generate", 0, key_generate, KEY_GENERATE_USAGE,
+	ROW("key", "generate", 1, key_generate, KEY_GENERATE_USAGE,
 	    "make a new API key", KEY_GENERATE_OPTIONS),
 	ROW("key", "list", 1, key_list, KEY_LIST_USAGE,
 	    "show the configured API keys", NULL),
-	ROW("key", "revoke", 0, key_revoke, KEY_REVOKE_USAGE,
+	ROW("key", "revoke", 1, key_revoke, KEY_REVOKE_USAGE,
 	    "remove an API key and reload", KEY_REVOKE_OPTIONS),
 	ROW("key", "verify", 1, key_verify, KEY_VERIFY_USAGE,
 	    "say which API key is on standard input", NULL),

@@ -82,11 +82,10 @@ top_view_head(const struct top_view *v, FILE *f, int columns)
 	char		 up[UNITS_LEN];
 
 	line(f, columns, "mcpgw %s, up %s; generation %" PRId64 ", %" PRId64
-	    " workers; %" PRId64 " connections, %" PRId64 " streams; %s",
+	    " workers; %" PRId64 " connections, %" PRId64 " streams",
 	    jtree_str(s, "version"), units_span(jtree_num(s, "uptime_s"),
 	    up), jtree_int(s, "generation"), jtree_int(s, "workers"),
-	    jtree_int(s, "connections"), jtree_int(s, "streams"),
-	    jtree_str(s, "now"));
+	    jtree_int(s, "connections"), jtree_int(s, "streams"));
 	head_rates(v, f, columns);
 	head_alarm(v, f, columns);
 	head_refusals(v, f, columns);
@@ -99,12 +98,13 @@ head_rates(const struct top_view *v, FILE *f, int columns)
 	char		 b[8][UNITS_LEN];
 
 	top_total(v->before, v->now, v->seconds, &r);
-	line(f, columns, "%s requests/s, %s errors/s, %s denied/s; p50 %s, "
-	    "p95 %s, p99 %s; in %s/s, out %s/s", units_rate(r.requests, b[0]),
+	line(f, columns, "%s requests/s, %s errors/s, %s denied/s; in %s/s, "
+	    "out %s/s", units_rate(r.requests, b[0]),
 	    units_rate(r.errors, b[1]), units_rate(r.denied, b[2]),
-	    time_cell(r.p50, b[3]), time_cell(r.p95, b[4]),
-	    time_cell(r.p99, b[5]), units_bytes(r.in, b[6]),
-	    units_bytes(r.out, b[7]));
+	    units_bytes(r.in, b[3]), units_bytes(r.out, b[4]));
+	line(f, columns, "p50 %s, p95 %s, p99 %s; %s", time_cell(r.p50, b[5]),
+	    time_cell(r.p95, b[6]), time_cell(r.p99, b[7]),
+	    jtree_str(jtree_get(v->now, "status"), "now"));
 }
 
 /* What wants somebody's eye. */

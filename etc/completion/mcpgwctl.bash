@@ -6,7 +6,8 @@ _mcpgwctl()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local common="--file --socket --json --help" group= verb= i words=
 	local filters="--action --auth-result --client --tool --upstream
-	    --method --status --session --request-id --since --until"
+	    --method --status --session --subject --request-id --trace-id
+	    --since --until"
 
 	# the command: the first two words that are neither options nor
 	# their arguments
@@ -35,8 +36,8 @@ _mcpgwctl()
 		words="ok missing invalid expired not_yet_valid bad_signature
 		    unknown_key bad_issuer bad_audience unbound
 		    insufficient_scope unavailable" ;;
-	--client|--tool|--upstream|--method|--status|--session|--request-id|\
-	--since|--until|--interval|--label|--expires|--scopes|--arguments|\
+	--client|--tool|--upstream|--method|--status|--session|--subject|\
+	--request-id|--trace-id|--since|--until|--interval|--label|--expires|--scopes|--arguments|\
 	-n|-i)
 		return ;;
 	esac
@@ -57,7 +58,7 @@ _mcpgwctl()
 	audit:)
 		words="tail follow stats" ;;
 	key:generate)
-		words="--label --expires --scopes --help" ;;
+		words="--label --expires --scopes --json --help" ;;
 	key:revoke)
 		words="--dry-run --force $common" ;;
 	key:list|key:verify)

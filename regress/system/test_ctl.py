@@ -118,6 +118,40 @@ def test_generate_says_the_rest_on_standard_error():
     assert code == 0 and "no scopes" not in err and "expires at" in err
 
 
+def test_generate_json():
+    code, out, err = run("key", "generate", "--label", "ci", "--scopes",
+                         "a b", "--expires", "1h", "--json")
+    d = json.loads(out)
+    m = FORM.match(d["key"])
+    assert code == 0 and m and d["key"] not in err
+    e = d["entry"]
+    assert list(e) == ["id", "prefix", "hash", "scopes", "created_at",
+                       "expires_at"]
+    assert e["id"] == "ci" and e["prefix"] == m[1] and e["expires_at"]
+    assert e["scopes"] == ["a", "b"] and e["hash"].startswith("argon2id$")
+    code, out, err = run("--json", "key", "generate", "-l", "a")
+    assert json.loads(out)["entry"]["scopes"] == []
+    assert json.loads(out)["entry"]["expires_at"] is None
+
+
+def test_revoke_json(conf):
+    b = own("b")
+    path = conf(entry_of(own("a")), entry_of(b))
+    before = path.read_text()
+    code, out, err = run("key", "revoke", "--json", "-n", "-f", path, "a")
+    d = json.loads(out)
+    assert code == 0 and path.read_text() == before
+    assert d == {"file": str(path), "id": "a", "removed": False, "line": 10}
+    code, out, err = run("key", "revoke", "--json", "-f", path, "a")
+    assert code == 0 and json.loads(out) == {
+        "file": str(path), "id": "a", "removed": True,
+        "reload": "not running", "pid": None}
+    assert "id: \"a\"" not in path.read_text()
+    code, out, err = run("key", "verify", "--json", "-f", path,
+                         input=b.key)
+    assert code == 0 and json.loads(out)["id"] == "b"
+
+
 def test_generate_never_twice_the_same():
     assert len({generate()[0] for _ in range(3)}) == 3
 

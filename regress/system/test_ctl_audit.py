@@ -79,6 +79,7 @@ def test_tail_of_a_real_log(real):
         assert row.startswith(line["ts"])
         assert row.split()[1] == line["action"]
         assert row.split()[2] == str(line["status"])
+    assert rows[0] == rows[0].rstrip()
     assert "agent-7" in rows[0] and "echo@" in rows[0]
     assert "bad_audience" in rows[2] and "missing" in rows[3]
     assert "x?[31m?y?@" in rows[4]
@@ -110,7 +111,7 @@ def test_stats_of_a_real_log(real):
 def test_follow_through_rotation(gateway, auth_server):
     """The gateway's own log, renamed and opened anew: no line is lost."""
     g = gateway()
-    with Follow("-n", "0", "--json", "-f", g.path) as f:
+    with Follow("-n", "all", "--json", "-f", g.path) as f:
         g.post(token=auth_server.mint({"client_id": "one"}))
         f.wait_for("one")
         g.audit_path.rename(g.audit_path.with_name("audit.jsonl.1"))
@@ -205,6 +206,7 @@ FILTERS = [
     (["--client", "agent-*"], [2]), (["--client", "192.0.2.9"], [3]),
     (["--client", "key-1"], [4]), (["--client", "-"], [3, 4]),
     (["--tool", "-"], [3]), (["--tool", "é\nx"], [4]),
+    (["--trace-id", "ab*"], [4]), (["--subject", "bob"], [4]),
     (["--upstream", "fs"], [2]), (["--method", "tools/list"], [3]),
     (["--session", "s-1"], [4]), (["--request-id", "0" * 31 + "2"], [2]),
     (["--since", "2026-05-09T14:00:03Z"], [3, 4]),
@@ -228,7 +230,7 @@ def test_filters(tmp, args, want):
         entry(3, oauth_client_id=None, client_ip="192.0.2.9", tool="absent",
               method="tools/list"),
         entry(4, oauth_client_id=None, auth_key_id="key-1", tool="é\nx",
-              session_id="s-1")])
+              session_id="s-1", subject="bob", trace_id="abc")])
     assert ids(run("tail", "--json", path, *args)[0]) == want
     assert ids(run("tail", "-n", "1", "--json", path, *args)[0]) == want[-1:]
     out, _ = run("stats", "--json", path, *args)
@@ -375,6 +377,13 @@ def test_reasons_are_told_apart_without_particulars(tmp):
     s = json.loads(run("stats", "--json", path)[0])
     assert s["reason"] == [{"name": "the audience is not ours",
                             "requests": 5, "not_allowed": 5}]
+    path = write(tmp / "a", [
+        entry(1, action="deny", auth_result="bad_audience",
+              error='aud: got "x", wanted "y"'),
+        entry(2, action="deny", auth_result="missing", error="absent")])
+    s = json.loads(run("stats", "--json", path)[0])
+    assert [r["name"] for r in s["reason"]] == ["bad_audience: aud",
+                                                "missing"]
 
 
 # -- colours ------------------------------------------------------------------
