@@ -170,7 +170,7 @@ board_serving(const struct generation *g)
 
 	b->serving = g->id;
 	b->config_loaded = now_ms();
-	b->telemetry = g->conf->f.telemetry.enabled != 0;
+	b->telemetry = g->conf->w.traces != 0;
 	b->log_level = (uint32_t)log_level();
 	(void)strlcpy(b->config_digest, g->conf->digest,
 	    sizeof(b->config_digest));
