@@ -5,15 +5,21 @@ however often the configuration changes."""
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import threading
 import time
+
+import pytest
 
 import gw as gwmod
 import rawhttp
 import tokens
 from fake_upstream import json_result, sse, status
 from load import Load
+from test_keys import auth, own
+from test_tls import Cert, files, tls_gateway  # noqa: F401
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)\Z")
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -276,6 +282,97 @@ def test_key_sets(gateway, auth_server, upstream):
     key_sets(g, lambda s: len(s) == 1 and s[0]["generation"] == 2 and
              s[0]["last_success"] and s[0]["last_success"] >
              one["last_success"])
+
+
+def test_keys(gateway, upstream):
+    """What was hashed, what was known, and how long the hashing took."""
+    good = own("ci")
+    g = gateway({**admin(), "workers": 1,
+                 **auth(good, oauth=False)})
+    for _ in range(3):
+        assert g.post(gwmod.rpc(), good.key).status == 200
+    for _ in range(2):
+        assert g.post(gwmod.rpc(), "x" * 40).status == 401
+    n = scrape(g)
+    # keys of no prefix that is configured are not hashed
+    asked = n.sum("mcpgw_api_keys_asked_total")
+    assert asked + n.sum("mcpgw_api_key_cache_hits_total") == 5
+    assert asked == 2
+    assert n.sum("mcpgw_keeper_checks_total") == 1
+    assert n.sum("mcpgw_keeper_duration_seconds_count") == 1
+    assert n.sum("mcpgw_keeper_duration_seconds_sum") > 0
+    assert n.sum("mcpgw_keeper_queue") == 0
+    assert n.sum("mcpgw_client_requests_total", client="ci") == 3
+
+
+def test_handshakes(tls_gateway, upstream):
+    cert = Cert()
+    g = tls_gateway(cert, admin())
+    one = g.client()
+    assert one.request("GET", "/healthz").status == 200
+    with socket.create_connection(("127.0.0.1", g.port)) as s:
+        s.sendall(b"\x16\x03\x01\x00\x05nope!")
+        s.settimeout(5)
+        while s.recv(1000):
+            pass
+    n = scrape(g)
+    # the harness asked whether it is ready
+    assert n.sum("mcpgw_tls_handshakes_total") >= 2
+    assert n.sum("mcpgw_keeper_signatures_total") == \
+        n.sum("mcpgw_tls_handshakes_total") - \
+        n.sum("mcpgw_tls_handshakes_resumed_total")
+    assert n.sum("mcpgw_tls_handshakes_failed_total") == 1
+    assert n.sum("mcpgw_connections_open") >= 1
+    one.close()
+    until(g, lambda n: n.sum("mcpgw_connections_open") == 0, "it stays open")
+
+
+def test_servers_that_are_down(gateway, auth_server, upstream):
+    """One that cannot be reached is tried, and then left alone."""
+    g = gateway({**admin(), "workers": 1, "upstreams": [
+        {"name": "up", "urls": ["http://127.0.0.1:9/mcp", upstream.url]}]})
+    token = auth_server.mint()
+    for _ in range(8):
+        assert g.post(gwmod.rpc(), token).status == 200
+    n = scrape(g)
+    dead, alive = "http://127.0.0.1:9", upstream.url[:-len("/mcp")]
+    assert n.sum("mcpgw_upstream_server_up", server=dead) == 0
+    assert n.sum("mcpgw_upstream_server_up", server=alive) == 1
+    assert n.sum("mcpgw_upstream_failures_total", server=dead) == 3
+    assert n.sum("mcpgw_upstream_retries_total") == 3
+    assert n.sum("mcpgw_upstream_requests_total", server=alive) == 8
+    assert n.sum("mcpgw_upstream_failures_total", server=alive) == 0
+    # to the client it is nothing
+    assert n.sum("mcp_client_operation_duration_seconds_count") == 8
+
+
+def test_log_that_is_full(make_gateway, auth_server, upstream):
+    limit = 400 * 1024
+    g = make_gateway({**admin(), "workers": 1})
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old[1]))
+    try:
+        g.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    token = auth_server.mint()
+    assert g.post(token=token).status == 200
+    written = g.audit_path.stat().st_size
+    with open(g.audit_path, "ab") as f:
+        f.write(b"{}\n".rjust(limit - 40 - written))
+    with pytest.raises((OSError, AssertionError)):
+        g.post(token=token)
+    n = until(g, lambda n: n.sum("mcpgw_audit_broken") == 1, "not broken")
+    assert n.sum("mcpgw_audit_failures_total") == 1
+    assert n.sum("mcpgw_audit_pending_lines") == 1
+    assert n.sum("mcpgw_audit_lines_total") == 1
+    assert n.sum("mcpgw_audit_bytes_total") == written
+    os.rename(g.audit_path, g.audit_path.with_suffix(".old"))
+    g.signal(signal.SIGUSR1)
+    n = until(g, lambda n: n.sum("mcpgw_audit_broken") == 0 and
+              n.sum("mcpgw_audit_pending_lines") == 0, "still broken")
+    assert n.sum("mcpgw_audit_lines_total") == 2
+    assert n.sum("mcpgw_audit_lost_total") == 0
 
 
 class Watch(threading.Thread):
