@@ -51,15 +51,14 @@ report_put(struct evbuffer *b, const struct view *v, enum report what)
 		const char	*key;
 		void		 (*put)(struct json_out *, const char *,
 				    const struct view *);
-		int		 alone;
 	} parts[] = {
-		[REPORT_STATUS] = { "status", put_status, 0 },
-		[REPORT_WORKERS] = { "workers", put_workers, 0 },
-		[REPORT_UPSTREAMS] = { "upstreams", put_upstreams, 0 },
-		[REPORT_JWKS] = { "jwks", put_jwks, 0 },
-		[REPORT_SESSIONS] = { "sessions", put_sessions, 1 },
-		[REPORT_TOP] = { "top", top_put, 0 },
-		[REPORT_REFUSALS] = { "refusals", put_refusals, 0 }
+		[REPORT_STATUS] = { "status", put_status },
+		[REPORT_WORKERS] = { "workers", put_workers },
+		[REPORT_UPSTREAMS] = { "upstreams", put_upstreams },
+		[REPORT_JWKS] = { "jwks", put_jwks },
+		[REPORT_SESSIONS] = { "sessions", put_sessions },
+		[REPORT_TOP] = { "top", top_put },
+		[REPORT_REFUSALS] = { "refusals", put_refusals }
 	};
 	struct json_out	 j = { b, 0 };
 	size_t		 i;
@@ -69,7 +68,7 @@ report_put(struct evbuffer *b, const struct view *v, enum report what)
 	} else {
 		json_open(&j, NULL, '{');
 		for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-			if (parts[i].put != NULL && !parts[i].alone)
+			if (parts[i].put != NULL)
 				parts[i].put(&j, parts[i].key, v);
 		json_close(&j, '}');
 	}
