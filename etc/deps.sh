@@ -14,7 +14,7 @@ build="gcc libc6-dev make autoconf pkg-config libevent-dev libbsd-dev
     libseccomp-dev libssl-dev zlib1g-dev"
 demo="curl jq procps"
 tests="libcmocka-dev python3 python3-pytest python3-pytest-xdist
-    python3-jwcrypto python3-yaml clang libclang-rt-dev openssl
+    python3-jwcrypto python3-yaml chromium clang libclang-rt-dev openssl
     ca-certificates mandoc argon2 util-linux wrk haproxy systemd
     logrotate prometheus"
 

@@ -3,6 +3,7 @@
  * each on a free port, and a record of every HTTP request that a client made.
  */
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import net from "node:net";
@@ -202,6 +203,7 @@ audit:
 upstreams:
   - name: everything
     url: http://127.0.0.1:${upstream_port}/mcp
+${stack.admin ? admin_config(stack.admin) : ""}
 default_upstream: everything
 auth:
   ${auth}
@@ -212,6 +214,28 @@ ${stack.traces ? `telemetry:
     enabled: true
     endpoint: ${stack.traces}` : ""}
 `;
+}
+
+/* Goes after the list of upstreams, for one more of them: nobody is there. */
+const admin_config = (admin) => `  - name: gone
+    url: http://127.0.0.1:${admin.nobody}/mcp
+admin:
+  listen: 127.0.0.1:${admin.port}
+  token_file: ${admin.token_file}`;
+
+/* The monitor's door for a gateway of the stack, which asks for a token. */
+async function admin_new(dir) {
+	const admin = {
+		port: await free_port(),
+		nobody: await free_port(),
+		token: randomBytes(24).toString("base64url"),
+		token_file: `${dir}/admin.token`,
+	};
+
+	admin.url = `http://127.0.0.1:${admin.port}/`;
+	fs.writeFileSync(admin.token_file, `${admin.token}\n`,
+	    { mode: 0o600 });
+	return admin;
 }
 
 async function stack_run(stack) {
@@ -236,10 +260,12 @@ async function stack_run(stack) {
 /*
  * Everything runs and answers when this returns.  open: the gateway asks
  * nobody for a token; server: "everything" or "reference"; revisions: a list
- * for mcp.revisions; traces: who is to get them.
+ * for mcp.revisions; traces: who is to get them; admin: the numbers are at
+ * stack.admin.url, for who has stack.admin.token, and an upstream "gone" does
+ * not answer.
  */
 export async function stack_start({ open = false, server = "everything",
-    revisions, traces } = {}) {
+    revisions, traces, admin = false } = {}) {
 	const stack = {
 		open,
 		server_name: server,
@@ -252,6 +278,7 @@ export async function stack_start({ open = false, server = "everything",
 
 	directories.add(stack.dir);
 	stack.audit = `${stack.dir}/audit.jsonl`;
+	stack.admin = admin ? await admin_new(stack.dir) : undefined;
 	try {
 		await stack_run(stack);
 	} catch (err) {
