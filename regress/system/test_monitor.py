@@ -3,6 +3,7 @@ everything that it must not: no request notices, no number goes back, and
 another one takes its place."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -106,6 +107,25 @@ def test_stopped(gateway, auth_server):
     assert monitor(g) == pid
 
 
+def test_full(gateway, auth_server):
+    """What it does not read is not kept for it without end."""
+    g = gateway()
+    token = auth_server.mint()
+    pid = monitor(g)
+    g.expect_death("monitor reads no messages: killed")
+    os.kill(pid, signal.SIGSTOP)
+    pos = g.log_mark()
+    for i in range(60):
+        g.reload({"workers": 8 + i % 2})
+        if re.search("reads no messages: killed", g.log()[pos:]):
+            break
+    else:
+        raise AssertionError("it was not noticed:\n" + g.log()[pos:])
+    serves(g, token)
+    another(g, pid)
+    assert Door.at(g).get("/v1/status")["generation"] == i + 2
+
+
 @pytest.mark.parametrize("sent,why", [
     (control(1, 9), "MSG_CONTROL"),
     (control(1, LOG, 99), "MSG_CONTROL"),
@@ -166,6 +186,39 @@ def test_doors_outlive_it(gateway):
     for _ in range(3):
         assert Door.at(g).get("/v1/status")["pid"] == g.pid
         assert Door(port=port).get("/v1/status")["pid"] == g.pid
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_worker_that_lies(gateway, auth_server):
+    """Whatever a worker writes in its slot, the monitor tells of it in lines
+    that can be read, each once, and of all else as before; the master adds it
+    to the past and lives."""
+    config, port = with_admin({"workers": 1})
+    g = gateway(config)
+    token = auth_server.mint()
+    serves(g, token)
+    pid, told = g.workers()[0], monitor(g)
+    with open("/proc/%d/maps" % pid) as f:
+        (begin, end), = [
+            [int(a, 16) for a in line.split()[0].split("-")]
+            for line in f if "memfd:slot" in line]
+    os.kill(pid, signal.SIGSTOP)
+    chance = random.Random(4)
+    for _ in range(2):
+        with open("/proc/%d/mem" % pid, "r+b", buffering=0) as f:
+            f.seek(begin)
+            f.write(chance.randbytes(end - begin))
+        for open_metrics in (False, True):
+            assert len(Door(port=port).metrics(open_metrics)) > 1000
+        for part in ("all", "sessions"):
+            Door(port=port).get("/v1/" + part)
+    g.expect_death(r"\(pid %d\) terminated by signal 9" % pid)
+    os.kill(pid, signal.SIGKILL)
+    g.wait_children(lambda c: pid not in c.get("worker", [pid]))
+    assert len(Door(port=port).metrics()) > 1000
+    assert Door.at(g).get("/v1/status")["pid"] == g.pid
+    serves(g, token)
+    assert monitor(g) == told
 
 
 # -- what it asks for an operator --------------------------------------------
