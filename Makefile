@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 # These must work before config.mk can exist; they build by calling make.
-BEFORE = deps demo check check-asan run-asan bench clean distclean dist
+BEFORE = deps demo check check-asan run-asan bench clean distclean dist deb
 ifneq ($(filter-out $(BEFORE),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -301,14 +301,14 @@ uninstall:
 	rm -rf $(DESTDIR)$(exampledir)
 	-rmdir $(DESTDIR)$(localstatedir)/empty/mcpgw
 
-.PHONY: clean distclean dist
+.PHONY: clean distclean dist deb
 clean:
 	rm -rf $(O) $(O)-asan $(O)-fuzz $(O)-asan-fuzz
 
 distclean: clean
 	rm -rf autom4te.cache
 	rm -f config.mk config.log config.status configure configure~ \
-	    mcpgw-*.tar.gz
+	    mcpgw-*.tar.gz mcpgw_*.deb
 	rm -rf regress/interop/node_modules regress/interop/node/node_modules
 
 # What is committed, and configure, so that no autoconf is needed.
@@ -321,6 +321,9 @@ dist:
 	(cd $$t/$$d && autoconf && rm -rf autom4te.cache); \
 	tar -C $$t --owner=0 --group=0 --numeric-owner -czf $$d.tar.gz $$d; \
 	echo $$d.tar.gz
+
+deb:
+	@etc/deb/build .
 
 .PHONY: FORCE
 FORCE:
