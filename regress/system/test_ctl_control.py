@@ -75,6 +75,24 @@ def test_status(gateway, auth_server):
     assert "opened" in ask(g, "sessions")[0]
 
 
+def test_jwks(gateway, auth_server):
+    """Its keys, and what of the issuer's was skipped and why."""
+    key = auth_server.add_key(kid="k\x1b[31m2")
+    auth_server.extra = [{"kty": "oct", "kid": "shared", "k": "AAAA"}]
+    g = gateway()
+    s, = ask_json(g, "jwks")
+    assert s["issuer"] == auth_server.issuer and s["generation"] == 1
+    assert s["url"] == auth_server.jwks_url and s["refreshes"] == 1
+    assert key.kid in [k["kid"] for k in s["keys"]]
+    skipped, = s["skipped"]
+    assert skipped["kid"] == "shared" and skipped["why"]
+    out, err = ask(g, "jwks")
+    assert err == "" and "k?[31m2" in out and "\x1b" not in out
+    assert re.search(r"SKIPPED KID +WHY\n +shared +%s" %
+                     re.escape(skipped["why"]), out), out
+    assert auth_server.issuer in out and "next refresh 20" in out
+
+
 def test_reload(gateway, auth_server):
     g = gateway()
     assert ask(g, "reload") == ("reloaded: generation 2\n", "")
