@@ -927,7 +927,7 @@ set_draining(int on)
 static void
 set_log_level(int pri)
 {
-	logging_level(pri);
+	master_log_level(pri);
 	board_log_level(pri);
 }
 

@@ -29,15 +29,17 @@ CIRCLE = {
 }
 
 
-def check(tmp, files, rooms=ROOMS):
+def check(tmp, files, rooms=ROOMS, for_tests=""):
     """(exit status, lines) of the check on a tree of these files."""
     (tmp / "regress/tree").mkdir(parents=True)
     (tmp / "regress/tree/rooms").write_text(rooms)
+    (tmp / "regress/tree/for_tests").write_text(for_tests)
     for name, text in files.items():
         path = tmp / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for name in (name for name in files if name.endswith(".c")):
+    for name in (name for name in files if name.endswith(".c") and
+                 not name.startswith("regress/")):
         o = tmp / "build" / (name[:-2] + ".o")
         o.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cc", "-I", tmp, "-c", "-o", o, tmp / name],
@@ -70,6 +72,36 @@ def test_what_it_finds(tmp, files, complaint):
     code, out = check(tmp, {**GOOD, **files})
     assert code == 1
     assert complaint in out, out
+
+
+# high/g.c exports what main.c does not use
+EXTRA = {"high/g.c": "int high_g(void);\n"
+                     "int\nhigh_g(void)\n{\n\treturn 1;\n}\n"}
+NOBODY = "high/g.c:1: high_g is exported and no other file uses it"
+ALONE = "regress/tree/for_tests:1: high_%s is not exported for tests alone"
+
+
+@pytest.mark.parametrize("used_by, allowed, complaint", [
+    (None, "", NOBODY),
+    ("regress/unit/test_g.c", "", NOBODY + " but tests"),
+    ("regress/fuzz/fuzz_g.c", "", NOBODY + " but tests"),
+    ("regress/demo/demo-g.c", "", None),
+    ("regress/unit/test_g.c", "high_g: to see it\n", None),
+    # a leave that nobody needs, or not any more
+    (None, "high_g: to see it\n", ALONE % "g"),
+    ("regress/demo/demo-g.c", "high_g: to see it\n", ALONE % "g"),
+    ("regress/unit/test_g.c", "high_b: to see it\n", ALONE % "b"),
+    ("regress/unit/test_g.c", "high_x: to see it\n", ALONE % "x"),
+    ("regress/unit/test_g.c", "high_g:\n",
+     'regress/tree/for_tests:1: expected "symbol: why"'),
+])
+def test_exports_for_tests(tmp, used_by, allowed, complaint):
+    files = {**GOOD, **EXTRA}
+    if used_by:
+        files[used_by] = "int main(void) { return high_g(); }\n"
+    code, out = check(tmp, files, for_tests=allowed)
+    assert code == (1 if complaint else 0), out
+    assert complaint is None or any(complaint in line for line in out), out
 
 
 LOGS = {

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "common/shm.h"
+#include "common/stage.h"
 #include "worker/mcp/accord.h"
 #include "worker/mcp/rules.h"
 #include "worker/mcp/session.h"
@@ -134,7 +135,7 @@ fake_answer(struct client *c, int status)
 
 	assert_int_equal(f->status, 0);
 	f->status = status;
-	f->stage = stages_name(c->req->stage);
+	f->stage = stage_name(c->req->stage);
 	return (&f->out);
 }
 
@@ -318,7 +319,7 @@ assert_sent(struct fake *f)
 	assert_int_equal(f->reads, 1);
 	assert_non_null(f->c.req);
 	assert_non_null(f->c.req->ex);
-	assert_string_equal(stages_name(f->c.req->stage), "send");
+	assert_string_equal(stage_name(f->c.req->stage), "send");
 	kept = f->c.req->text.len;
 	request_client_gone(f->c.req);
 	assert_null(f->c.req);
@@ -346,8 +347,8 @@ test_names(void **state)
 
 	(void)state;
 	for (i = 0; i < n; i++)
-		assert_string_equal(stages_name(i), names[i]);
-	assert_null(stages_name(n));
+		assert_string_equal(stage_name(i), names[i]);
+	assert_null(stage_name(n));
 }
 
 /* Waiting for the keeper; then it is known, and the others need not wait.  It
@@ -366,7 +367,7 @@ test_waits(void **state)
 	stages_begin(&f.c, parse(&f));
 	assert_non_null(f.c.req);
 	assert_true(request_unsettled(f.c.req));
-	assert_string_equal(stages_name(f.c.req->stage), "credential");
+	assert_string_equal(stage_name(f.c.req->stage), "credential");
 	assert_int_equal(f.reads, 0);
 	keeper_says(KEY_OK);
 	kept = assert_sent(&f);

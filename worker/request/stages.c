@@ -119,12 +119,6 @@ stages_setup(const struct worker_conf *c)
 	body_setup(c);
 }
 
-const char *
-stages_name(size_t i)
-{
-	return (stage_name(i));
-}
-
 /* The last one never lets it go on. */
 static void
 run(struct request *r, const struct http1_head *h)

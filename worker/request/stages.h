@@ -38,8 +38,4 @@ void	stages_end(struct request *, int streams_only);
  * its answer ends. */
 void	stages_give_way(struct request *);
 
-/* The name of the stage of that number, in their order; NULL: there are not so
- * many. */
-const char *stages_name(size_t);
-
 #endif
