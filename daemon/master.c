@@ -169,6 +169,9 @@ begin(struct generation *g)
 
 	g->state = GEN_PRIMING;
 	evtimer_add(reload_ev, &tv);
+	/* the first one: its doors are open before it serves */
+	if (generation_serving() == NULL)
+		supervise_monitor_config(g);
 	if (f != NULL && f->acked)
 		supervise_fetch_config(f, g);
 	/* else its hello brings it what there is */

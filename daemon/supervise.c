@@ -166,13 +166,13 @@ supervise_monitor_start(void)
 	}
 	TAILQ_FOREACH(s, slots_all(), link)
 		supervise_monitor_slot(s);
-	for (d = 0; d < DOOR_MAX; d++)
-		if ((fd = doors_fd((enum proto_door)d)) != -1)
-			monitor_send(p, MSG_DOOR, d, fd);
 	if (g != NULL) {
 		supervise_monitor_config(g);
 		supervise_monitor_keys(g);
 	}
+	for (d = 0; d < DOOR_MAX; d++)
+		if ((fd = doors_fd((enum proto_door)d)) != -1)
+			monitor_send(p, MSG_DOOR, d, fd);
 	return (p);
 }
 
