@@ -5,12 +5,17 @@ gateway of one worker, so that connections to upstreams are shared and counted.
 site.token is good for an hour.  site.fresh() forgets scripts and requests of
 the test before.
 
+    from proxy_site import fresh, site  # noqa: F401
+    SITE = {"workers": 2}       # of the module's site, unless it is plain
+
     r = site.ask(method, path, headers, body)   # with the token
     site.refused(r, mark, 400, -32700)          # status, error body, audit line
 """
 
 import json
 import shutil
+
+import pytest
 
 import gw
 from conftest import new_dir, stop_all
@@ -111,11 +116,29 @@ class ProxySite:
         return line
 
 
+SERVING = []
+
+
 def serve(config=None):
     """For a fixture: yield from serve(config)."""
     s = ProxySite(config)
+    SERVING.append(s)
     try:
         s.start()
         yield s
     finally:
+        SERVING.remove(s)
         s.stop()
+
+
+@pytest.fixture(scope="module")
+def site(request):
+    """The module's."""
+    yield from serve(getattr(request.module, "SITE", None))
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """Each test begins with sites that know nothing of the one before."""
+    for s in SERVING:
+        s.fresh()

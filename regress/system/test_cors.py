@@ -9,6 +9,7 @@ import pytest
 import fake_upstream as fu
 import gw
 import proxy_site
+from proxy_site import fresh, site  # noqa: F401
 
 ORIGIN = proxy_site.ORIGIN
 ASKS = "Access-Control-Request-Headers"
@@ -18,20 +19,8 @@ MCP_FIELDS = ["Authorization", "Content-Type", "Mcp-Session-Id",
 
 
 @pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(scope="module")
 def open_site():
     yield from proxy_site.serve({"allowed_origins": ["*"]})
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    for name in ("site", "open_site"):
-        if name in request.fixturenames:
-            request.getfixturevalue(name).fresh()
 
 
 def preflight(site, fields, path="/mcp", client=None, origin=ORIGIN):

@@ -11,6 +11,7 @@ import gw
 import proxy_site
 import rawhttp
 from judge import challenge, check_error_body
+from proxy_site import fresh, site  # noqa: F401
 
 PATH = gw.METADATA_PATH
 HOST = "https://gw.example.test"
@@ -20,17 +21,6 @@ PAGES = {
     "resource_policy_uri": "https://example.test/policy",
     "resource_tos_uri": "http://example.test/tos",
 }
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    if "site" in request.fixturenames:
-        request.getfixturevalue("site").fresh()
 
 
 def bare(g, path, method="POST", headers=()):

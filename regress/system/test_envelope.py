@@ -11,21 +11,12 @@ import pytest
 import gw
 import proxy_site
 import rawhttp
+from proxy_site import fresh, site  # noqa: F401
 
 STATELESS = "2026-07-28"
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25",
              STATELESS]
 META = "io.modelcontextprotocol/protocolVersion"
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
 
 
 def refuse(site, body, code=-32600, ids=(None,), status=400, headers=(),

@@ -13,21 +13,11 @@ import pytest
 import fake_upstream as fu
 import gw
 import proxy_site
+from proxy_site import fresh, site  # noqa: F401
 
 PATIENCE = 2        # what a bystander may have to wait on a busy machine
-
-
-@pytest.fixture(scope="module")
-def site():
-    """One worker, so that whoever holds it up holds up all."""
-    yield from proxy_site.serve({"workers": 1,
-                                 "limits": {"max_body": "32MiB"}})
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    if "site" in request.fixturenames:
-        request.getfixturevalue("site").fresh()
+# one worker, so that whoever holds it up holds up all
+SITE = {"workers": 1, "limits": {"max_body": "32MiB"}}
 
 
 def bystander(site, until):

@@ -14,7 +14,7 @@ import pytest
 
 import fake_upstream as fu
 import gw
-import proxy_site
+from proxy_site import fresh, site  # noqa: F401
 
 BODY = json.dumps(gw.rpc(id="first")).encode()
 CL = "Content-Length: %d" % len(BODY)
@@ -22,16 +22,6 @@ TE = "Transfer-Encoding: chunked"
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} "
                   r"[0-9]{2}:[0-9]{2}:[0-9]{2} GMT\Z")
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
 
 
 def interim(c):

@@ -14,6 +14,7 @@ import fake_upstream as fu
 import gw
 import proxy_site
 import rawhttp
+from proxy_site import fresh, site  # noqa: F401
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -21,13 +22,9 @@ MAX_BODY = 512 * KIB
 MAX_HEADER = 4 * KIB
 CONNECTIONS = 4
 T = 0.3
-
-
-@pytest.fixture(scope="module")
-def site():
-    """Small limits."""
-    yield from proxy_site.serve({"limits": {
-        "max_body": "512KiB", "max_header": "4KiB", "buffered": "1MiB"}})
+# small limits
+SITE = {"limits": {
+    "max_body": "512KiB", "max_header": "4KiB", "buffered": "1MiB"}}
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +33,6 @@ def hasty():
     yield from proxy_site.serve({"timeouts": {
         "header": "300ms", "body": "300ms", "keepalive": "300ms",
         "upstream_connect": "300ms", "upstream_response": "300ms"}})
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    for name in ("site", "hasty"):
-        if name in request.fixturenames:
-            request.getfixturevalue(name).fresh()
 
 
 def message(size):

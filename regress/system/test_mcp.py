@@ -7,23 +7,13 @@ import pytest
 
 import fake_upstream as fu
 import gw
-import proxy_site
 from gw import rpc
+from proxy_site import fresh, site  # noqa: F401
 
 FIRST = "2024-11-05"
 NEW = "2026-07-28"
 META = "io.modelcontextprotocol/protocolVersion"
 OPEN = {"auth": {"enabled": False, "oauth": {"enabled": False}}}
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
 
 
 def new(method, name=None, **more):

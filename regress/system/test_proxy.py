@@ -17,21 +17,12 @@ import fake_upstream as fu
 import gw
 import proxy_site
 import rawhttp
+from proxy_site import fresh, site  # noqa: F401
 
 HEX32 = re.compile(r"[0-9a-f]{32}\Z")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 RPC = json.dumps(gw.rpc()).encode()
 PARENT = "00-%s-b7ad6b7169203331-01" % TRACE
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
 
 
 # -- where to ----------------------------------------------------------------

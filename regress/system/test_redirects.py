@@ -8,20 +8,10 @@ import pytest
 
 import fake_upstream as fu
 import gw
-import proxy_site
+from proxy_site import fresh, site  # noqa: F401
 
 OK = {"ok": 1}
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve({"workers": 1, "limits": {
-        "max_body": "8MiB"}})
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
+SITE = {"workers": 1, "limits": {"max_body": "8MiB"}}
 
 
 def leads(location, code=307, body=b"", then=None):

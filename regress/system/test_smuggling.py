@@ -12,19 +12,14 @@ import pytest
 
 import fake_upstream as fu
 import gw
-import proxy_site
 import rawhttp
+from proxy_site import site  # noqa: F401
 
 BODY = json.dumps(gw.rpc(id="first")).encode()
 N = len(BODY)
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (N, BODY)
 CL = "Content-Length: %d" % N
 TE = "Transfer-Encoding: chunked"
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
 
 
 @pytest.fixture(autouse=True)

@@ -23,20 +23,11 @@ import fake_upstream as fu
 import gw
 import proxy_site
 import rawhttp
+from proxy_site import fresh, site  # noqa: F401
 
 MIB = 1 << 20
 # what is freed must count as free in a build with AddressSanitizer, too
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=1")
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
 
 
 def start(site, c, method="POST", body=None, headers=()):

@@ -10,19 +10,9 @@ import pytest
 import fake_upstream as fu
 import gw
 import proxy_site
+from proxy_site import fresh, site  # noqa: F401
 
 RESULT = {"jsonrpc": "2.0", "id": 1, "result": {}}
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve()
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    if "site" in request.fixturenames:
-        request.getfixturevalue("site").fresh()
 
 
 # -- what it is --------------------------------------------------------------

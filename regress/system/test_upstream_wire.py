@@ -8,21 +8,12 @@ import pytest
 
 import fake_upstream as fu
 import gw
-import proxy_site
 import rawhttp
+from proxy_site import fresh, site  # noqa: F401
 
 OK = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-@pytest.fixture(scope="module")
-def site():
-    yield from proxy_site.serve({"workers": 1})
-
-
-@pytest.fixture(autouse=True)
-def fresh(site):
-    site.fresh()
+SITE = {"workers": 1}
 
 
 # -- health ------------------------------------------------------------------
