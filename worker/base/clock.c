@@ -6,8 +6,11 @@
 
 #include "worker/base/clock.h"
 
+#define WALL_US		10000
+
 static uint64_t	 mono;		/* us */
-static int64_t	 wall;
+static int64_t	 wall;		/* us, of when it was read: */
+static uint64_t	 wall_at;
 static int	 fresh;
 
 static void	 clock_read(void);
@@ -24,9 +27,13 @@ clock_read(void)
 	struct timespec	 ts;
 
 	mono = clock_now();
-	clock_gettime(CLOCK_REALTIME, &ts);
-	wall = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	fresh = 1;
+	/* a reading costs as much as much else; who sets it waits so long */
+	if (wall_at != 0 && mono - wall_at < WALL_US)
+		return;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	wall = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	wall_at = mono;
 }
 
 uint64_t
@@ -57,5 +64,5 @@ clock_wall(void)
 {
 	if (!fresh)
 		clock_read();
-	return (wall);
+	return ((wall + (int64_t)(mono - wall_at)) / 1000);
 }
