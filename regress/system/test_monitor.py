@@ -254,6 +254,25 @@ def test_reload_waits_for_the_verdict(gateway):
     assert d.metrics()["mcpgw_reload_last_successful"] == 1
 
 
+def test_who_does_not_wait(gateway):
+    """An operator that leaves leaves nothing behind, and its reload is done."""
+    g = gateway()
+    d = Door.at(g)
+    pid = monitor(g)
+    d.get("/v1/status")
+    before = g.descriptors(pid)
+    for i in range(10):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(d.path))
+            s.sendall(b"POST /v1/reload HTTP/1.1\r\nHost: x\r\n"
+                      b"Content-Length: 0\r\n\r\n" * (1 + i % 2))
+    a = d.ask("POST", "/v1/reload")
+    assert a.status == 200
+    assert d.get("/v1/status")["generation"] == a.json()["generation"] > 2
+    assert g.descriptors(pid) <= before + 2
+    assert monitor(g) == pid
+
+
 def test_drain_and_log(gateway, auth_server):
     g = gateway()
     d = Door.at(g)
