@@ -271,6 +271,7 @@ install: programs install-user
 	$(call install_text,sysusers.d/mcpgw.conf,$(sysusersdir)/mcpgw.conf)
 	$(call install_text,tmpfiles.d/mcpgw.conf,$(tmpfilesdir)/mcpgw.conf)
 	$(call install_text,systemd/rootless.conf,$(exampledir)/rootless.conf)
+	$(call install_text,systemd/mcpgw.socket,$(exampledir)/mcpgw.socket)
 	$(call install_text,rc.d/mcpgw,$(exampledir)/mcpgw.rc)
 	test -e $(DESTDIR)$(logrotatedir)/mcpgw || \
 	    { $(call install_text,logrotate.d/mcpgw,$(logrotatedir)/mcpgw); }

@@ -621,12 +621,12 @@ proto_get_conn(const struct imsg *m, struct proto_addr *a,
 }
 
 int
-proto_send_drain(struct channel *ch, int handover, uint64_t ms)
+proto_send_drain(struct channel *ch, enum proto_drain why, uint64_t ms)
 {
 	struct wbuf	 w;
 
 	wbuf_init(&w, 16);
-	wire_put_u8(&w, handover != 0);
+	wire_put_u8(&w, (uint8_t)why);
 	wire_put_u64(&w, ms);
 	return (send_buf(ch, MSG_DRAIN, -1, &w));
 }
@@ -638,14 +638,16 @@ proto_send_keys_lost(struct channel *ch, const void *bits, size_t len)
 }
 
 int
-proto_get_drain(const struct imsg *m, int *handover, uint64_t *ms)
+proto_get_drain(const struct imsg *m, enum proto_drain *why, uint64_t *ms)
 {
 	struct rbuf	 r;
+	uint8_t		 n;
 
 	rbuf_init(&r, m->data, m->len);
-	*handover = get_flag(&r);
+	n = wire_get_u8(&r);
+	*why = (enum proto_drain)n;
 	*ms = wire_get_u64(&r);
-	return (wire_end(&r));
+	return (n > DRAIN_KEPT ? -1 : wire_end(&r));
 }
 
 int

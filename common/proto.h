@@ -32,6 +32,15 @@ enum proto_role {
 	ROLE_MAX
 };
 
+/* Why a worker is to leave. */
+enum proto_drain {
+	DRAIN_STOP,		/* the daemon stops */
+	DRAIN_HANDOVER,		/* a newer generation serves: hand idle
+				 * connections over */
+	DRAIN_KEPT		/* the daemon stops, and somebody keeps the
+				 * listen socket for the next one */
+};
+
 enum proto_type {
 	/* master to any child, first message; struct proto_hello */
 	MSG_HELLO = 1,
@@ -103,8 +112,7 @@ enum proto_type {
 	MSG_SHM,
 	/* master to worker: empty; accept connections */
 	MSG_START,
-	/* master to worker: u8 1 a newer generation serves: hand idle
-	 * connections over; 0 the daemon stops.  u64 ms until drain_timeout */
+	/* master to worker: u8 enum proto_drain, u64 ms until drain_timeout */
 	MSG_DRAIN,
 	/* master to worker that drains: a bit for each of its auth.keys, eight
 	 * to a byte from the lowest on; set: the newest generation has no such
@@ -271,8 +279,8 @@ int	proto_send_conn(struct channel *, const struct proto_addr *, int fd,
 /* *input points into the message. */
 int	proto_get_conn(const struct imsg *, struct proto_addr *,
 	    const uint8_t **input, size_t *len);
-int	proto_send_drain(struct channel *, int handover, uint64_t ms);
-int	proto_get_drain(const struct imsg *, int *handover, uint64_t *ms);
+int	proto_send_drain(struct channel *, enum proto_drain, uint64_t ms);
+int	proto_get_drain(const struct imsg *, enum proto_drain *, uint64_t *ms);
 int	proto_send_keys_lost(struct channel *, const void *bits, size_t len);
 int	proto_send_control(struct channel *, uint64_t id, enum control_verb,
 	    uint8_t arg);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/net.h"
 #include "daemon/generation.h"
+#include "daemon/inherit.h"
 #include "daemon/listen.h"
 
 #define BACKLOG		4096
@@ -24,6 +25,7 @@
 #define GENERATIONS	(2 * GENERATIONS_MAX + 1)	/* in a storm */
 #define PARTS		6	/* descriptors of a generation */
 
+static int	 listen_new(const struct config *);
 static int	 listens_again(int);
 static int	 number(int, int);
 static int	 port_of(int);
@@ -31,7 +33,35 @@ static rlim_t	 nofile_worker(const struct config *);
 static rlim_t	 nofile_master(const struct config *);
 
 int
-listen_open(const struct config *c)
+listen_open(const struct config *c, int *unit)
+{
+	char	 other[64];
+	int	 fd, stored = 0;
+
+	fd = inherit_listener(&c->listen_addr, &stored);
+	*unit = fd != -1 && !stored;
+	if (inherit_close(other, sizeof(other)) && fd == -1) {
+		log_errx("listen.failed", LOG_KV(KV("listen", c->listen)),
+		    "listen on %s: the socket unit listens on %s; make them "
+		    "the same", c->listen, other);
+		return (-1);
+	}
+	if (fd == -1)
+		return (listen_new(c));
+	log_info("listen.inherited", LOG_KV(KV("listen", c->listen)),
+	    "listen on %s: the socket is %s", c->listen,
+	    stored ? "that of the gateway before" : "the socket unit's");
+	/* it may have another queue, or none any more */
+	if (listens_again(fd) == 0)
+		return (fd);
+	log_err("listen.failed", LOG_KV(KV("listen", c->listen)),
+	    "listen on %s", c->listen);
+	close(fd);
+	return (-1);
+}
+
+static int
+listen_new(const struct config *c)
 {
 	int	 fd, one = 1, zero = 0;
 

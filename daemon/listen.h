@@ -7,8 +7,9 @@
 #define LISTEN_PASSING	512	/* connections handed over that may wait in
 				 * the master */
 
-/* A listening, non-blocking, close-on-exec socket, or -1 (logged). */
-int	listen_open(const struct config *);
+/* A listening, non-blocking, close-on-exec socket, inherited or new, or -1
+ * (logged).  *unit: a socket unit has it, too. */
+int	listen_open(const struct config *, int *unit);
 /* Raise RLIMIT_NOFILE, which children inherit, so that limits.max_connections
  * fit into a worker, and workers of as many generations as may live beside
  * each other into the master.  0, 1 when it was raised, or -1 (logged). */

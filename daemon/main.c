@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "config/config.h"
+#include "daemon/inherit.h"
 #include "daemon/listen.h"
 #include "daemon/logging.h"
 #include "daemon/master.h"
@@ -55,7 +56,9 @@ main(int argc, char *argv[])
 	struct config		*conf;
 	char			 self[PATH_MAX];
 	int			 ch, foreground = 0, check = 0, verbose = 0;
+	int			 unit;
 
+	inherit_setup();
 	guard_stdio();
 	no_core();
 	memset(&opt, 0, sizeof(opt));
@@ -105,8 +108,10 @@ main(int argc, char *argv[])
 	opt.self = self;
 	if (listen_raise_nofile(conf) == -1)
 		return (give_up(conf, EXIT_CONFIG));
-	if ((opt.listen_fd = listen_open(conf)) == -1)
+	if ((opt.listen_fd = listen_open(conf, &unit)) == -1)
 		return (give_up(conf, 1));
+	opt.listen_kept = notify_keep(unit ? -1 : opt.listen_fd,
+	    INHERIT_STORED) || unit;
 	umask(027);
 	/* PID 1 of a container cannot leave anything behind itself */
 	if (!foreground && getpid() != 1)

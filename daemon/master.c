@@ -61,7 +61,7 @@ static void	 keys_came(struct process *, struct imsg *);
 static void	 start_workers(struct generation *);
 static void	 worker_ready_now(struct process *);
 static void	 switch_to(struct generation *);
-static void	 drain(struct generation *, int, uint64_t);
+static void	 drain(struct generation *, enum proto_drain, uint64_t);
 static void	 tell_lost(const struct generation *,
 		    const struct generation *);
 static void	 give_up(struct generation *, const char *);
@@ -287,7 +287,7 @@ switch_to(struct generation *g)
 		if (oldest->state == GEN_DRAINING)
 			tell_lost(oldest, g);
 	if (old != NULL)
-		drain(old, 1, g->conf->w.t_drain);
+		drain(old, DRAIN_HANDOVER, g->conf->w.t_drain);
 	if (!started) {
 		started = 1;
 		log_info("daemon.serving", LOG_KV(
@@ -305,12 +305,13 @@ switch_to(struct generation *g)
 	TAILQ_FOREACH(oldest, generation_all(), link) {
 		if (n <= GENERATIONS_MAX || oldest->state != GEN_DRAINING)
 			break;
-		drain(oldest, 1, n-- > 2 * GENERATIONS_MAX ? 0 : CROWDED_MS);
+		drain(oldest, DRAIN_HANDOVER,
+		    n-- > 2 * GENERATIONS_MAX ? 0 : CROWDED_MS);
 	}
 }
 
 static void
-drain(struct generation *g, int handover, uint64_t ms)
+drain(struct generation *g, enum proto_drain why, uint64_t ms)
 {
 	struct process	*p;
 
@@ -319,7 +320,7 @@ drain(struct generation *g, int handover, uint64_t ms)
 			continue;
 		p->draining = 1;
 		if (p->channel == NULL || !p->acked ||
-		    proto_send_drain(p->channel, handover, ms) == -1)
+		    proto_send_drain(p->channel, why, ms) == -1)
 			process_kill(p);
 		else
 			supervise_drain_limit(p, ms);
@@ -879,7 +880,8 @@ master_stop(void)
 	TAILQ_FOREACH(g, generation_all(), link) {
 		if (g->conf->w.t_drain > longest)
 			longest = g->conf->w.t_drain;
-		drain(g, 0, stopping ? 0 : g->conf->w.t_drain);
+		drain(g, opt.listen_kept ? DRAIN_KEPT : DRAIN_STOP,
+		    stopping ? 0 : g->conf->w.t_drain);
 	}
 	if (!stopping)
 		notify_stopping(longest);

@@ -16,6 +16,7 @@ struct master_options {
 	struct proto_hello hello;	/* ids, chroot, level of the log */
 	int		 verbose;	/* debug, whatever log.level says */
 	int		 listen_fd;	/* taken over */
+	int		 listen_kept;	/* for the next master, by ours */
 	/* serving (0), or the exit code when the start failed; called once */
 	void		(*started)(int);
 };

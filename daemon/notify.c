@@ -25,6 +25,7 @@
 struct word {
 	TAILQ_ENTRY(word) link;
 	char		 text[TEXT_MAX];
+	int		 fd;		/* that goes with it, or -1 */
 };
 
 static TAILQ_HEAD(, word) queue = TAILQ_HEAD_INITIALIZER(queue);
@@ -37,7 +38,9 @@ static pid_t		 dog_pid;	/* for whom it is; 0: for everybody */
 
 static int	 address(const char *, struct sockaddr_un *, socklen_t *);
 static void	 find_dog(void);
-static void	 say(const char *, ...) __attribute__((format(printf, 1, 2)));
+static void	 say(int, const char *, ...)
+		    __attribute__((format(printf, 2, 3)));
+static ssize_t	 send_word(const struct word *);
 static void	 flush(void);
 static void	 on_again(evutil_socket_t, short, void *);
 static void	 on_dog(evutil_socket_t, short, void *);
@@ -140,13 +143,29 @@ notify_watch(struct event_base *base)
 		fatalx("event_new");
 }
 
+int
+notify_keep(int fd, const char *name)
+{
+	const char	*store = getenv("FDSTORE");
+	int		 has = store != NULL && number(store) > 0;
+
+	(void)unsetenv("FDSTORE");
+	if (sock == -1)
+		return (0);
+	/* the socket of another listen address would never be served */
+	say(-1, "FDSTOREREMOVE=1\nFDNAME=%s\n", name);
+	if (fd != -1)
+		say(fd, "FDSTORE=1\nFDNAME=%s\n", name);
+	return (has);
+}
+
 void
 notify_reloading(void)
 {
 	struct timespec	 ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	say("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the "
+	say(-1, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the "
 	    "configuration again\n", (uint64_t)ts.tv_sec * 1000000 +
 	    (uint64_t)ts.tv_nsec / 1000);
 }
@@ -161,7 +180,7 @@ notify_serving(uint32_t generation, unsigned workers, const char *refused)
 	for (p = why; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
-	say("READY=1\nSTATUS=Generation %u serves with %u workers%s%s\n",
+	say(-1, "READY=1\nSTATUS=Generation %u serves with %u workers%s%s\n",
 	    generation, workers, refused != NULL ?
 	    "; the newer configuration is refused: " : "", why);
 }
@@ -169,12 +188,12 @@ notify_serving(uint32_t generation, unsigned workers, const char *refused)
 void
 notify_stopping(uint64_t ms)
 {
-	say("STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=Stopping\n",
-	    (ms + STOP_MORE_MS) * 1000);
+	say(-1, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\n"
+	    "STATUS=Stopping\n", (ms + STOP_MORE_MS) * 1000);
 }
 
 static void
-say(const char *fmt, ...)
+say(int fd, const char *fmt, ...)
 {
 	struct word	*w;
 	va_list		 ap;
@@ -184,6 +203,7 @@ say(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(w->text, sizeof(w->text), fmt, ap);
 	va_end(ap);
+	w->fd = fd;
 	TAILQ_INSERT_TAIL(&queue, w, link);
 	if (++queued > QUEUE_MAX) {
 		w = TAILQ_FIRST(&queue);
@@ -201,7 +221,7 @@ flush(void)
 	struct word	*w;
 
 	while ((w = TAILQ_FIRST(&queue)) != NULL) {
-		if (send(sock, w->text, strlen(w->text), MSG_NOSIGNAL) == -1) {
+		if (send_word(w) == -1) {
 			if (errno == EAGAIN || errno == ENOBUFS) {
 				if (again_ev != NULL)
 					evtimer_add(again_ev, &tv);
@@ -214,6 +234,28 @@ flush(void)
 		free(w);
 		queued--;
 	}
+}
+
+static ssize_t
+send_word(const struct word *w)
+{
+	union {
+		struct cmsghdr	 head;
+		char		 room[CMSG_SPACE(sizeof(int))];
+	} c;
+	struct iovec	 iov = { (void *)(uintptr_t)w->text, strlen(w->text) };
+	struct msghdr	 m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (w->fd != -1) {
+		memset(&c, 0, sizeof(c));
+		c.head.cmsg_level = SOL_SOCKET;
+		c.head.cmsg_type = SCM_RIGHTS;
+		c.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&c.head), &w->fd, sizeof(int));
+		m.msg_control = &c;
+		m.msg_controllen = sizeof(c);
+	}
+	return (sendmsg(sock, &m, MSG_NOSIGNAL));
 }
 
 static void
@@ -231,5 +273,5 @@ on_dog(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	say("WATCHDOG=1\n");
+	say(-1, "WATCHDOG=1\n");
 }

@@ -19,6 +19,10 @@ void	notify_setup(void);
  * ($WATCHDOG_USEC, if it is meant for us). */
 void	notify_watch(struct event_base *);
 
+/* Put a descriptor, or -1 for none, into the manager's store in place of what
+ * has this name there: whoever is started after us gets it.  1: there is such
+ * a store ($FDSTORE); 0: none that we know of. */
+int	notify_keep(int fd, const char *name);
 /* A reload begins. */
 void	notify_reloading(void);
 /* The start or a reload is over, and this generation serves.  refused: why it

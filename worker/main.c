@@ -58,6 +58,7 @@
 
 #define PASS_AT_ONCE	64	/* idle connections handed over per turn */
 #define ROUNDS		4	/* of flushing per turn */
+#define QUEUE_MS	2000		/* connections wait for a restart */
 #define SETTLE_MS	1000	/* for credentials being looked at */
 
 enum { SERVING, HANDING_OVER, STOPPING };
@@ -89,7 +90,7 @@ static int	 lost(struct imsg *);
 static void	 peer_gone(enum proto_role);
 static void	 look_again(void);
 static void	 maybe_ready(void);
-static void	 drain_begin(int, uint64_t);
+static void	 drain_begin(enum proto_drain, uint64_t);
 static void	 drain_expired(evutil_socket_t, short, void *);
 static void	 settle_expired(evutil_socket_t, short, void *);
 static void	 maybe_draining(void);
@@ -311,7 +312,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 {
 	const char	*why;
 	uint64_t	 ms;
-	int		 handover;
+	enum proto_drain why_drain;
 
 	(void)arg;
 	(void)ch;
@@ -319,7 +320,7 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		/* the master is gone: finish what is begun, take no more */
 		log_set_sink(NULL, NULL);
 		accept_stop();
-		drain_begin(0, conf->t_drain);
+		drain_begin(DRAIN_STOP, conf->t_drain);
 		return;
 	}
 	if (m->lost && lost(m))
@@ -345,9 +346,9 @@ master_message(struct channel *ch, struct imsg *m, void *arg)
 		take_conn(m);
 		break;
 	case MSG_DRAIN:
-		if (proto_get_drain(m, &handover, &ms) == -1)
+		if (proto_get_drain(m, &why_drain, &ms) == -1)
 			fatalx("MSG_DRAIN: malformed");
-		drain_begin(handover, ms);
+		drain_begin(why_drain, ms);
 		break;
 	case MSG_KEYS_LOST:
 		if (api_keys_lose(m->data, m->len) == -1)
@@ -406,18 +407,22 @@ lost(struct imsg *m)
 }
 
 static void
-drain_begin(int handover, uint64_t ms)
+drain_begin(enum proto_drain why, uint64_t ms)
 {
 	struct timeval	 tv = mono_timeval(SETTLE_MS);
 	uint64_t	 deadline = clock_mono() + ms;
 	int		 told = leaving != SERVING;
 
 	state_leave();
-	leaving = handover && leaving != STOPPING ? HANDING_OVER : STOPPING;
+	leaving = why == DRAIN_HANDOVER && leaving != STOPPING ?
+	    HANDING_OVER : STOPPING;
 	/* at a stop those who come are told so, while others are served: what
-	 * waits in the queue at the end is lost */
-	if (handover)
+	 * waits in the queue at the end is lost, unless somebody keeps it;
+	 * then they are told if it takes long */
+	if (why == DRAIN_HANDOVER)
 		accept_stop();
+	else if (why == DRAIN_KEPT && !told)
+		accept_pause(QUEUE_MS);
 	probe_stop();
 	conn_leave(leaving == HANDING_OVER);
 	if (leaving == STOPPING)

@@ -2,6 +2,7 @@
 
 The manager is a socket here: sd_notify(3) is one datagram for each word."""
 
+import array
 import os
 import pathlib
 import re
@@ -30,15 +31,27 @@ class Manager:
         self.env = "@" + name if abstract else str(tmp / "notify")
         self.sock.bind("\0" + name if abstract else self.env)
 
-    def word(self, timeout=15):
-        """(pid of the sender, {NAME: value}) of the next datagram."""
+    def raw(self, timeout=15):
+        """(pid of the sender, {NAME: value}, [descriptors]) of the next
+        datagram."""
         assert select.select([self.sock], [], [], timeout)[0], "silence"
-        data, anc, flags, _ = self.sock.recvmsg(4096, 64)
-        assert flags & socket.MSG_TRUNC == 0
-        pid = int.from_bytes(anc[0][2][:4], "little")
+        data, anc, flags, _ = self.sock.recvmsg(4096, 256)
+        assert flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) == 0
+        got = {kind: value for _, kind, value in anc}
+        pid = int.from_bytes(got[socket.SCM_CREDENTIALS][:4], "little")
+        fds = array.array("i", got.get(socket.SCM_RIGHTS, b""))
         lines = data.decode().splitlines()
         assert all("=" in line for line in lines), data
-        return pid, dict(line.split("=", 1) for line in lines)
+        return pid, dict(line.split("=", 1) for line in lines), list(fds)
+
+    def word(self, timeout=15):
+        """The next that is not of the store: (pid, {NAME: value})."""
+        while True:
+            pid, w, fds = self.raw(timeout)
+            for fd in fds:
+                os.close(fd)
+            if "FDNAME" not in w:
+                return pid, w
 
     def wait(self, name):
         while True:

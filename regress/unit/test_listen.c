@@ -25,12 +25,12 @@ static int
 open_one(void)
 {
 	struct sockaddr_in	 a = { .sin_family = AF_INET };
-	int			 fd;
+	int			 fd, unit;
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	memcpy(&conf.listen_addr, &a, sizeof(a));
 	conf.listen_len = sizeof(a);
-	fd = listen_open(&conf);
+	fd = listen_open(&conf, &unit);
 	assert_int_not_equal(fd, -1);
 	return (fd);
 }

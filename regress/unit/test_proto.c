@@ -348,9 +348,9 @@ static int
 get_drain(const struct imsg *m)
 {
 	uint64_t	 ms;
-	int		 handover;
+	enum proto_drain why;
 
-	return (proto_get_drain(m, &handover, &ms));
+	return (proto_get_drain(m, &why, &ms));
 }
 
 static int
@@ -706,7 +706,8 @@ test_times(void **state)
 {
 	struct imsg	 m;
 	uint64_t	 ms;
-	int		 flag;
+	enum proto_drain why;
+	int		 flag, v;
 
 	(void)state;
 	assert_int_equal(proto_send_fetch_done(out, 1, UINT64_MAX), 0);
@@ -716,13 +717,18 @@ test_times(void **state)
 	assert_true(ms == UINT64_MAX);
 	exact(&m, get_fetch_done);
 	flag_at(&m, 0, get_fetch_done);
-	assert_int_equal(proto_send_drain(out, 0, 300000), 0);
+	for (v = 0; v < 256; v++) {
+		assert_int_equal(proto_send_drain(out, (enum proto_drain)v,
+		    300000), 0);
+		m = received(ROLE_MASTER, ROLE_WORKER, MSG_DRAIN);
+		assert_int_equal(proto_get_drain(&m, &why, &ms),
+		    v <= DRAIN_KEPT ? 0 : -1);
+		assert_int_equal(why, v);
+		assert_true(ms == 300000);
+	}
+	assert_int_equal(proto_send_drain(out, DRAIN_STOP, 300000), 0);
 	m = received(ROLE_MASTER, ROLE_WORKER, MSG_DRAIN);
-	assert_int_equal(proto_get_drain(&m, &flag, &ms), 0);
-	assert_int_equal(flag, 0);
-	assert_true(ms == 300000);
 	exact(&m, get_drain);
-	flag_at(&m, 0, get_drain);
 }
 
 static void

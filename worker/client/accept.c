@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/mono.h"
 #include "common/net.h"
 #include "worker/base/sandbox_rules.h"
 #include "worker/client/accept.h"
@@ -25,7 +26,7 @@
 
 static struct event_base	*base;
 static struct event		*ev;
-static struct event		*again;	/* after a lack of descriptors */
+static struct event		*again;	/* no descriptors, or a pause */
 static struct event		*crowd;	/* while there is no room */
 static int			 sock = -1;
 static int			 started;
@@ -82,6 +83,17 @@ accept_stop(void)
 	if (dup3(STDIN_FILENO, sock, O_CLOEXEC) == -1)
 		fatal("accept: dup3");
 	sock = -1;
+}
+
+void
+accept_pause(uint64_t ms)
+{
+	struct timeval	 tv = mono_timeval(ms);
+
+	if (sock == -1)
+		return;
+	evtimer_add(again, &tv);
+	accept_poll();
 }
 
 void
