@@ -8,9 +8,24 @@
 
 #define TAKEN		(1ULL << 63)	/* so that no key is 0 */
 #define OTHERS		0xffU		/* a part of a key: surplus */
+#define CODES_MAX	48	/* rows of a table for what one upstream has
+				 * as codes: it is free to make them up */
+#define MEMOS		256	/* keys whose rows are remembered */
 
 static struct stats_slot	 nowhere;
 struct stats_slot		*stats = &nowhere;
+
+/* Where our keys are, so that a table that is full costs no search for each
+ * request.  A row stays where it is. */
+static struct {
+	uint64_t		 key;
+	struct stats_request	*row;
+} request_memo[MEMOS];
+static struct {
+	const struct stats_op	*table;
+	uint64_t		 key;
+	struct stats_op		*row;
+} op_memo[MEMOS];
 
 const uint32_t stats_bounds_ms[STATS_BUCKETS - 1] = { 10, 20, 50, 100, 200,
 	500, 1000, 2000, 5000, 10000, 30000, 60000, 120000, 300000 };
@@ -109,8 +124,9 @@ static void	 merge_hist(struct stats_hist *, const struct stats_hist *);
 static void	 merge_ops(struct stats_op *, const struct stats_op *);
 static void	 merge_names(struct stats_name *, const struct stats_name *);
 static uint64_t	 pack(const struct stats_key *);
-static void	 add_request(struct stats_request *, uint64_t, uint64_t);
+static struct stats_request *request_of(struct stats_request *, uint64_t);
 static struct stats_op *op_of(struct stats_op *, uint64_t);
+static uint64_t	 op_bounded(const struct stats_op *, uint64_t);
 static uint64_t	 op_key(unsigned, unsigned, unsigned);
 static size_t	 spread(uint64_t, size_t);
 static size_t	 cut(const char *, size_t);
@@ -171,11 +187,20 @@ stats_key_get(uint64_t v, struct stats_key *k)
 void
 stats_count_request(const struct stats_key *k)
 {
-	add_request(stats->requests, pack(k), 1);
+	uint64_t		 key = pack(k);
+	size_t			 at = spread(key, MEMOS);
+	struct stats_request	*row = request_memo[at].row;
+
+	if (row == NULL || request_memo[at].key != key) {
+		row = request_of(stats->requests, key);
+		request_memo[at].key = key;
+		request_memo[at].row = row;
+	}
+	stats_bump(&row->n, 1);
 }
 
-static void
-add_request(struct stats_request *t, uint64_t key, uint64_t n)
+static struct stats_request *
+request_of(struct stats_request *t, uint64_t key)
 {
 	static const struct stats_key	 others = { STATS_OTHER, OTHERS,
 					    OTHERS, OTHERS, OTHERS };
@@ -183,19 +208,19 @@ add_request(struct stats_request *t, uint64_t key, uint64_t n)
 	size_t				 i, at = spread(key, last);
 	uint64_t			 have;
 
-	for (i = 0; i < last; i++, at = (at + 1) % last) {
+	for (i = 0; i < last; i++) {
 		have = stats_get(&t[at].key);
-		if (have != 0 && have != key)
-			continue;
 		if (have == 0)
 			atomic_store_explicit(&t[at].key, key,
 			    memory_order_relaxed);
-		stats_bump(&t[at].n, n);
-		return;
+		if (have == 0 || have == key)
+			return (&t[at]);
+		if (++at == last)
+			at = 0;
 	}
 	atomic_store_explicit(&t[last].key, pack(&others),
 	    memory_order_relaxed);
-	stats_bump(&t[last].n, n);
+	return (&t[last]);
 }
 
 static uint64_t
@@ -221,7 +246,37 @@ struct stats_op *
 stats_op(struct stats_op t[STATS_OPS], unsigned upstream, unsigned method,
     unsigned error)
 {
-	return (op_of(t, op_key(upstream, method, error)));
+	uint64_t	 key = op_key(upstream, method, error);
+	size_t		 at = spread(key, MEMOS);
+
+	if (op_memo[at].table == t && op_memo[at].key == key)
+		return (op_memo[at].row);
+	op_memo[at].table = t;
+	op_memo[at].key = key;
+	op_memo[at].row = op_of(t, op_bounded(t, key));
+	return (op_memo[at].row);
+}
+
+/* The key, or that of the upstream's other errors: one that answers with ever
+ * new codes takes no rows from others. */
+static uint64_t
+op_bounded(const struct stats_op *t, uint64_t key)
+{
+	unsigned	 upstream, method, error, up, me, er;
+	size_t		 i, n = 0;
+
+	if (stats_op_get(key, &upstream, &method, &error) == -1 ||
+	    (error & (STATS_ERROR_RPC | STATS_ERROR_HTTP)) == 0)
+		return (key);
+	for (i = 0; i < STATS_OPS - 1; i++) {
+		if (stats_get(&t[i].key) == key)
+			return (key);
+		if (stats_op_get(stats_get(&t[i].key), &up, &me, &er) == 0 &&
+		    up == upstream)
+			n += (er & (STATS_ERROR_RPC | STATS_ERROR_HTTP)) != 0;
+	}
+	return (n < CODES_MAX ? key : op_key(upstream, method,
+	    STATS_ERROR_OTHER));
 }
 
 static struct stats_op *
@@ -231,14 +286,15 @@ op_of(struct stats_op *t, uint64_t key)
 	size_t		 i, at = spread(key, last);
 	uint64_t	 have;
 
-	for (i = 0; i < last; i++, at = (at + 1) % last) {
+	for (i = 0; i < last; i++) {
 		have = stats_get(&t[at].key);
-		if (have == key)
+		if (have == 0)
+			atomic_store_explicit(&t[at].key, key,
+			    memory_order_relaxed);
+		if (have == 0 || have == key)
 			return (&t[at]);
-		if (have != 0)
-			continue;
-		atomic_store_explicit(&t[at].key, key, memory_order_relaxed);
-		return (&t[at]);
+		if (++at == last)
+			at = 0;
 	}
 	atomic_store_explicit(&t[last].key, op_key(STATS_OTHER, OTHERS,
 	    STATS_ERROR_OTHER), memory_order_relaxed);
@@ -257,7 +313,7 @@ stats_name(struct stats_name t[STATS_NAMES], unsigned upstream,
 	for (i = 0; i < len; i++)
 		hash = hash * 31 + (uint8_t)name[i];
 	for (i = 0, at = spread(hash, last); i < last; i++,
-	    at = (at + 1) % last) {
+	    at = at + 1 == last ? 0 : at + 1) {
 		if (atomic_load_explicit(&t[at].set, memory_order_acquire) ==
 		    0)
 			break;
@@ -389,8 +445,8 @@ stats_merge(struct stats_slot *into, const struct stats_slot *s)
 		stats_bump(&into->n[i], stats_get(&s->n[i]));
 	for (i = 0; i < STATS_REQUESTS; i++)
 		if ((stats_get(&s->requests[i].key) & TAKEN) != 0)
-			add_request(into->requests,
-			    stats_get(&s->requests[i].key),
+			stats_bump(&request_of(into->requests,
+			    stats_get(&s->requests[i].key))->n,
 			    stats_get(&s->requests[i].n));
 	merge_ops(into->server, s->server);
 	merge_ops(into->client, s->client);
@@ -420,4 +476,6 @@ stats_attach(struct stats_slot *slot)
 {
 	stats_merge(slot, stats);
 	stats = slot;
+	memset(request_memo, 0, sizeof(request_memo));
+	memset(op_memo, 0, sizeof(op_memo));
 }

@@ -289,7 +289,8 @@ void	stats_time_ms(struct stats_hist *, uint64_t us);
 void	stats_time_us(struct stats_hist *, uint64_t us);
 
 /* A row for counting, found or begun; the table's last one, with a key whose
- * parts are all "other", when it is full. */
+ * parts are all "other", when it is full.  Of the codes that an upstream
+ * answers with, only so many have a row each; the rest is its "_OTHER". */
 void	stats_count_request(const struct stats_key *);
 struct stats_op *stats_op(struct stats_op[STATS_OPS], unsigned upstream,
 	    unsigned method, unsigned error);

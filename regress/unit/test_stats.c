@@ -24,7 +24,8 @@ fresh(void **state)
 	(void)state;
 	memset(&ours, 0, sizeof(ours));
 	memset(&total, 0, sizeof(total));
-	stats = &ours;
+	stats = &total;
+	stats_attach(&ours);
 	return (0);
 }
 
@@ -104,6 +105,42 @@ test_operations(void **state)
 	for (i = 0; i < STATS_OPS; i++)
 		n += stats_get(&total.server[i].bytes_in);
 	assert_int_equal(n, 4 * STATS_OPS);
+}
+
+/* An upstream that makes up codes has few rows for them, and leaves those of
+ * others alone. */
+static void
+test_codes(void **state)
+{
+	unsigned	 up, method, error, rows = 0;
+	uint64_t	 n = 0;
+	int		 i;
+
+	(void)state;
+	for (i = 1; i <= 3 * STATS_OPS; i++) {
+		stats_bump(&stats_op(ours.client, 7, 4,
+		    stats_error_rpc(-i))->errors, 1);
+		stats_bump(&stats_op(ours.client, 7, 4,
+		    stats_error_http(100 + i % 500))->errors, 1);
+	}
+	for (i = 0; i < STATS_OPS; i++) {
+		if (stats_op_get(stats_get(&ours.client[i].key), &up, &method,
+		    &error) == -1)
+			continue;
+		assert_int_equal(up, 7);
+		assert_int_equal(method, 4);
+		n += stats_get(&ours.client[i].errors);
+		rows++;
+	}
+	assert_int_equal(n, 6 * STATS_OPS);
+	assert_in_range(rows, 32, 64);
+	/* what had a row keeps it, and others get theirs */
+	assert_int_equal(stats_get(&stats_op(ours.client, 7, 4,
+	    stats_error_rpc(-1))->errors), 1);
+	assert_int_equal(stats_op_get(stats_get(&stats_op(ours.client, 8, 4,
+	    stats_error_rpc(-1))->key), &up, &method, &error), 0);
+	assert_int_equal(up, 8);
+	assert_int_equal(error, stats_error_rpc(-1));
 }
 
 /* A time that is a bound is in that bound's bucket (le). */
@@ -295,6 +332,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup(test_requests, fresh),
 		cmocka_unit_test_setup(test_operations, fresh),
+		cmocka_unit_test_setup(test_codes, fresh),
 		cmocka_unit_test_setup(test_times, fresh),
 		cmocka_unit_test_setup(test_names, fresh),
 		cmocka_unit_test_setup(test_attach, fresh),

@@ -1,6 +1,6 @@
 /*
- * One request adds to a handful of rows; which ones is looked up once, and of
- * names the last one met is remembered.
+ * One request adds to a handful of rows; which ones is looked up once, and
+ * remembered.
  */
 #include <string.h>
 
@@ -8,14 +8,26 @@
 #include "worker/base/clock.h"
 #include "worker/record/metrics.h"
 
-static void	 count_name(struct stats_name *, struct stats_name **,
-		    uint32_t, struct slice, const struct metrics_request *);
-static int	 is_named(const struct stats_name *, uint32_t, struct slice);
+#define MEMOS		64	/* names whose rows are remembered */
+
+/* Those of a table that is full, too, which would be a search each time. */
+struct memo {
+	struct stats_name	*row;
+	uint32_t		 upstream;
+	size_t			 len;
+	char			 name[STATS_NAME_MAX];
+};
+
+static void	 count_name(struct stats_name *, struct memo *, uint32_t,
+		    struct slice, const struct metrics_request *);
+static struct stats_name *find(struct stats_name *, struct memo *, uint32_t,
+		    struct slice, int);
+static size_t	 spread(uint32_t, struct slice);
 
 void
 metrics_request(const struct metrics_request *m)
 {
-	static struct stats_name	*tool, *client;
+	static struct memo		 tools[MEMOS], clients[MEMOS];
 	const struct stats_key		 key = {
 		.upstream = (uint16_t)m->upstream,
 		.method = (uint8_t)m->method,
@@ -34,23 +46,20 @@ metrics_request(const struct metrics_request *m)
 	stats_time_us(&stats->own, m->us > m->away_us ? m->us - m->away_us :
 	    0);
 	if (m->tool.len > 0)
-		count_name(stats->tools, &tool, m->upstream, m->tool, m);
+		count_name(stats->tools, tools, m->upstream, m->tool, m);
 	if (m->client.len > 0)
-		count_name(stats->clients, &client, STATS_NO_UPSTREAM,
+		count_name(stats->clients, clients, STATS_NO_UPSTREAM,
 		    m->client, m);
 }
 
 /* The name of what was refused adds no row: anybody may have made it up. */
 static void
-count_name(struct stats_name *table, struct stats_name **last,
-    uint32_t upstream, struct slice name, const struct metrics_request *m)
+count_name(struct stats_name *table, struct memo *memos, uint32_t upstream,
+    struct slice name, const struct metrics_request *m)
 {
-	struct stats_name	*n = *last;
+	struct stats_name	*n = find(table, memos, upstream, name,
+				    m->action == AUDIT_ALLOW);
 
-	if (n == NULL || !is_named(n, upstream, name))
-		n = stats_name(table, upstream, name.p, name.len,
-		    m->action == AUDIT_ALLOW);
-	*last = n;
 	stats_bump(&n->errors, m->error != 0 && m->action != AUDIT_DENY);
 	stats_bump(&n->denied, m->action == AUDIT_DENY);
 	stats_bump(&n->bytes_in, m->bytes_in);
@@ -58,12 +67,38 @@ count_name(struct stats_name *table, struct stats_name **last,
 	stats_time_ms(&n->time, m->us);
 }
 
-static int
-is_named(const struct stats_name *n, uint32_t upstream, struct slice name)
+static struct stats_name *
+find(struct stats_name *table, struct memo *memos, uint32_t upstream,
+    struct slice name, int add)
 {
-	return (n->upstream == upstream && name.len < STATS_NAME_MAX &&
-	    memcmp(n->name, name.p, name.len) == 0 &&
-	    n->name[name.len] == '\0');
+	struct memo		*o = &memos[spread(upstream, name)];
+	struct stats_name	*n;
+
+	if (o->row != NULL && o->upstream == upstream &&
+	    o->len == name.len && memcmp(o->name, name.p, name.len) == 0)
+		return (o->row);
+	n = stats_name(table, upstream, name.p, name.len, add);
+	/* one that may yet get a row of its own is not remembered */
+	if (name.len > sizeof(o->name) ||
+	    (!add && n == &table[STATS_NAMES - 1]))
+		return (n);
+	o->row = n;
+	o->upstream = upstream;
+	o->len = name.len;
+	memcpy(o->name, name.p, name.len);
+	return (n);
+}
+
+/* Quickly: of names that are alike only one is remembered. */
+static size_t
+spread(uint32_t upstream, struct slice s)
+{
+	uint32_t	 v = upstream + (uint32_t)s.len;
+
+	v = v * 31 + (uint8_t)s.p[0];
+	v = v * 31 + (uint8_t)s.p[s.len / 2];
+	v = v * 31 + (uint8_t)s.p[s.len - 1];
+	return (v % MEMOS);
 }
 
 void
