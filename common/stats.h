@@ -218,6 +218,8 @@ struct stats_slot {
 	struct stats_op	 client[STATS_OPS];	/* exchanges with upstreams */
 	struct stats_hist own;		/* of a request, in the gateway */
 	struct stats_hist keeper;	/* until the keeper's verdict */
+	stats_number	 audit_since;	/* ms since the epoch, when the first
+					 * line was made that waits; 0 */
 	struct stats_name tools[STATS_NAMES];
 	struct stats_name clients[STATS_NAMES];
 	struct stats_server servers[STATS_SERVERS];

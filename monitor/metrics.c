@@ -143,6 +143,10 @@ put_gateway(struct expo *e, const struct view *v)
 	number(e, "mcpgw_audit_broken",
 	    "1 while the audit log cannot be written and requests are "
 	    "refused.", b->audit_broken != 0);
+	expo_family(e, EXPO_GAUGE, "mcpgw_audit_lag_seconds",
+	    "For how long the oldest line waits to be written to the audit "
+	    "log.");
+	expo_ms(e, NULL, view_audit_lag(v));
 	number(e, "mcpgw_telemetry_enabled", "1 when spans are exported.",
 	    b->telemetry != 0);
 }

@@ -163,6 +163,28 @@ view_gauge_sum(const struct view *v, enum stats_gauge g)
 	return (sum);
 }
 
+int64_t
+view_audit_lag(const struct view *v)
+{
+	const struct stats_slot	*s;
+	uint64_t		 since;
+	int64_t			 lag = 0;
+	uint32_t		 i;
+
+	for (i = 0; i < v->board.nlive; i++) {
+		if ((s = view_of(v->board.live[i])) == NULL)
+			continue;
+		since = stats_get(&s->audit_since);
+		/* not of before we were, nor of what is yet to come */
+		if (since < (uint64_t)v->board.started ||
+		    since > (uint64_t)v->now)
+			continue;
+		if (v->now - (int64_t)since > lag)
+			lag = v->now - (int64_t)since;
+	}
+	return (lag);
+}
+
 void
 view_server(const struct view *v, uint32_t number, struct view_server *out)
 {

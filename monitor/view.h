@@ -29,6 +29,8 @@ const struct stats_slot *view_of(uint32_t number);
  * miscounts, is 0. */
 uint64_t view_gauge(const struct stats_slot *, enum stats_gauge);
 uint64_t view_gauge_sum(const struct view *, enum stats_gauge);
+/* For how many ms the oldest line of the audit log waits; 0: none does. */
+int64_t	view_audit_lag(const struct view *);
 
 /* A server as all workers see it. */
 struct view_server {

@@ -367,10 +367,14 @@ def test_log_that_is_full(make_gateway, auth_server, upstream):
     assert n.sum("mcpgw_audit_pending_lines") == 1
     assert n.sum("mcpgw_audit_lines_total") == 1
     assert n.sum("mcpgw_audit_bytes_total") == written
+    assert n.sum("mcpgw_audit_lag_seconds") < 10
+    until(g, lambda m: m.sum("mcpgw_audit_lag_seconds") >
+          n.sum("mcpgw_audit_lag_seconds"), "it does not wait")
     os.rename(g.audit_path, g.audit_path.with_suffix(".old"))
     g.signal(signal.SIGUSR1)
     n = until(g, lambda n: n.sum("mcpgw_audit_broken") == 0 and
-              n.sum("mcpgw_audit_pending_lines") == 0, "still broken")
+              n.sum("mcpgw_audit_pending_lines") == 0 and
+              n.sum("mcpgw_audit_lag_seconds") == 0, "still broken")
     assert n.sum("mcpgw_audit_lines_total") == 2
     assert n.sum("mcpgw_audit_lost_total") == 0
 

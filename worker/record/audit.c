@@ -178,6 +178,9 @@ static int
 kept(void)
 {
 	stats_gauge_set(STATS_G_AUDIT_KEPT, promises.len);
+	if (stats_get(&stats->audit_since) == 0)
+		atomic_store_explicit(&stats->audit_since,
+		    (uint64_t)clock_wall(), memory_order_relaxed);
 	return (-1);
 }
 
@@ -220,6 +223,9 @@ lines_written(size_t n, size_t bytes)
 	stats_add(STATS_AUDIT_BYTES, bytes);
 	buf_drop(&promises, n);
 	stats_gauge_set(STATS_G_AUDIT_KEPT, promises.len);
+	if (promises.len == 0)
+		atomic_store_explicit(&stats->audit_since, 0,
+		    memory_order_relaxed);
 	if (promises.len == 0 && promises.cap > 64 * 1024)
 		buf_free(&promises);
 }
