@@ -17,13 +17,11 @@
 #define SPARE_BYTES	(256 * 1024)	/* kept of each size, */
 #define SPARE_MIN	4		/* or as many */
 
-struct spare {
-	struct spare	*next;
-};
-
+/* The last one first.  Not chained: who takes one must not wait for it to come
+ * into the cache. */
 static struct {
-	struct spare	*first;
-	size_t		 n;
+	void	*block[SPARE_BYTES / BUF_MIN];
+	size_t	 n;
 }		 spares[SPARE_SIZES];
 static size_t	 total;
 static uint64_t	 limit = UINT64_MAX;
@@ -197,28 +195,22 @@ spare_size(size_t size)
 static void *
 block_get(size_t size)
 {
-	struct spare	*s;
-	int		 i = spare_size(size);
+	int	 i = spare_size(size);
 
-	if (i == -1 || (s = spares[i].first) == NULL)
+	if (i == -1 || spares[i].n == 0)
 		return (malloc(size));
-	spares[i].first = s->next;
-	spares[i].n--;
-	return (s);
+	return (spares[i].block[--spares[i].n]);
 }
 
 static void
 block_put(void *p, size_t size)
 {
-	struct spare	*s = p;
-	int		 i = spare_size(size);
+	int	 i = spare_size(size);
 
 	if (i == -1 || (spares[i].n >= SPARE_MIN &&
 	    spares[i].n * size >= SPARE_BYTES)) {
 		free(p);
 		return;
 	}
-	s->next = spares[i].first;
-	spares[i].first = s;
-	spares[i].n++;
+	spares[i].block[spares[i].n++] = p;
 }

@@ -7,10 +7,12 @@
 
 #include <stddef.h>
 
+#define POOL_MAX	128	/* that are kept */
+
 struct pool {
-	size_t	 size;		/* of each: at least a pointer's */
-	void	*first;
-	size_t	 n;		/* that are kept */
+	size_t	 size;		/* of each */
+	size_t	 n;
+	void	*kept[POOL_MAX];	/* the last one first */
 };
 
 /* One that is all zero, or NULL: memory is gone. */

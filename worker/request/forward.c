@@ -50,7 +50,7 @@ static void	 put_forwarded(const struct request *,
 		    const struct http1_head *, const struct conf_upstream *,
 		    struct buf *);
 static void	 put_said(struct buf *, const struct conf_upstream *,
-		    const struct http1_head *, const char *, enum http1_name,
+		    const struct http1_head *, struct slice, enum http1_name,
 		    struct slice);
 static struct slice forwarded_kept(const struct request *,
 		    const struct http1_head *);
@@ -390,15 +390,16 @@ put_forwarded(const struct request *r, const struct http1_head *h,
 		http1_put_field(b, slice_of("X-Forwarded-For"),
 		    request_text(r, r->client_ip));
 	v = slice_of(r->client->secure ? "https" : "http");
-	put_said(b, u, h, "X-Forwarded-Proto",
+	put_said(b, u, h, slice_of("X-Forwarded-Proto"),
 	    proxied ? HTTP1_X_FORWARDED_PROTO : HTTP1_OTHER, v);
-	put_said(b, u, h, "X-Forwarded-Host",
+	put_said(b, u, h, slice_of("X-Forwarded-Host"),
 	    proxied ? HTTP1_X_FORWARDED_HOST : HTTP1_OTHER,
 	    http1_value(h, HTTP1_HOST));
 	if (!proxied)
 		return;
 	v = (struct slice){ NULL, 0 };
-	put_said(b, u, h, "X-Forwarded-Port", HTTP1_X_FORWARDED_PORT, v);
+	put_said(b, u, h, slice_of("X-Forwarded-Port"),
+	    HTTP1_X_FORWARDED_PORT, v);
 	v = forwarded_kept(r, h);
 	if (v.len > 0 && !sets(u, "Forwarded"))
 		http1_put_field(b, slice_of("Forwarded"), v);
@@ -408,18 +409,18 @@ put_forwarded(const struct request *r, const struct http1_head *h,
  * HTTP1_OTHER: it is not asked), else by default, if there is one. */
 static void
 put_said(struct buf *b, const struct conf_upstream *u,
-    const struct http1_head *h, const char *name, enum http1_name id,
+    const struct http1_head *h, struct slice name, enum http1_name id,
     struct slice by_default)
 {
 	struct slice	 v = by_default;
 
-	if (sets(u, name))
+	if (sets(u, name.p))
 		return;
 	if (id != HTTP1_OTHER && h->count[id] == 1 &&
 	    http1_value(h, id).len > 0)
 		v = http1_value(h, id);
 	if (v.p != NULL)
-		http1_put_field(b, slice_of(name), v);
+		http1_put_field(b, name, v);
 }
 
 /* The part of Forwarded that trusted proxies made, unless it speaks of another

@@ -25,7 +25,7 @@
 #include "worker/wire/sse.h"
 
 static const struct worker_conf	*conf;
-static struct pool		 requests = { sizeof(struct request), NULL, 0 };
+static struct pool		 requests = { .size = sizeof(struct request) };
 static void			(*on_end)(struct request *);
 
 static void	 request_free(struct request *);
@@ -57,11 +57,12 @@ request_make_id(char *id)
 		snprintf(next, sizeof(next), "%016" PRIx64 "%016x", random,
 		    0);
 	}
-	/* counted on in its digits */
+	memcpy(id, next, sizeof(next));
+	/* counted on in its digits: behind the copy, which would else have to
+	 * wait for that byte, and for all that was written before */
 	while (*--p == 'f')
 		*p = '0';
 	*p += *p == '9' ? 'a' - '9' : 1;
-	memcpy(id, next, sizeof(next));
 }
 
 struct request *
@@ -193,7 +194,7 @@ request_record(struct request *r)
 	e.jti = request_text(r, r->jti);
 	e.scopes = request_text(r, r->scopes);
 	e.latency_ms = clock_mono() - r->began;
-	e.request_id = slice_of(r->id);
+	e.request_id = (struct slice){ r->id, REQUEST_ID_LEN };
 	e.trace_id = (struct slice){ r->trace.at.id, TRACE_ID_LEN };
 	e.client_ip = request_text(r, r->client_ip);
 	e.tool = request_text(r, r->tool);

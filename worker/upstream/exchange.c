@@ -54,8 +54,9 @@ struct exchange {
 	int		 over;		/* done, failed or cancelled */
 };
 
-static struct pool		 exchanges = { sizeof(struct exchange),
-				    NULL, 0 };
+static struct pool		 exchanges = {
+	.size = sizeof(struct exchange)
+};
 static struct upstream		*ups;
 static size_t			 nups;
 static TAILQ_HEAD(, exchange)	 dead = TAILQ_HEAD_INITIALIZER(dead);

@@ -56,12 +56,6 @@ http1_put_field(struct buf *b, struct slice name, struct slice value)
 }
 
 void
-http1_put_str(struct buf *b, const char *name, const char *value)
-{
-	http1_put_field(b, slice_of(name), slice_of(value));
-}
-
-void
 http1_open_field(struct buf *b, const char *name)
 {
 	buf_puts(b, name);

@@ -17,7 +17,12 @@
 void	http1_put_request(struct buf *, const char *method, struct slice path,
 	    struct slice query, const char *host);
 void	http1_put_field(struct buf *, struct slice name, struct slice value);
-void	http1_put_str(struct buf *, const char *name, const char *value);
+/* The same; here, since the lengths of literals are known to compilers. */
+static inline void
+http1_put_str(struct buf *b, const char *name, const char *value)
+{
+	http1_put_field(b, slice_of(name), slice_of(value));
+}
 /* A field whose value the caller appends by hand, in between. */
 void	http1_open_field(struct buf *, const char *name);
 void	http1_close_field(struct buf *);
