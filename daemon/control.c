@@ -1,9 +1,11 @@
 /*
  * Requests wait here for the verdict of a reload; others are answered at once.
  */
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/mono.h"
 #include "daemon/control.h"
 #include "daemon/generation.h"
@@ -12,6 +14,8 @@
 #define OPEN_MAX	64
 #define RATE_MAX	64	/* in RATE_MS; more is no operator */
 #define RATE_MS		10000
+#define RELOADS_MAX	4	/* in a row; then each waits for its turn, or */
+#define RELOADS_MS	10000	/* the requests of old generations would pay */
 
 static struct {
 	uint64_t	 id;
@@ -21,16 +25,22 @@ static struct {
 } asked[OPEN_MAX];
 static struct control_calls	 calls;
 static char			 errors[PROTO_RESULT_MAX];
+static struct event		*turn_ev;	/* pending: a reload waits */
+static uint64_t			 reloads;	/* what they used up, ms */
 
 static int	 too_often(pid_t);
 static int	 keep(uint64_t, pid_t);
+static void	 reload_soon(void);
+static void	 reload_now(evutil_socket_t, short, void *);
 static void	 answer(uint64_t, int, uint32_t, const char *);
 static uint32_t	 serving(void);
 
 void
-control_setup(const struct control_calls *c)
+control_setup(struct event_base *base, const struct control_calls *c)
 {
 	calls = *c;
+	if ((turn_ev = evtimer_new(base, reload_now, NULL)) == NULL)
+		fatalx("evtimer_new");
 }
 
 int
@@ -46,7 +56,7 @@ control_asked(struct process *p, struct imsg *m)
 	case CONTROL_RELOAD:
 		if (keep(id, p->pid) == -1)
 			return (-1);
-		calls.reload();
+		reload_soon();
 		return (0);
 	case CONTROL_DRAIN:
 		calls.drain(arg);
@@ -85,6 +95,39 @@ too_often(pid_t pid)
 	return (++n > RATE_MAX);
 }
 
+/* Each reload ends what is older than the last few, sooner or later: one that
+ * was taken over is not to make it sooner.  A SIGHUP waits for nothing. */
+static void
+reload_soon(void)
+{
+	static uint64_t	 at;
+	uint64_t	 now = mono_ms(), passed = now - at;
+	struct timeval	 tv;
+
+	/* it begins for all who wait */
+	if (evtimer_pending(turn_ev, NULL))
+		return;
+	reloads = passed < reloads ? reloads - passed : 0;
+	at = now;
+	reloads += RELOADS_MS;
+	if (reloads <= RELOADS_MAX * RELOADS_MS) {
+		calls.reload();
+		return;
+	}
+	tv = mono_timeval(reloads - RELOADS_MAX * RELOADS_MS);
+	if (evtimer_add(turn_ev, &tv) == -1)
+		fatalx("evtimer_add");
+}
+
+static void
+reload_now(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	calls.reload();
+}
+
 static int
 keep(uint64_t id, pid_t pid)
 {
@@ -109,6 +152,7 @@ control_reload_begins(void)
 	size_t	 i;
 
 	errors[0] = '\0';
+	evtimer_del(turn_ev);
 	for (i = 0; i < OPEN_MAX; i++)
 		asked[i].begun = asked[i].used;
 }

@@ -4,6 +4,8 @@
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include <event2/event.h>
+
 #include "common/proto.h"
 #include "daemon/process.h"
 
@@ -13,9 +15,10 @@ struct control_calls {
 	void	 (*log)(int);
 };
 
-void	control_setup(const struct control_calls *);
+void	control_setup(struct event_base *, const struct control_calls *);
 /* A message of the monitor.  0, or -1: malformed, more than it may have open,
- * or more often than any operator asks. */
+ * or more often than any operator asks.  After a few reloads the next one
+ * begins some seconds later. */
 int	control_asked(struct process *, struct imsg *);
 /* A reload begins: its verdict answers all who asked before. */
 void	control_reload_begins(void);

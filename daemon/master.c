@@ -124,7 +124,7 @@ master_run(struct event_base *b, const struct master_options *o,
 		fatal("slots_setup");
 	board_setup(opt.config_path);
 	notify_watch(base);
-	control_setup(&control_calls);
+	control_setup(base, &control_calls);
 	if (process_setup(base, opt.self, &opt.hello, message, gone) == -1)
 		return (1);
 	if (audit_log_open(conf->audit_path) == -1)

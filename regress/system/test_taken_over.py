@@ -25,6 +25,13 @@ def message_number(name):
     return names.index(name) + 1
 
 
+def control_verb(name):
+    """Of enum control_verb."""
+    text = (gw.TOP / "common" / "proto.h").read_text()
+    enum = re.search(r"enum control_verb \{(.*?)\n\}", text, re.S)[1]
+    return re.findall(r"^\t(CONTROL_\w+)", enum, re.M).index(name)
+
+
 AUDIT_FAILED = message_number("MSG_AUDIT_FAILED")
 
 
@@ -119,6 +126,32 @@ def test_lies_to_the_fetcher(gateway, auth_server):
     auth_server.rotate()
     assert g.post(token=auth_server.mint()).status == 200
     assert g.workers() == [pid]
+
+
+def test_reloads_of_a_monitor(gateway):
+    """A few at once; then the next one waits, but not for a SIGHUP, which
+    answers it, too."""
+    g = gateway({"workers": 1})
+    pid, = g.children()["monitor"]
+    pos = g.log_mark()
+
+    def order(s, verb, arg=0):
+        s.send(struct.pack("=IIIIQBB", message_number("MSG_CONTROL"), 10, 0,
+                           0, 1, verb, arg))
+
+    with take(pid, CHANNEL_FD) as s:
+        for n in range(4):
+            order(s, control_verb("CONTROL_RELOAD"))
+            g.wait_log("generation %d serves" % (2 + n), pos)
+        for _ in range(10):
+            order(s, control_verb("CONTROL_RELOAD"))
+        # it does what it is told in turn
+        order(s, control_verb("CONTROL_LOG"), 7)
+        g.wait_log("the log's level is debug", pos)
+        assert g.log()[pos:].count("event=config.reloading") == 4
+        g.signal(signal.SIGHUP)
+        g.wait_log("generation 6 serves", pos, timeout=5)
+        assert g.log()[pos:].count("event=config.reloading") == 5
 
 
 def test_log_is_the_masters(gateway):
