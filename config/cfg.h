@@ -248,10 +248,18 @@ int	cfg_defaults(struct config *);	/* before the walk; -1: memory */
 void	cfg_check(struct cfg *);	/* after it */
 
 /* file.c */
+enum cfg_secrecy {
+	CFG_FOR_ALL,		/* others may read it, and may not write */
+	CFG_SECRET		/* nor read */
+};
+
 /* The whole of a regular file of at most max bytes, NUL-terminated, to be
- * freed; NULL with a reason in words. */
-char	*cfg_file_read(const char *path, size_t max, size_t *len,
-	    const char **reason);
+ * freed; NULL with a reason in words, valid until the next call: among others
+ * that everybody may do with it what they may not. */
+char	*cfg_file_read(const char *path, enum cfg_secrecy, size_t max,
+	    size_t *len, const char **reason);
+/* NULL, or that others may read a secret that is in this file. */
+const char *cfg_file_shown(const char *path);
 /* NULL when text holds one or more PEM certificates and nothing secret,
  * else what is wrong with it. */
 const char *cfg_ca_check(const char *text, size_t len);

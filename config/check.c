@@ -203,8 +203,8 @@ check_ca(struct cfg *c)
 	if (!c->files || n == NULL || conf->ca_file == NULL ||
 	    !conf->w.oauth.enabled)
 		return;
-	conf->f.ca = cfg_file_read(conf->ca_file, CFG_CA_MAX, &conf->f.ca_len,
-	    &reason);
+	conf->f.ca = cfg_file_read(conf->ca_file, CFG_FOR_ALL, CFG_CA_MAX,
+	    &conf->f.ca_len, &reason);
 	if (conf->f.ca != NULL)
 		reason = cfg_ca_check(conf->f.ca, conf->f.ca_len);
 	if (reason != NULL)

@@ -35,6 +35,9 @@ static const struct {
 
 static struct config	*parse(const char *, const char *, size_t, int,
 			    config_error_cb, void *);
+static void		 unfit(const char *, const char *, const char *,
+			    config_error_cb, void *);
+static int		 has_secrets(const struct config *);
 static int		 digest(const char *, size_t, char[65]);
 static void		 tree_error(void *, const struct ynode *, unsigned,
 			    unsigned, const char *);
@@ -52,23 +55,50 @@ struct config *
 config_load(const char *path, config_error_cb cb, void *arg)
 {
 	struct config	*conf;
-	struct cfg	 c;
 	const char	*reason;
 	char		*text;
 	size_t		 len;
 
-	text = cfg_file_read(path, CONFIG_FILE_MAX, &len, &reason);
+	text = cfg_file_read(path, CFG_FOR_ALL, CONFIG_FILE_MAX, &len, &reason);
 	if (text == NULL) {
-		memset(&c, 0, sizeof(c));
-		c.name = path;
-		cfg_error_at(&c, NULL, 0, 0, "cannot be read: %s", reason);
-		(void)cfg_errors_tell(&c, cb, arg);
+		unfit(path, "cannot be read", reason, cb, arg);
 		return (NULL);
 	}
 	conf = parse(path, text, len, 1, cb, arg);
 	explicit_bzero(text, len);
 	free(text);
+	if (conf != NULL && has_secrets(conf) &&
+	    (reason = cfg_file_shown(path)) != NULL) {
+		unfit(path, "is not safe", reason, cb, arg);
+		config_free(conf);
+		return (NULL);
+	}
 	return (conf);
+}
+
+/* The file as such. */
+static void
+unfit(const char *path, const char *what, const char *reason,
+    config_error_cb cb, void *arg)
+{
+	struct cfg	 c;
+
+	memset(&c, 0, sizeof(c));
+	c.name = path;
+	cfg_error_at(&c, NULL, 0, 0, "%s: %s", what, reason);
+	(void)cfg_errors_tell(&c, cb, arg);
+}
+
+/* In itself; those of files that it names are theirs to keep. */
+static int
+has_secrets(const struct config *conf)
+{
+	size_t	 i;
+
+	for (i = 0; i < conf->w.nupstreams; i++)
+		if (conf->w.upstreams[i].nheaders > 0)
+			return (1);
+	return (conf->session_secret != NULL);
 }
 
 struct config *

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +16,14 @@
 #define PEM_BEGIN	"-----BEGIN CERTIFICATE-----"
 #define PEM_END		"-----END CERTIFICATE-----"
 
+static const char	*open_to_all(const char *, const struct stat *,
+			    enum cfg_secrecy);
 static char		*read_all(int, size_t, size_t *, const char **);
 static const char	*pem_body(const char *, const char *);
 
 char *
-cfg_file_read(const char *path, size_t max, size_t *len,
-    const char **reason)
+cfg_file_read(const char *path, enum cfg_secrecy secrecy, size_t max,
+    size_t *len, const char **reason)
 {
 	struct stat	 st;
 	char		*text;
@@ -40,9 +43,39 @@ cfg_file_read(const char *path, size_t max, size_t *len,
 		*reason = "it is a directory";
 	else if (!S_ISREG(st.st_mode))
 		*reason = "it is not a regular file";
-	else
+	else if ((*reason = open_to_all(path, &st, secrecy)) == NULL)
 		text = read_all(fd, max, len, reason);
 	(void)close(fd);
+	return (text);
+}
+
+const char *
+cfg_file_shown(const char *path)
+{
+	struct stat	 st;
+
+	return (stat(path, &st) == -1 ? strerror(errno) :
+	    open_to_all(path, &st, CFG_SECRET));
+}
+
+/* NULL, or what to do about it.  Groups are the operator's affair: some are
+ * there to share just this. */
+static const char *
+open_to_all(const char *path, const struct stat *st, enum cfg_secrecy secrecy)
+{
+	static char	 text[512];
+	char		 quoted[300];
+
+	cfg_quote(path, quoted, sizeof(quoted));
+	if ((st->st_mode & S_IWOTH) != 0)
+		(void)snprintf(text, sizeof(text), "everybody may write to "
+		    "it; run: chmod %s %s",
+		    secrecy == CFG_SECRET ? "o=" : "o-w", quoted);
+	else if (secrecy == CFG_SECRET && (st->st_mode & S_IROTH) != 0)
+		(void)snprintf(text, sizeof(text), "everybody may read it, "
+		    "and it holds a secret; run: chmod o= %s", quoted);
+	else
+		return (NULL);
 	return (text);
 }
 

@@ -83,7 +83,8 @@ cfg_secret_file(struct cfg *c, const char *key, const char *path,
 
 	if (!c->files)
 		return;
-	if ((text = cfg_file_read(path, SECRET_MAX + 2, &len, &why)) != NULL) {
+	if ((text = cfg_file_read(path, CFG_SECRET, SECRET_MAX + 2, &len,
+	    &why)) != NULL) {
 		whole = len;
 		/* the line break that editors leave */
 		while (len > 0 && (text[len - 1] == '\n' ||

@@ -445,7 +445,8 @@ headers_read(struct cfg *c)
 
 	if (!c->files || path == NULL)
 		return;
-	if ((text = cfg_file_read(path, HEADERS_MAX, &len, &why)) != NULL) {
+	if ((text = cfg_file_read(path, CFG_SECRET, HEADERS_MAX, &len,
+	    &why)) != NULL) {
 		why = strlen(text) != len ? "it has a NUL byte" :
 		    headers_take(c, text, &line);
 		freezero(text, len);
@@ -521,7 +522,8 @@ ca_read(struct cfg *c)
 
 	if (!c->files || path == NULL)
 		return;
-	conf->f.telemetry.ca = cfg_file_read(path, CFG_CA_MAX, &len, &why);
+	conf->f.telemetry.ca = cfg_file_read(path, CFG_FOR_ALL,
+	    CFG_CA_MAX, &len, &why);
 	if (conf->f.telemetry.ca != NULL)
 		why = cfg_ca_check(conf->f.telemetry.ca, len);
 	if (why != NULL)

@@ -178,7 +178,8 @@ system_ca(void)
 	size_t		 i, len;
 
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		text = cfg_file_read(paths[i], CONF_PEM_MAX, &len, &reason);
+		text = cfg_file_read(paths[i], CFG_FOR_ALL, CONF_PEM_MAX,
+		    &len, &reason);
 		if (text != NULL && strlen(text) == len)
 			return (text);
 		free(text);
@@ -196,7 +197,8 @@ file_get(struct cfg *c, const struct ynode *n, const char *path,
 
 	if (path == NULL || n == NULL)
 		return (NULL);
-	text = cfg_file_read(path, CONF_PEM_MAX, &len, &reason);
+	text = cfg_file_read(path, strcmp(what, KEY) == 0 ? CFG_SECRET :
+	    CFG_FOR_ALL, CONF_PEM_MAX, &len, &reason);
 	if (text == NULL)
 		complain(c, n, path, what, reason);
 	else if (strlen(text) != len) {

@@ -26,7 +26,9 @@ from fake_upstream import Upstream
 
 
 def pytest_configure(config):
-    """As many descriptors as may be had."""
+    """As many descriptors as may be had; and what tests write is for nobody
+    else, as secrets have to be."""
+    os.umask(0o027)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -126,6 +126,8 @@ def copy_programs(directory):
         if made.is_file() and os.access(made, os.X_OK):
             to = pathlib.Path(directory) / "programs" / made.parent.name
             to.mkdir(parents=True, exist_ok=True)
+            to.parent.chmod(0o755)
+            to.chmod(0o755)
             shutil.copy(made, to)
     return to.parent / "daemon" / "mcpgw"
 

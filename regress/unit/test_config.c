@@ -402,8 +402,8 @@ test_sample(void **state)
 	size_t		 len;
 
 	(void)state;
-	sample = cfg_file_read("etc/mcpgw.yaml", CONFIG_FILE_MAX, &len,
-	    &reason);
+	sample = cfg_file_read("etc/mcpgw.yaml", CFG_FOR_ALL,
+	    CONFIG_FILE_MAX, &len, &reason);
 	if (sample == NULL)
 		fail_msg("etc/mcpgw.yaml, from the top of the tree: %s",
 		    reason);
