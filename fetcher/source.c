@@ -213,7 +213,9 @@ source_attach(uint32_t gen, const struct fetcher_conf *c)
 	s->max_stale = c->max_stale_ms;
 	if (s->fd != -1) {
 		/* live already: an authorization server that is down now
-		 * must not stand in the way */
+		 * must not stand in the way; the master keeps the set for
+		 * this generation, too */
+		cb.keys(gen, s->fd);
 		prime_over(s, 1, "");
 		schedule(s);
 		stale_arm(s);

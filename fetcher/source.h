@@ -12,8 +12,8 @@
 #include "common/conf.h"
 
 /* Once.  primed(gen, ok, reason): the outcome for a generation.  keys(gen,
- * fd): its set is new (fd borrowed).  done(gen, ok, began_ms): a fetch
- * ended. */
+ * fd): its set is new, or new to it (fd borrowed).  done(gen, ok, began_ms):
+ * a fetch ended. */
 struct source_cb {
 	void	(*primed)(uint32_t, int, const char *);
 	void	(*keys)(uint32_t, int);

@@ -88,9 +88,14 @@ def test_killed_fetcher(gateway, auth_server):
     assert g.post(token=auth_server.mint()).status == 200
 
 
-def test_keys_outlive_fetcher_and_as(gateway, auth_server):
-    """The AS is down and the fetcher dies: new workers have keys all the same."""
+@pytest.mark.parametrize("reloads", [0, 1])
+def test_keys_outlive_fetcher_and_as(gateway, auth_server, reloads):
+    """The AS is down and the fetcher dies: new workers have keys all the same,
+    those of a generation that found its key set fetched, too."""
     g = gateway({"workers": 1})
+    for _ in range(reloads):
+        g.reload()
+        g.wait_children(lambda ch: len(ch["worker"]) == 1)
     g.expect_death(r"(fetcher|worker) .*terminated by signal 9")
     token = auth_server.mint()
     auth_server.refuse()

@@ -232,7 +232,7 @@ def test_keys_of_the_gateway(site, tmp, good):
 
 
 def test_keys_of_a_real_gateway(site):
-    """The keys that it has now, after a rotation too."""
+    """The keys that it has now, and after a reload, which fetches none."""
     t = site.auth.mint(GOOD)
     code, out, err = explain(site.gw, t, "--json")
     assert code == 0, err
@@ -240,3 +240,7 @@ def test_keys_of_a_real_gateway(site):
     assert doc["keys"] == "gateway" and doc["generation"] == 1, doc
     code, out, err = explain(site.gw, tokens.forge_signature(t), "--json")
     assert code == 1 and json.loads(out)["failed"] == "signature"
+    site.gw.reload()
+    code, out, err = explain(site.gw, t, "--json")
+    assert code == 0, err
+    assert json.loads(out)["generation"] == 2
