@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char		 host[] = "::1", authority[] = "[::1]:81",
 				 path[] = "/mcp", query[] = "k=1";
 	struct conf_server	 s = { host, authority, path, 81, size & 1,
-				    size & 2 ? query : NULL };
+				    size & 2 ? query : NULL, 0 };
 	struct buf		 b = { 0 };
 	const char		*targets[] = { "/mcp", "/a/b/c?d", "/" };
 	char			*copy = malloc(size + 1);

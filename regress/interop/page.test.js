@@ -283,7 +283,8 @@ async function doctored(c, change) {
 	});
 	await drawn(c);
 	return async () => {
-		await c.page.unroute(where);
+		/* not while one of its answers is on its way */
+		await c.page.unrouteAll({ behavior: "wait" });
 		await drawn(c);
 	};
 }
