@@ -90,6 +90,7 @@ fixed(const struct imsg *m)
 	enum proto_role	 role;
 	uint64_t	 ms;
 	uint32_t	 a, b;
+	enum proto_drain drain;
 	int		 flag;
 
 	switch (m->type) {
@@ -121,8 +122,8 @@ fixed(const struct imsg *m)
 		}
 		break;
 	case MSG_DRAIN:
-		if (proto_get_drain(m, &flag, &ms) == 0) {
-			proto_send_drain(out, flag, ms);
+		if (proto_get_drain(m, &drain, &ms) == 0) {
+			proto_send_drain(out, drain, ms);
 			same(m);
 		}
 		break;
