@@ -13,6 +13,7 @@
 #include "common/json.h"
 
 #define FEW	16		/* names that are compared one by one */
+#define NONE	0xffffffffU	/* no character */
 #define SMALL	32		/* names that need no memory from the heap */
 
 struct name {
@@ -63,6 +64,7 @@ static enum json_error check_literal(struct check *, const char *);
 static void	 tell(struct check *, enum json_event, size_t, size_t);
 static size_t	 plain(const unsigned char *, size_t);
 static size_t	 copy_plain(const unsigned char *, size_t, char *);
+static unsigned	 unseen(const unsigned char *, size_t);
 static enum json_error name_add(struct check *, size_t, size_t);
 static enum json_error few_add(struct check *, const struct name *);
 static void	 few_hash(struct check *);
@@ -762,6 +764,7 @@ json_escape(struct slice s, size_t max, char *out)
 	static const char	 hex[] = "0123456789abcdef";
 	const unsigned char	*p = (const unsigned char *)s.p;
 	size_t			 i = 0, n = 0, k, len = s.len;
+	unsigned		 c;
 
 	if (len > max)
 		len = max;
@@ -783,22 +786,13 @@ json_escape(struct slice s, size_t max, char *out)
 		if (k == 1 && (p[i] == '"' || p[i] == '\\')) {
 			out[n++] = '\\';
 			out[n++] = (char)p[i];
-		} else if (k == 1 && (p[i] < 0x20 || p[i] == 0x7f)) {
-			memcpy(out + n, "\\u00", 4);
-			out[n + 4] = hex[p[i] >> 4];
-			out[n + 5] = hex[p[i] & 15];
-			n += 6;
-		} else if (k == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0) {
-			/* C1: a terminal may obey */
-			memcpy(out + n, "\\u00", 4);
-			out[n + 4] = hex[p[i + 1] >> 4];
-			out[n + 5] = hex[p[i + 1] & 15];
-			n += 6;
-		} else if (k == 3 && p[i] == 0xe2 && p[i + 1] == 0x80 &&
-		    (p[i + 2] == 0xa8 || p[i + 2] == 0xa9)) {
-			memcpy(out + n, p[i + 2] == 0xa8 ? "\\u2028" :
-			    "\\u2029", 6);
-			n += 6;
+		} else if ((c = unseen(p + i, k)) != NONE) {
+			out[n++] = '\\';
+			out[n++] = 'u';
+			out[n++] = hex[c >> 12];
+			out[n++] = hex[c >> 8 & 15];
+			out[n++] = hex[c >> 4 & 15];
+			out[n++] = hex[c & 15];
 		} else {
 			memcpy(out + n, p + i, k);
 			n += k;
@@ -806,6 +800,27 @@ json_escape(struct slice s, size_t max, char *out)
 		i += k;
 	}
 	return (n);
+}
+
+/* The character of k bytes, when it is one that is not to be seen as it is, or
+ * NONE: a control (C1, too: a terminal may obey), a line separator, or what
+ * turns the direction of all that is shown behind it. */
+static unsigned
+unseen(const unsigned char *p, size_t k)
+{
+	unsigned	 c = p[0];
+
+	if (k == 1)
+		return (c < 0x20 || c == 0x7f ? c : NONE);
+	if (k == 2) {
+		c = (c & 0x1f) << 6 | (p[1] & 0x3fU);
+		return (c < 0xa0 || c == 0x61c ? c : NONE);
+	}
+	if (k != 3)
+		return (NONE);
+	c = (c & 0x0f) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+	return (c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2066 && c <= 0x2069) ? c : NONE);
 }
 
 /* Copy what can stand in a string as it is, up to what cannot.  Blocks are

@@ -93,7 +93,8 @@ int	json_string_is(struct slice in, const char *);
 
 /* Write s as the inside of a JSON string, at most max source bytes of it
  * (cut at a UTF-8 boundary), invalid UTF-8 replaced by U+FFFD, control
- * characters (C0, DEL, C1), quotes, backslashes, U+2028 and U+2029 escaped.
+ * characters (C0, DEL, C1), quotes, backslashes, line separators and what turns
+ * the direction of a text (U+202E and its like) escaped.
  * out must hold 6 * max bytes.  Returns the length written (no NUL). */
 size_t	json_escape(struct slice s, size_t max, char *out);
 

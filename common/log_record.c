@@ -23,6 +23,7 @@ struct out {
 
 static void	 escape(char *, size_t, const char *, int *);
 static size_t	 printable(const unsigned char *);
+static int	 turns(uint32_t);
 static void	 whole(char *, size_t);
 static int	 key_ok(const char *);
 static int	 number_ok(const char *);
@@ -144,6 +145,14 @@ escape(char *out, size_t size, const char *in, int *cut)
 	out[n] = '\0';
 }
 
+/* Is all that stands behind it shown in another direction, or line? */
+static int
+turns(uint32_t c)
+{
+	return (c == 0x61c || c == 0x200e || c == 0x200f ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069));
+}
+
 /* Length of the UTF-8 character at p; 0 when it is none, or a control
  * character (C1 too: terminals obey them). */
 static size_t
@@ -166,7 +175,7 @@ printable(const unsigned char *p)
 	}
 	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
 		return (0);
-	return (len);
+	return (turns(c) ? 0 : len);
 }
 
 /* A string that was cut at n: without the part of a character at its end. */

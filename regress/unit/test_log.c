@@ -126,6 +126,9 @@ test_escapes(void **state)
 		/* CSI as one byte and as UTF-8 */
 		{ "\x9b" "31m", "\\x9b31m" },
 		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },
+		{ "a\xe2\x80\xae" "b", "a\\xe2\\x80\\xaeb" },
+		{ "a\xe2\x81\xa9" "b\xe2\x81\xaa",
+		    "a\\xe2\\x81\\xa9b\xe2\x81\xaa" },
 		{ "\xc2\xa0", "\xc2\xa0" },
 		/* overlong, surrogate, too great, cut, stray */
 		{ "\xc0\x8a", "\\xc0\\x8a" },
