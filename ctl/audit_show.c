@@ -32,7 +32,8 @@ audit_show(const struct audit_entry *e, struct slice line)
 	uint64_t	 ms;
 
 	if (ctl_options.json) {
-		printf("%.*s\n", (int)line.len, line.p);
+		text_json(line);
+		putchar('\n');
 		return;
 	}
 	cell(audit_entry_text(e, AUDIT_TS, text, sizeof(text)), TIME_WIDTH);

@@ -274,7 +274,7 @@ control_get(const char *method, const char *target, double seconds,
 	if ((e = control_ask(method, target, seconds, a)) != CONTROL_OK)
 		return (control_complain(e, a));
 	if (ctl_options.json) {
-		fwrite(a->text, 1, a->len, stdout);
+		text_json((struct slice){ a->text, a->len });
 		if (a->len == 0 || a->text[a->len - 1] != '\n')
 			putchar('\n');
 		if (ctl_flush() == -1)

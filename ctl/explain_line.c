@@ -279,7 +279,9 @@ print_json(const char *path, struct slice line, const struct ending *end,
 	printf("{\"allowed\":%s", end->allowed ? "true" : "false");
 	json_put_member("failed", c == NULL ? NULL : c->name);
 	json_put_member("file", path);
-	printf(",\"line\":%.*s,\"checks\":", (int)line.len, line.p);
+	printf(",\"line\":");
+	text_json(line);
+	printf(",\"checks\":");
 	checks_json(l);
 	printf("}\n");
 }

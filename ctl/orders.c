@@ -37,8 +37,10 @@ order_reload(int argc, char *argv[])
 	}
 	control_free(&a);
 	e = control_ask("POST", "/v1/reload", CONTROL_WAIT_RELOAD, &a);
-	if (ctl_options.json && a.text != NULL)
-		printf("%s\n", a.text);
+	if (ctl_options.json && a.text != NULL) {
+		text_json(slice_of(a.text));
+		putchar('\n');
+	}
 	if (e == CONTROL_REFUSED && a.status == 409)
 		code = refused(&a);
 	else if ((code = control_complain(e, &a)) == 0 && !ctl_options.json)

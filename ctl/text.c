@@ -3,12 +3,14 @@
  */
 #include <locale.h>
 #include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
 
+#include "common/json.h"
 #include "ctl/text.h"
 
 static int	 one(const char *, size_t, wchar_t *, size_t *);
@@ -101,6 +103,28 @@ is_hidden(wchar_t wc)
 	    (wc >= 0x2060 && wc <= 0x206f) || wc == 0x061c ||
 	    wc == 0xfeff || (wc >= 0xe0000 && wc <= 0xe007f) ||
 	    (wc >= 0x80 && wc < 0xa0) || !iswprint((wint_t)wc));
+}
+
+void
+text_json(struct slice s)
+{
+	char		 out[6 * 4];
+	unsigned char	 c;
+	size_t		 n;
+
+	for (; s.len > 0; s.p += n, s.len -= n) {
+		c = (unsigned char)*s.p;
+		n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+		if (n > s.len)
+			n = s.len;
+		if (c < 0x20)
+			putchar(c == '\n' ? c : ' ');
+		else if (c < 0x7f)
+			putchar(c);
+		else
+			fwrite(out, 1, json_escape((struct slice){ s.p, n }, n,
+			    out), stdout);
+	}
 }
 
 int

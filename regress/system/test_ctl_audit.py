@@ -91,6 +91,19 @@ def test_json_is_the_lines_as_they_are(real):
     assert out == g.audit_path.read_text()
 
 
+def test_json_for_a_terminal(tmp):
+    """A worker that was taken over writes what it likes to the log."""
+    f = tmp / "x.jsonl"
+    line = '{"ts":"2026-01-01T00:00:00.000Z",\r\t"action" :"allow",' \
+        '"method":"a\u009b31m\x7f\u202eb\u00e4\U0001f600"}'
+    f.write_text(line + "\n", newline="")
+    for cmd in (["tail", "--json"], ["tail", "--json", "-n", "all"]):
+        out, err = run(*cmd, f)
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]", out), out
+        assert json.loads(out) == json.loads(line) and err == ""
+        assert "\u00e4\U0001f600" in out
+
+
 def test_stats_of_a_real_log(real):
     g, _ = real
     lines = g.audit_lines()

@@ -318,6 +318,19 @@ def test_bad_answers(control, what):
         assert b"\x1b" not in p.stderr
 
 
+def test_json_for_a_terminal(control):
+    """A monitor that was taken over answers what it likes."""
+    said = {"ok": True, "x": "\u009b31m\x7f\u202e\u00e4"}
+    path = control(lambda line, n: answer(json.dumps(
+        said, ensure_ascii=False, indent="\r\t").encode()))
+    for cmd in ("status", "workers", "reload"):
+        p = subprocess.run([str(CTL), "-s", path, cmd, "--json"],
+                           capture_output=True, timeout=60, encoding="utf-8",
+                           env=gw.Gateway.environment())
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]", p.stdout)
+        assert json.loads(p.stdout) == said
+
+
 ODD = [None, True, 0, -1, 1e300, 10**30, "", "x\x1b[31m\u202e", [], {},
        [None, 1, "x", [], {}], {"a": 1}]
 
