@@ -123,7 +123,8 @@ static void
 fill_socket(struct cfg *c)
 {
 	struct config	*conf = c->conf;
-	const char	*pid = conf->pid_file != NULL ? conf->pid_file :
+	const char	*pid = conf->pid_file != NULL &&
+			    conf->pid_file[0] != '\0' ? conf->pid_file :
 			    CFG_PID_FILE;
 	char		 path[CFG_FILE_MAX + 8];
 	size_t		 len = strlen(pid);

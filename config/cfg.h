@@ -125,6 +125,8 @@ void	cfg_text(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char *, at most max bytes */
 void	cfg_name(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char *, an upstream's name */
+void	cfg_path_off(struct cfg *, const struct ynode *,
+	    const struct cfg_key *, void *);	/* "off" is "" */
 void	cfg_path(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char *, absolute */
 void	cfg_path_near(struct cfg *, const struct ynode *,

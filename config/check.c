@@ -221,7 +221,7 @@ fill_strings(struct cfg *c)
 
 	fill_string(c, &conf->user, "_mcpgw");
 	fill_string(c, &conf->pid_file, CFG_PID_FILE);
-	fill_string(c, &conf->audit_path, "/var/log/mcpgw/audit.jsonl");
+	fill_string(c, &conf->audit_path, CONFIG_AUDIT_PATH);
 	/* a field of its own holds a key alone: so does this one, if asked */
 	if (cfg_node(c, "auth.header") != NULL && conf->w.key_header == NULL)
 		fill_string(c, &conf->w.key_scheme, "");

@@ -15,6 +15,7 @@
 
 #define CONFIG_FILE_MAX		(4 * 1024 * 1024)
 #define CONFIG_ERRORS_MAX	100
+#define CONFIG_AUDIT_PATH	"/var/log/mcpgw/audit.jsonl"
 
 /* The files of an upstream's tls, as paths. */
 struct config_files {

@@ -32,7 +32,8 @@ static const struct schema_row config_rows[] = {
 	ROW_STR(S, listen, "listen", FORM_NONE, 0, CONF_STR_MAX),
 	ROW_NUMBER(S, workers, U32, "workers", 0, 1, CFG_WORKERS_MAX, 0),
 	ROW_STR(S, user, "user", FORM_NONE, 0, CONF_STR_MAX),
-	ROW_STR(S, pid_file, "pid_file", FORM_NONE, 0, CFG_FILE_MAX),
+	ROW_STR(S, pid_file, "pid_file", FORM_NONE, SCHEMA_EMPTY,
+	    CFG_FILE_MAX),
 	ROW_STR(S, admin_listen, "admin.listen", FORM_NONE, SCHEMA_ABSENT,
 	    CONF_STR_MAX),
 	ROW_STR(S, admin_token_file, "admin.token_file", FORM_PATH,
@@ -83,7 +84,7 @@ const struct schema config_schema = SCHEMA_OF(config, config_rows, NULL);
 static const struct cfg_key keys[] = {
 	{ "listen", cfg_listen, 0, 0, 0 },
 	{ "user", cfg_user, AT(user), 0, 0 },
-	{ "pid_file", cfg_path, AT(pid_file), 0, 0 },
+	{ "pid_file", cfg_path_off, AT(pid_file), 0, 0 },
 	{ "admin.listen", cfg_admin_listen, 0, 0, 0 },
 	{ "control.socket", cfg_socket, AT(control_socket), 0, 0 },
 	{ "control.group", cfg_group, AT(control_group), 0, 0 },

@@ -180,6 +180,20 @@ cfg_path(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_copy(c, dst, s);
 }
 
+void
+cfg_path_off(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
+    void *dst)
+{
+	const char	*s;
+
+	if ((s = cfg_scalar(c, n, "an absolute path, or off")) == NULL)
+		return;
+	if (strcmp(s, "off") == 0)
+		cfg_copy(c, dst, "");
+	else
+		cfg_path(c, n, k, dst);
+}
+
 /* A relative path counts from the configuration file's directory, wherever
  * the daemon was started. */
 void

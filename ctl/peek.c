@@ -141,7 +141,8 @@ find_socket(const struct ynode *top, char *path, size_t size,
 		return (-1);
 	}
 	if (s != NULL ? strlcpy(path, s, size) < size :
-	    beside(pid != NULL ? pid : PID_FILE, path, size) == 0)
+	    beside(pid != NULL && strcmp(pid, "off") != 0 ? pid : PID_FILE,
+	    path, size) == 0)
 		return (0);
 	(void)snprintf(r->text, r->len, "%s: the path of the control socket "
 	    "is too long", ctl_options.path);

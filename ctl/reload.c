@@ -28,6 +28,11 @@ reload_gateway(const char *pid_file, pid_t *pid)
 	enum reload	 ret;
 	int		 fd;
 
+	if (pid_file[0] == '\0') {
+		warnx("pid_file is off: nobody knows the gateway's process; "
+		    "tell it to reload by its control socket, or by SIGHUP");
+		return (RELOAD_FAILED);
+	}
 	fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1 && errno == ENOENT)
 		return (RELOAD_NOT_RUNNING);

@@ -20,7 +20,8 @@ static int	 door[DOOR_MAX] = { -1, -1 };
 static char	 path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 
 static int	 open_control(const struct config *);
-static int	 clear_path(void);
+static int	 in_use(void);
+static int	 clear_path(int);
 static int	 give_to_group(const char *);
 static int	 open_admin(const struct config *);
 
@@ -47,7 +48,7 @@ open_control(const struct config *c)
 	un.sun_family = AF_UNIX;
 	(void)strlcpy(path, c->control_socket, sizeof(path));
 	memcpy(un.sun_path, path, sizeof(path));
-	if (clear_path() == -1)
+	if (clear_path(c->pid_file[0] == '\0') == -1)
 		return (-1);
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0)) == -1) {
@@ -78,14 +79,41 @@ open_control(const struct config *c)
 	return (0);
 }
 
-/* A socket is removed; anything else stays, and is an error. */
+/* Does somebody listen there?  Where no pid file says so. */
 static int
-clear_path(void)
+in_use(void)
+{
+	struct sockaddr_un	 un;
+	int			 fd, used;
+
+	memset(&un, 0, sizeof(un));
+	un.sun_family = AF_UNIX;
+	memcpy(un.sun_path, path, sizeof(path));
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0)) == -1)
+		return (0);
+	used = connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0 ||
+	    errno == EAGAIN;
+	close(fd);
+	return (used);
+}
+
+/* A socket is removed; anything else stays, and is an error. */
+/* unlocked: no pid file says that we are alone. */
+static int
+clear_path(int unlocked)
 {
 	struct stat	 st;
 
 	if (lstat(path, &st) == -1 && errno == ENOENT)
 		return (0);
+	/* children of one that was killed may hold it a moment longer */
+	if (unlocked && in_use()) {
+		log_errx("listen.control_failed", LOG_KV(KV("file", path)),
+		    "control socket %s: another gateway has it", path);
+		path[0] = '\0';
+		return (-1);
+	}
 	if (!S_ISSOCK(st.st_mode)) {
 		log_errx("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s: expected nothing or a socket at "

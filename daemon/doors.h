@@ -8,8 +8,9 @@
 #include "common/proto.h"
 #include "config/config.h"
 
-/* Open what the configuration names.  The pid file is held: whatever lies at
- * the socket's path is of a gateway that is gone.  0, or -1 (logged). */
+/* Open what the configuration names.  The pid file is held, or it is off and
+ * nobody listens there: whatever lies at the socket's path is of a gateway that
+ * is gone.  0, or -1 (logged). */
 int	doors_open(const struct config *);
 /* Remove the control socket. */
 void	doors_close(void);

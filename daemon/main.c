@@ -26,6 +26,7 @@
 #include "daemon/logging.h"
 #include "daemon/master.h"
 #include "daemon/notify.h"
+#include "daemon/preflight.h"
 #include "daemon/process.h"
 
 #define EXIT_CONFIG	78	/* EX_CONFIG */
@@ -36,6 +37,7 @@ static int	 verdict_fd = -1;	/* to the process that daemonised */
 static int	 tty_fd = -1;		/* standard error, until we serve */
 
 static void	 usage(void) __attribute__((noreturn));
+static int	 check_only(const char *, const struct config *);
 static int	 find_user(const struct config *, struct proto_hello *);
 static int	 make_chroot(const char *);
 static int	 own_path(char *, size_t);
@@ -91,11 +93,8 @@ main(int argc, char *argv[])
 	    (void *)(uintptr_t)opt.config_path);
 	if (conf == NULL)
 		return (EXIT_CONFIG);
-	if (check) {
-		config_free(conf);
-		fprintf(stderr, "%s: configuration OK\n", opt.config_path);
-		return (0);
-	}
+	if (check)
+		return (give_up(conf, check_only(opt.config_path, conf)));
 	notify_setup();
 	opt.verbose = verbose;
 	logging_apply(conf, verbose);
@@ -187,6 +186,17 @@ give_up(struct config *c, int code)
 {
 	config_free(c);
 	return (code);
+}
+
+/* The exit code of mcpgw -n. */
+static int
+check_only(const char *path, const struct config *c)
+{
+	preflight_warn(c);
+	if (preflight_look(c) == -1)
+		return (EXIT_CONFIG);
+	fprintf(stderr, "%s: configuration OK\n", path);
+	return (0);
 }
 
 /* Whom the children become.  Not root: they stay who we are. */
@@ -334,11 +344,12 @@ run(struct master_options *opt, struct config *conf)
 				    SIGUSR1, SIGCHLD };
 	struct event_base	*base;
 	struct event		*ev[5];
-	struct pidfh		*pfh;
+	struct pidfh		*pfh = NULL;
 	size_t			 i;
 	int			 code;
 
-	if ((pfh = pid_file(conf->pid_file)) == NULL) {
+	if (conf->pid_file[0] != '\0' &&
+	    (pfh = pid_file(conf->pid_file)) == NULL) {
 		tell_verdict(1);
 		return (give_up(conf, 1));
 	}
@@ -355,7 +366,8 @@ run(struct master_options *opt, struct config *conf)
 	opt->started = tell_verdict;
 	code = master_run(base, opt, conf);
 	tell_verdict(code);
-	pidfile_remove(pfh);
+	if (pfh != NULL)
+		pidfile_remove(pfh);
 	for (i = 0; i < 5; i++)
 		event_free(ev[i]);
 	if (code == 0)

@@ -25,6 +25,7 @@
 #include "daemon/logging.h"
 #include "daemon/master.h"
 #include "daemon/notify.h"
+#include "daemon/preflight.h"
 #include "daemon/process.h"
 #include "daemon/slots.h"
 #include "daemon/supervise.h"
@@ -94,7 +95,6 @@ static void	 set_draining(int);
 static void	 set_log_level(int);
 static void	 config_error(void *, const char *);
 static void	 kept_fixed(void *, const char *);
-static void	 warn_about(const struct config *);
 
 static const struct control_calls control_calls = { master_reload,
 	set_draining, set_log_level };
@@ -133,7 +133,7 @@ master_run(struct event_base *b, const struct master_options *o,
 		return (1);
 	supervise_setup(base);
 	liveness_setup(base, hung);
-	warn_about(conf);
+	preflight_warn(conf);
 	board_number(conf);
 	if ((g = generation_new(conf)) == NULL)
 		return (1);
@@ -422,7 +422,7 @@ master_reload(void)
 	}
 	if (raised)
 		process_raise_nofile();
-	warn_about(conf);
+	preflight_warn(conf);
 	board_number(conf);
 	if ((g = generation_new(conf)) == NULL) {
 		rejected(NULL);
@@ -978,23 +978,4 @@ kept_fixed(void *arg, const char *key)
 	}
 	log_warnx("config.needs_restart", LOG_KV(KV("key", key)),
 	    "%s changed, which needs a restart; the old value stays", key);
-}
-
-static void
-warn_about(const struct config *c)
-{
-	if (c->w.oauth.enabled && c->listen_any && !c->public_url_set)
-		log_warnx("config.no_public_url", LOG_KV(
-		    KV("url", c->w.oauth.public_url)),
-		    "oauth metadata advertises listen address %s; set "
-		    "auth.oauth.public_url to the URL that clients see",
-		    c->w.oauth.public_url);
-	if (c->telemetry_exposed)
-		log_warnx("config.headers_in_clear", LOG_KV(
-		    KV("key", "telemetry.customer.headers_file")),
-		    "telemetry.customer.headers_file: what it says "
-		    "goes over the network in clear; use an https endpoint");
-	if (!c->w.auth_enabled)
-		log_warnx("config.no_auth", NULL,
-		    "authentication is off: every request passes");
 }
