@@ -19,6 +19,8 @@ told_init(struct stats_jwks *t, const char *issuer, const char *url)
 	memset(t, 0, sizeof(*t));
 	(void)strlcpy(t->issuer, issuer, sizeof(t->issuer));
 	(void)strlcpy(t->url, url, sizeof(t->url));
+	/* who may look at numbers is not to know what may be in a query */
+	t->url[strcspn(t->url, "?")] = '\0';
 }
 
 void

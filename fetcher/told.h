@@ -11,7 +11,8 @@
 #include "common/jwk.h"
 #include "common/stats.h"
 
-/* One source of keys, of whatever generations; nothing was fetched yet. */
+/* One source of keys, of whatever generations; nothing was fetched yet.  The
+ * URL is told without its query. */
 void	told_init(struct stats_jwks *, const char *issuer, const char *url);
 /* The set that is in force. */
 void	told_keys(struct stats_jwks *, const struct jwk_set *);

@@ -30,7 +30,8 @@ test_rows(void **state)
 	uint32_t		 i;
 
 	(void)state;
-	told_init(&t, "https://as.example/", "https://as.example/jwks");
+	told_init(&t, "https://as.example/", "https://as.example/jwks?k=s");
+	assert_string_equal(t.url, "https://as.example/jwks");
 	for (i = 1; i <= STATS_JWKS + 2; i++) {
 		told_put(&t, i);
 		assert_int_equal(stats->jwks_turn % 2, 0);
