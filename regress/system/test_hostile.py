@@ -192,6 +192,7 @@ def test_dns_that_never_answers(tmp):
         s.bind((address, 53))
         (tmp / "resolv.conf").write_text(
             "nameserver %s\noptions timeout:30 attempts:3\n" % address)
+        (tmp / "resolv.conf").chmod(0o644)
         rc, log = g.run_to_exit()
         s.settimeout(1)
         assert b"idp" in s.recv(512), "nobody asked"
