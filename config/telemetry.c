@@ -515,21 +515,35 @@ header_wrong(const char *name, const char *value)
 static void
 ca_read(struct cfg *c)
 {
-	struct config	*conf = c->conf;
-	const char	*path = conf->telemetry_ca_file, *why;
-	char		 quoted[300];
-	size_t		 len;
+	static const char	 all[] = "OTEL_EXPORTER_OTLP_CERTIFICATE",
+				 own[] =
+				    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE";
+	struct config		*conf = c->conf;
+	const char		*path = conf->telemetry_ca_file, *name;
+	const char		*why;
+	char			 quoted[300], text[600];
+	size_t			 len;
 
-	if (!c->files || path == NULL)
+	if (!c->files)
+		return;
+	name = environment(c, own, NULL) != NULL ? own : all;
+	if (path != NULL)
+		name = NULL;
+	else if ((path = environment(c, name, NULL)) == NULL)
 		return;
 	conf->f.telemetry.ca = cfg_file_read(path, CFG_FOR_ALL,
 	    CFG_CA_MAX, &len, &why);
 	if (conf->f.telemetry.ca != NULL)
 		why = cfg_ca_check(conf->f.telemetry.ca, len);
-	if (why != NULL)
-		cfg_error(c, cfg_node(c, BLOCK "ca_file"), "expected a file "
-		    "of PEM certificates, got %s: %s", cfg_quote(path, quoted,
-		    sizeof(quoted)), why);
+	if (why == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "expected a file of PEM "
+	    "certificates, got %s: %s", cfg_quote(path, quoted,
+	    sizeof(quoted)), why);
+	if (name != NULL)
+		env_error(c, name, text);
+	else
+		cfg_error(c, cfg_node(c, BLOCK "ca_file"), "%s", text);
 }
 
 static int

@@ -65,7 +65,8 @@ checks_print(const struct checks *l)
 	const struct check	*c;
 
 	for (c = l->v; c < l->v + l->n; c++) {
-		printf("%-7s %-11s", marks[c->outcome], c->name);
+		printf("%-7s %-*s", marks[c->outcome],
+		    c->seen[0] == '\0' ? 0 : 11, c->name);
 		line(c->outcome == CHECK_FAILED ? "got " : "", c->seen);
 		if (c->outcome == CHECK_OK)
 			continue;

@@ -265,6 +265,14 @@ control_complain(enum control_error e, const struct control_answer *a)
 	return (control_code(e));
 }
 
+void
+control_show(const struct control_answer *a)
+{
+	text_json((struct slice){ a->text, a->len });
+	if (a->len == 0 || a->text[a->len - 1] != '\n')
+		(void)putchar('\n');
+}
+
 int
 control_get(const char *method, const char *target, double seconds,
     struct control_answer *a)
@@ -274,9 +282,7 @@ control_get(const char *method, const char *target, double seconds,
 	if ((e = control_ask(method, target, seconds, a)) != CONTROL_OK)
 		return (control_complain(e, a));
 	if (ctl_options.json) {
-		text_json((struct slice){ a->text, a->len });
-		if (a->len == 0 || a->text[a->len - 1] != '\n')
-			putchar('\n');
+		control_show(a);
 		if (ctl_flush() == -1)
 			return (CTL_IO);
 	}

@@ -47,6 +47,9 @@ int	control_code(enum control_error);
 /* The same, after telling it to standard error. */
 int	control_complain(enum control_error, const struct control_answer *);
 
+/* To standard output, as it came; it has a text. */
+void	control_show(const struct control_answer *);
+
 /* Ask, and print what came as it is if --json is on.  0, or the exit code
  * after telling; the answer is to be freed. */
 int	control_get(const char *method, const char *target, double seconds,

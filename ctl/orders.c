@@ -37,10 +37,8 @@ order_reload(int argc, char *argv[])
 	}
 	control_free(&a);
 	e = control_ask("POST", "/v1/reload", CONTROL_WAIT_RELOAD, &a);
-	if (ctl_options.json && a.text != NULL) {
-		text_json(slice_of(a.text));
-		putchar('\n');
-	}
+	if (ctl_options.json && a.text != NULL)
+		control_show(&a);
 	if (e == CONTROL_REFUSED && a.status == 409)
 		code = refused(&a);
 	else if ((code = control_complain(e, &a)) == 0 && !ctl_options.json)
@@ -143,8 +141,8 @@ order_log(int argc, char *argv[])
 	}
 	(void)snprintf(target, sizeof(target), "/v1/log?level=%s",
 	    levels[i]);
-	(void)snprintf(done, sizeof(done), "the log has %s%s", levels[i],
-	    i < 3 ? " and what is graver" : "s alone");
+	(void)snprintf(done, sizeof(done), "logging %s%s, until the next "
+	    "reload or restart", levels[i], i < 3 ? " and above" : "s alone");
 	return (order(target, done));
 }
 

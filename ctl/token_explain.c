@@ -258,9 +258,12 @@ print(const struct judged *j)
 	const char		*known = result_of(j);
 
 	checks_print(&j->checks);
-	if (c != NULL)
+	if (c != NULL && known == NULL)
+		printf("\nrefused: %s (auth_result: not known); the signature "
+		    "was not judged\n", c->name);
+	else if (c != NULL)
 		printf("\nrefused: %s (auth_result: %s); the client gets 401, "
-		    "%s\n", c->name, known == NULL ? "not known" : known,
+		    "%s\n", c->name, known,
 		    j->result == AUTH_INSUFFICIENT_SCOPE ?
 		    "insufficient_scope" : "invalid_token");
 	else if (j->result == AUTH_OK) {

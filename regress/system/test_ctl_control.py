@@ -110,7 +110,8 @@ def test_reload(gateway, auth_server):
     assert ask_json(g, "reload", check=78)["ok"] is False
     assert g.post(token=auth_server.mint()).status == 200
     g.path.write_text(before)
-    assert ask_json(g, "reload")["generation"] == 3
+    out, err = ask(g, "reload", "--json")
+    assert json.loads(out)["generation"] == 3 and out.count("\n") == 1
 
 
 def test_reload_without_control_socket(gateway):

@@ -102,6 +102,19 @@ def test_tls(start, auth_server, tmp, rx):
     assert len(rx.requests) == n
 
 
+def test_tls_by_environment(start, auth_server, tmp, rx):
+    ca = CA()
+    rx.server.socket = ca.server_context().wrap_socket(
+        rx.server.socket, server_side=True)
+    pem = tmp / "rx-ca.pem"
+    pem.write_bytes(ca.pem)
+    g = start("https://127.0.0.1:%d" % rx.port, env={
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": str(pem),
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nonexistent"})
+    serve(g, auth_server)
+    rx.spans(lambda s: s.kind == "server")
+
+
 def test_environment(rx, start, auth_server):
     """What the file leaves out; also at a reload."""
     g = start(None, env={

@@ -185,12 +185,17 @@ test_environment(void **state)
 	config_free(c);
 	setenv("OTEL_TRACES_SAMPLER", "jaeger_remote", 1);
 	setenv("OTEL_EXPORTER_OTLP_HEADERS", "Api-Key=secret,oops", 1);
+	setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/ca", 1);
 	assert_null(parse_env(ON));
 	assert_non_null(strstr(told.text, "environment: OTEL_TRACES_SAMPLER: "
 	    "expected always_on"));
 	assert_non_null(strstr(told.text, "environment: "
 	    "OTEL_EXPORTER_OTLP_HEADERS: expected name=value"));
+	assert_non_null(strstr(told.text, "environment: "
+	    "OTEL_EXPORTER_OTLP_CERTIFICATE: expected a file of PEM "
+	    "certificates, got \"/nonexistent/ca\": "));
 	assert_null(strstr(told.text, "secret"));
+	unsetenv("OTEL_EXPORTER_OTLP_CERTIFICATE");
 	unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
 	unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
 	unsetenv("OTEL_EXPORTER_OTLP_HEADERS");
