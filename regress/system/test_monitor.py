@@ -151,6 +151,7 @@ def test_taken_over(gateway, auth_server, sent, why):
     sends is its end."""
     g = gateway()
     token = auth_server.mint()
+    Door.at(g).get("/v1/status")        # it has said hello
     pid = monitor(g)
     g.expect_death(r"monitor .*broke the protocol: ")
     g.expect_death(r"monitor .*\(pid %d\) terminated by signal 9" % pid)
@@ -173,6 +174,7 @@ def test_doors_outlive_it(gateway):
     """What one that was taken over does to their sockets ends with it."""
     config, port = with_admin()
     g = gateway(config)
+    Door.at(g).get("/v1/status")        # it has its doors
     pid = monitor(g)
     for fd in os.listdir("/proc/%d/fd" % pid):
         if not os.readlink("/proc/%d/fd/%s" % (pid, fd)).startswith("socket"):

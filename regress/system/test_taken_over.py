@@ -12,6 +12,7 @@ import struct
 import pytest
 
 import gw
+from admin import Door
 
 CHANNEL_FD, LISTEN_FD = 3, 4
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
@@ -132,6 +133,7 @@ def test_reloads_of_a_monitor(gateway):
     """A few at once; then the next one waits, but not for a SIGHUP, which
     answers it, too."""
     g = gateway({"workers": 1})
+    Door.at(g).get("/v1/status")        # it has said hello
     pid, = g.children()["monitor"]
     pos = g.log_mark()
 
