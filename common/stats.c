@@ -12,6 +12,10 @@
 				 * as codes: it is free to make them up */
 #define MEMOS		256	/* keys whose rows are remembered */
 
+/* row_of() finds their keys there */
+_Static_assert(offsetof(struct stats_request, key) == 0, "key first");
+_Static_assert(offsetof(struct stats_op, key) == 0, "key first");
+
 static struct stats_slot	 nowhere;
 struct stats_slot		*stats = &nowhere;
 
@@ -124,6 +128,7 @@ static void	 merge_hist(struct stats_hist *, const struct stats_hist *);
 static void	 merge_ops(struct stats_op *, const struct stats_op *);
 static void	 merge_names(struct stats_name *, const struct stats_name *);
 static uint64_t	 pack(const struct stats_key *);
+static void	*row_of(void *, size_t, size_t, uint64_t, uint64_t);
 static struct stats_request *request_of(struct stats_request *, uint64_t);
 static struct stats_op *op_of(struct stats_op *, uint64_t);
 static uint64_t	 op_bounded(const struct stats_op *, uint64_t);
@@ -199,28 +204,39 @@ stats_count_request(const struct stats_key *k)
 	stats_bump(&row->n, 1);
 }
 
+/* The row of a key in a table of n rows, which begin with their keys; the
+ * last one, which gets the key others, where there is no room. */
+static void *
+row_of(void *table, size_t size, size_t n, uint64_t key, uint64_t others)
+{
+	const size_t	 last = n - 1;
+	size_t		 i, at = spread(key, last);
+	stats_number	*have;
+	uint64_t	 v;
+
+	for (i = 0; i < last; i++) {
+		have = (stats_number *)(void *)((char *)table + at * size);
+		v = stats_get(have);
+		if (v == 0)
+			atomic_store_explicit(have, key,
+			    memory_order_relaxed);
+		if (v == 0 || v == key)
+			return (have);
+		if (++at == last)
+			at = 0;
+	}
+	have = (stats_number *)(void *)((char *)table + last * size);
+	atomic_store_explicit(have, others, memory_order_relaxed);
+	return (have);
+}
+
 static struct stats_request *
 request_of(struct stats_request *t, uint64_t key)
 {
 	static const struct stats_key	 others = { STATS_OTHER, OTHERS,
 					    OTHERS, OTHERS, OTHERS };
-	const size_t			 last = STATS_REQUESTS - 1;
-	size_t				 i, at = spread(key, last);
-	uint64_t			 have;
 
-	for (i = 0; i < last; i++) {
-		have = stats_get(&t[at].key);
-		if (have == 0)
-			atomic_store_explicit(&t[at].key, key,
-			    memory_order_relaxed);
-		if (have == 0 || have == key)
-			return (&t[at]);
-		if (++at == last)
-			at = 0;
-	}
-	atomic_store_explicit(&t[last].key, pack(&others),
-	    memory_order_relaxed);
-	return (&t[last]);
+	return (row_of(t, sizeof(*t), STATS_REQUESTS, key, pack(&others)));
 }
 
 static uint64_t
@@ -282,23 +298,8 @@ op_bounded(const struct stats_op *t, uint64_t key)
 static struct stats_op *
 op_of(struct stats_op *t, uint64_t key)
 {
-	const size_t	 last = STATS_OPS - 1;
-	size_t		 i, at = spread(key, last);
-	uint64_t	 have;
-
-	for (i = 0; i < last; i++) {
-		have = stats_get(&t[at].key);
-		if (have == 0)
-			atomic_store_explicit(&t[at].key, key,
-			    memory_order_relaxed);
-		if (have == 0 || have == key)
-			return (&t[at]);
-		if (++at == last)
-			at = 0;
-	}
-	atomic_store_explicit(&t[last].key, op_key(STATS_OTHER, OTHERS,
-	    STATS_ERROR_OTHER), memory_order_relaxed);
-	return (&t[last]);
+	return (row_of(t, sizeof(*t), STATS_OPS, key, op_key(STATS_OTHER,
+	    OTHERS, STATS_ERROR_OTHER)));
 }
 
 struct stats_name *
