@@ -2,15 +2,14 @@
  * Writing the board.
  */
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/mono.h"
+#include "common/wall.h"
 #include "daemon/board.h"
 #include "daemon/slots.h"
 
-static int64_t	 now_ms(void);
 static uint32_t	 number_upstream(struct board *, const char *);
 static uint32_t	 number_server(struct board *, uint32_t,
 		    const struct conf_server *);
@@ -23,20 +22,11 @@ board_setup(const char *config_path)
 {
 	struct board	*b = slots_begin();
 
-	b->started = now_ms();
+	b->started = wall_ms();
 	b->pid = (uint32_t)getpid();
 	b->log_level = log_verbose() ? LOG_DEBUG : LOG_INFO;
 	(void)strlcpy(b->config_path, config_path, sizeof(b->config_path));
 	slots_done();
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
 void
@@ -121,7 +111,7 @@ put_processes(struct board *b)
 		e->pid = (uint32_t)p->pid;
 		e->slot = p->slot->number;
 		e->state = state_of(p);
-		e->started = now_ms() - (int64_t)(mono_ms() - p->started);
+		e->started = wall_ms() - (int64_t)(mono_ms() - p->started);
 	}
 	b->nprocesses = n;
 }
@@ -150,7 +140,7 @@ put_generations(struct board *b)
 			break;
 		e = &b->generations[n++];
 		if (e->id != g->id || e->state != (uint32_t)g->state)
-			e->since = now_ms();
+			e->since = wall_ms();
 		e->id = g->id;
 		e->state = (uint32_t)g->state;
 		e->workers = (uint32_t)generation_count(g, &ready, &drained);
@@ -169,7 +159,7 @@ board_serving(const struct generation *g)
 	size_t				 j, k;
 
 	b->serving = g->id;
-	b->config_loaded = now_ms();
+	b->config_loaded = wall_ms();
 	b->telemetry = g->conf->w.traces != 0;
 	b->log_level = (uint32_t)log_level();
 	(void)strlcpy(b->config_digest, g->conf->digest,
@@ -192,7 +182,7 @@ board_reloaded(const char *error)
 {
 	struct board	*b = slots_begin();
 
-	b->reload_at = now_ms();
+	b->reload_at = wall_ms();
 	(void)strlcpy(b->reload_error, error == NULL ? "" : error,
 	    sizeof(b->reload_error));
 	slots_done();

@@ -3,11 +3,10 @@
  * they try again.
  */
 #include <string.h>
-#include <time.h>
 
+#include "common/wall.h"
 #include "fetcher/told.h"
 
-static int64_t	 now_ms(void);
 static const char *type_name(enum jwk_type);
 static struct stats_jwks *row_of(uint32_t);
 static void	 write_begin(void);
@@ -82,22 +81,13 @@ told_fetched(struct stats_jwks *t, const char *error)
 		return;
 	}
 	t->failing = 0;
-	t->fetched = now_ms();
+	t->fetched = wall_ms();
 }
 
 void
 told_next(struct stats_jwks *t, uint64_t ms)
 {
-	t->next = now_ms() + (int64_t)ms;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	t->next = wall_ms() + (int64_t)ms;
 }
 
 void

@@ -8,10 +8,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/memfd.h"
 #include "common/proto.h"
+#include "common/wall.h"
 #include "monitor/view.h"
 
 #define TRIES		1000	/* while the master writes */
@@ -91,8 +91,7 @@ view_of(uint32_t number)
 const struct view *
 view_take(void)
 {
-	struct timespec	 ts;
-	int		 i;
+	int	 i;
 
 	if (board == NULL)
 		return (NULL);
@@ -104,8 +103,7 @@ view_take(void)
 	}
 	if (i == TRIES)
 		return (NULL);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	view.now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	view.now = wall_ms();
 	return (&view);
 }
 
