@@ -154,6 +154,8 @@ config_keep_fixed(struct config *neu, const struct config *old,
 	neu->admin_len = old->admin_len;
 	neu->public_url_set = old->public_url_set;
 	neu->control_set = old->control_set;
+	neu->m.group = old->m.group;
+	neu->m.gid = old->m.gid;
 	return (keep_audience(neu, changed, arg));
 }
 

@@ -600,11 +600,15 @@ test_keep_fixed(void **state)
 	assert_int_equal(neu->workers, 1);
 	config_free(neu);
 	/* Everything does. */
+	old->m.group = 1;
+	old->m.gid = 4711;
 	neu = parse_good("listen: ':81'\nuser: x\npid_file: /x\n" OAUTH
 	    "  public_url: https://gw/mcp\n  metadata_path: /x\n");
 	assert_int_equal(config_keep_fixed(neu, old, note, keys), 0);
 	assert_string_equal(keys, "listen auth.oauth.public_url "
 	    "auth.oauth.metadata_path user pid_file ");
+	assert_true(neu->m.group);
+	assert_int_equal(neu->m.gid, 4711);
 	assert_string_equal(neu->listen, "127.0.0.1:80");
 	assert_memory_equal(&neu->listen_addr, &old->listen_addr,
 	    sizeof(neu->listen_addr));
