@@ -7,7 +7,6 @@
 
 #include <netinet/in.h>
 
-#include <errno.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,21 +62,26 @@ cfg_socket(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
 		cfg_path(c, n, k, dst);
 }
 
+/* With its number, which is looked for once. */
 void
 cfg_group(struct cfg *c, const struct ynode *n, const struct cfg_key *k,
     void *dst)
 {
-	const char	*s;
+	struct config		*conf = dst;
+	const struct group	*gr = NULL;
+	const char		*s;
 
 	(void)k;
 	if ((s = cfg_scalar(c, n, "the name of a group")) == NULL)
 		return;
-	errno = 0;
-	if (*s == '\0' || strlen(s) > 32 || (c->files && getgrnam(s) ==
-	    NULL && (errno == 0 || errno == ENOENT)))
+	if (*s != '\0' && strlen(s) <= 32 && (gr = getgrnam(s)) != NULL) {
+		conf->m.group = 1;
+		conf->m.gid = gr->gr_gid;
+	}
+	if (*s == '\0' || strlen(s) > 32 || (c->files && gr == NULL))
 		cfg_expected(c, n, "a group of this system");
 	else
-		cfg_copy(c, dst, s);
+		cfg_copy(c, &conf->control_group, s);
 }
 
 void
@@ -85,14 +89,8 @@ cfg_check_admin(struct cfg *c)
 {
 	const struct ynode	*n = cfg_node(c, "admin.listen");
 	struct config		*conf = c->conf;
-	const struct group	*gr;
 
 	fill_socket(c);
-	if (conf->control_group != NULL &&
-	    (gr = getgrnam(conf->control_group)) != NULL) {
-		conf->m.group = 1;
-		conf->m.gid = gr->gr_gid;
-	}
 	if (conf->admin_token_file != NULL) {
 		conf->m.token = 1;
 		cfg_secret_file(c, "admin.token_file",

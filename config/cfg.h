@@ -225,7 +225,7 @@ void	cfg_admin_listen(struct cfg *, const struct ynode *,
 void	cfg_socket(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char *, "" for off */
 void	cfg_group(struct cfg *, const struct ynode *, const struct cfg_key *,
-	    void *);			/* char * */
+	    void *);			/* struct config */
 void	cfg_check_admin(struct cfg *);	/* after the walk and the defaults */
 void	cfg_issuer(struct cfg *, const struct ynode *, const struct cfg_key *,
 	    void *);			/* char * */

@@ -87,7 +87,7 @@ static const struct cfg_key keys[] = {
 	{ "pid_file", cfg_path_off, AT(pid_file), 0, 0 },
 	{ "admin.listen", cfg_admin_listen, 0, 0, 0 },
 	{ "control.socket", cfg_socket, AT(control_socket), 0, 0 },
-	{ "control.group", cfg_group, AT(control_group), 0, 0 },
+	{ "control.group", cfg_group, 0, 0, 0 },
 	{ "mcp.revisions", cfg_revisions, AT(w.revisions), 0, 0 },
 	{ "session.secret", cfg_secret, AT(session_secret), 0, 0 },
 	{ "upstreams", cfg_upstreams, AT(w), 0, 0 },

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +21,6 @@ static char	 path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static int	 open_control(const struct config *);
 static int	 in_use(void);
 static int	 clear_path(int);
-static int	 give_to_group(const char *);
 static int	 open_admin(const struct config *);
 
 int
@@ -68,9 +66,8 @@ open_control(const struct config *c)
 		return (-1);
 	}
 	door[DOOR_CONTROL] = fd;
-	if ((c->control_group != NULL &&
-	    give_to_group(c->control_group) == -1) ||
-	    listen(fd, BACKLOG) == -1) {
+	if ((c->m.group && (lchown(path, (uid_t)-1, c->m.gid) == -1 ||
+	    chmod(path, 0660) == -1)) || listen(fd, BACKLOG) == -1) {
 		log_err("listen.control_failed", LOG_KV(KV("file", path)),
 		    "control socket %s", path);
 		doors_close();
@@ -98,8 +95,8 @@ in_use(void)
 	return (used);
 }
 
-/* A socket is removed; anything else stays, and is an error. */
-/* unlocked: no pid file says that we are alone. */
+/* A socket is removed; anything else stays, and is an error.  unlocked: no pid
+ * file says that we are alone. */
 static int
 clear_path(int unlocked)
 {
@@ -127,22 +124,6 @@ clear_path(int unlocked)
 	    "control socket %s", path);
 	path[0] = '\0';
 	return (-1);
-}
-
-static int
-give_to_group(const char *name)
-{
-	const struct group	*gr;
-
-	errno = 0;
-	if ((gr = getgrnam(name)) == NULL) {
-		if (errno == 0)
-			errno = ENOENT;
-		return (-1);
-	}
-	if (lchown(path, (uid_t)-1, gr->gr_gid) == -1)
-		return (-1);
-	return (chmod(path, 0660));
 }
 
 static int
