@@ -132,6 +132,7 @@ def test_level_of_the_file(gateway, auth_server):
 
 def test_format_of_the_file(gateway):
     g = gateway()
+    g.wait_log("event=daemon.serving")      # it is ready before it says so
     assert re.search(r"Z info master: serving on .* event=daemon\.serving "
                      r"listen=127.0.0.1:%d workers=2 generation=1$" % g.port,
                      g.log(), re.M)
